@@ -1,0 +1,136 @@
+# retort: build, test, install. Everything is made below $(BUILD); V=1 shows the commands.
+#
+#   make                      the command, the library               build/retort build/libretort.a
+#   make test                 every test program and script
+#   make golden               tests/golden.txt on every ISA of this machine, 1, 2, 3 and 7 threads
+#   make golden UPDATE=1      writes tests/golden.txt anew (say why in the commit)
+#   make bench                speed; PEERS=1 compares with other engines
+#   make san                  tests under address and undefined-behaviour sanitizers
+#   make fuzz                 libFuzzer harnesses of every parser (clang)
+#   make install PREFIX=/usr/local
+#   make STATIC=1             static binary
+#   make ARCH=aarch64|armv7|riscv64   cross build below build/ARCH
+
+ARCH ?= native
+STATIC ?= 0
+OPT ?= -O3
+PREFIX ?= /usr/local
+
+ifeq ($(ARCH),native)
+  BUILD ?= build
+  MACHINE := $(shell uname -m)
+else ifeq ($(ARCH),aarch64)
+  CC := aarch64-linux-gnu-gcc
+  MACHINE := aarch64
+  QEMU := qemu-aarch64-static
+else ifeq ($(ARCH),armv7)
+  CC := arm-linux-gnueabihf-gcc
+  MACHINE := armv7l
+  QEMU := qemu-arm-static
+else ifeq ($(ARCH),riscv64)
+  CC := riscv64-linux-gnu-gcc
+  MACHINE := riscv64
+  QEMU := qemu-riscv64-static
+else
+  $(error ARCH must be native, aarch64, armv7 or riscv64)
+endif
+ifeq ($(origin CC),default)
+  CC := gcc
+endif
+AR ?= ar
+BUILD ?= build/$(ARCH)
+
+# ---- The arithmetic contract (docs/NUMERICS.md) lives in these flags. ------------------------------------------
+# No contraction: a fused multiply-add is written or it is not there. No value-changing option, ever; the two others
+# only drop side effects (errno, traps) that nobody reads. An ISO standard level keeps gcc from contracting anyway.
+NUMERIC := -std=c17 -ffp-contract=off -fno-math-errno -fno-trapping-math
+# Per-ISA objects differ in these and in nothing else. The scalar table is baseline code.
+ISA_FLAGS_scalar :=
+ISA_FLAGS_avx2   := -mavx2 -mfma
+ISA_FLAGS_avx512 := -mavx512f -mavx512vl -mavx512dq -mfma -mprefer-vector-width=512
+ISA_FLAGS_neon   :=
+ifeq ($(MACHINE),x86_64)
+  ISAS := scalar avx2 avx512
+else ifeq ($(MACHINE),aarch64)
+  ISAS := scalar neon
+else ifneq ($(filter armv7l armv8l,$(MACHINE)),)
+  ISAS := scalar neon
+  ISA_FLAGS_neon := -mfpu=neon-vfpv4
+else
+  ISAS := scalar
+endif
+# ----------------------------------------------------------------------------------------------------------------
+
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
+CPPFLAGS += -Isrc -Iinclude -D_POSIX_C_SOURCE=200809L
+CFLAGS += $(OPT) -g -fno-omit-frame-pointer $(WARN) $(NUMERIC) -fopenmp -MMD -MP $(SAN)
+LDFLAGS += -fopenmp $(SAN)
+
+# Optional libraries: present unless a probe compile says otherwise (cross builds may lack them).
+probe = $(shell printf '\#include <stdio.h>\n\#include <$(1)>\nint main(void){return 0;}\n' | \
+          $(CC) -x c - -o /dev/null $(2) 2>/dev/null && echo 1 || echo 0)
+HAVE_JPEG := $(call probe,jpeglib.h,-ljpeg)
+HAVE_PNG := $(call probe,png.h,-lpng -lz)
+HAVE_JANSSON := $(call probe,jansson.h,-ljansson)
+CPPFLAGS += -DHAVE_JPEG=$(HAVE_JPEG) -DHAVE_PNG=$(HAVE_PNG) -DHAVE_JANSSON=$(HAVE_JANSSON)
+LIBS_1_JPEG := -ljpeg
+LIBS_1_PNG := -lpng -lz
+LIBS_1_JANSSON := -ljansson
+LDLIBS += $(LIBS_$(HAVE_JPEG)_JPEG) $(LIBS_$(HAVE_PNG)_PNG) $(LIBS_$(HAVE_JANSSON)_JANSSON) -lm
+ifeq ($(STATIC),1)
+  LDFLAGS += -static
+endif
+
+ifeq ($(V),1)
+  Q :=
+else
+  Q := @
+  say = @echo '  $(1)  $(patsubst $(BUILD)/%,%,$@)'
+endif
+
+SOURCES := $(filter-out src/kernels/isa.c,$(wildcard src/*/*.c))
+LIB_SOURCES := $(filter-out src/cli/%,$(SOURCES))
+LIB_OBJECTS := $(LIB_SOURCES:%.c=$(BUILD)/%.o) $(if $(wildcard src/kernels/isa.c),$(ISAS:%=$(BUILD)/src/kernels/isa_%.o))
+CLI_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter src/cli/%,$(SOURCES)))
+TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/test_*.c))
+LIBRARY := $(BUILD)/libretort.a
+
+.PHONY: all lib test golden bench san fuzz install clean
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: lib $(if $(CLI_OBJECTS),$(BUILD)/retort)
+lib: $(LIBRARY)
+
+$(BUILD)/%.o: %.c
+	$(call say,CC )
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+
+$(BUILD)/src/kernels/isa_%.o: src/kernels/isa.c
+	$(call say,CC )
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(ISA_FLAGS_$*) -DKERNELS_TABLE=kernels_$* -DKERNELS_NAME='"$*"' \
+	    -DVF_$(shell echo $* | tr a-z A-Z) -c $< -o $@
+
+$(LIBRARY): $(LIB_OBJECTS)
+	$(call say,AR )
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(BUILD)/retort: $(CLI_OBJECTS) $(LIBRARY)
+	$(call say,LD )
+	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
+# Test programs share the helpers in tests/check*.c.
+CHECK_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/check*.c))
+$(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(CHECK_OBJECTS) $(LIBRARY)
+	$(call say,LD )
+	$(Q)$(CC) $(LDFLAGS) $^ -lcmocka $(LDLIBS) -o $@
+
+test: all $(TESTS)
+	$(Q)tests/run.sh $(BUILD)
+
+clean:
+	rm -rf build
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,183 @@
+#define _GNU_SOURCE
+#include "base/file.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { MODE = 0666, FOLDER_MODE = 0777, PIPE_LIMIT = 1 << 30 };
+
+/* Reads a pipe or other unmappable file into memory, up to PIPE_LIMIT. */
+static enum status read_all(struct file_view *view, int fd, const char *path, struct error *err)
+{
+    size_t capacity = 1 << 16, size = 0;
+    uint8_t *data = malloc(capacity);
+    while (data) {
+        const ssize_t n = read(fd, data + size, capacity - size);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) {
+            free(data);
+            return fail_errno(err, "read", path);
+        }
+        if (n == 0) {
+            *view = (struct file_view){data, size, data};
+            return OK;
+        }
+        size += (size_t)n;
+        if (size < capacity) continue;
+        if (capacity >= PIPE_LIMIT) {
+            free(data);
+            return fail(err, ERR_INPUT, "%s: more than %d bytes on a pipe", path, PIPE_LIMIT);
+        }
+        uint8_t *larger = realloc(data, capacity *= 2);
+        if (!larger) free(data);
+        data = larger;
+    }
+    return fail_memory(err, path, capacity);
+}
+
+enum status file_map(struct file_view *view, const char *path, struct error *err)
+{
+    *view = (struct file_view){(const uint8_t *)"", 0, NULL};
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return fail_errno(err, "open", path);
+    struct stat info;
+    enum status status = OK;
+    if (fstat(fd, &info)) {
+        status = fail_errno(err, "examine", path);
+    } else if (S_ISDIR(info.st_mode)) {
+        status = fail(err, ERR_INPUT, "%s: is a folder, expected a file", path);
+    } else if (!S_ISREG(info.st_mode)) {
+        status = read_all(view, fd, path, err);
+    } else if (info.st_size > 0) {
+        void *data = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (data == MAP_FAILED)
+            status = fail_errno(err, "map", path);
+        else
+            *view = (struct file_view){data, (size_t)info.st_size, NULL};
+    }
+    close(fd);
+    return status;
+}
+
+void file_unmap(struct file_view *view)
+{
+    if (view->owned)
+        free(view->owned);
+    else if (view->size)
+        munmap((void *)view->data, view->size);
+    *view = (struct file_view){(const uint8_t *)"", 0, NULL};
+}
+
+enum status file_create(struct file_writer *writer, const char *path, struct error *err)
+{
+    *writer = (struct file_writer){.path = strdup(path)};
+    if (!writer->path || asprintf(&writer->temporary, "%s.XXXXXX", path) < 0) {
+        free(writer->path);
+        return fail_memory(err, path, strlen(path));
+    }
+    const int fd = mkostemp(writer->temporary, O_CLOEXEC);
+    if (fd >= 0) {
+        const mode_t mask = umask(0);
+        umask(mask);
+        if (fchmod(fd, MODE & ~mask) == 0) writer->stream = fdopen(fd, "wb");
+    }
+    if (!writer->stream) {
+        const enum status status = fail_errno(err, "create", path);
+        if (fd >= 0) {
+            close(fd);
+            unlink(writer->temporary);
+        }
+        free(writer->temporary);
+        free(writer->path);
+        return status;
+    }
+    return OK;
+}
+
+static void forget(struct file_writer *writer)
+{
+    free(writer->temporary);
+    free(writer->path);
+    *writer = (struct file_writer){0};
+}
+
+void file_discard(struct file_writer *writer)
+{
+    fclose(writer->stream);
+    unlink(writer->temporary);
+    forget(writer);
+}
+
+/* The rename is durable only when its folder is. */
+static void sync_folder(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+    const int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (fd >= 0) {
+        fsync(fd);
+        close(fd);
+    }
+    free(folder);
+}
+
+enum status file_commit(struct file_writer *writer, struct error *err)
+{
+    assert(writer->stream);
+    bool failed = ferror(writer->stream) != 0;
+    failed = fflush(writer->stream) || failed;
+    failed = fsync(fileno(writer->stream)) || failed;
+    const int reason = errno;
+    failed = fclose(writer->stream) || failed;
+    if (failed) errno = reason;
+    if (failed || rename(writer->temporary, writer->path)) {
+        fail_errno(err, "write", writer->path);
+        if (err) err->status = ERR_SYSTEM;
+        unlink(writer->temporary);
+        forget(writer);
+        return ERR_SYSTEM;
+    }
+    sync_folder(writer->path);
+    forget(writer);
+    return OK;
+}
+
+enum status file_write(const char *path, const void *data, size_t n, struct error *err)
+{
+    struct file_writer writer;
+    TRY(file_create(&writer, path, err));
+    fwrite(data, 1, n, writer.stream);
+    return file_commit(&writer, err);
+}
+
+enum status file_make_folder(const char *path, struct error *err)
+{
+    char *copy = strdup(path);
+    if (!copy) return fail_memory(err, path, strlen(path));
+    enum status status = OK;
+    for (char *end = copy + 1; status == OK; end++) {
+        if (*end != '/' && *end) continue;
+        const char kept = *end;
+        *end = 0;
+        if (mkdir(copy, FOLDER_MODE) && (errno != EEXIST || !file_is_folder(copy)))
+            status = fail(err, ERR_SYSTEM, "cannot make folder %s: %s", copy, strerror(errno));
+        *end = kept;
+        if (!kept) break;
+    }
+    free(copy);
+    return status;
+}
+
+bool file_exists(const char *path) { return access(path, F_OK) == 0; }
+
+bool file_is_folder(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}

@@ -1,0 +1,45 @@
+/* Files: read-only views and atomic writing.
+ *
+ * All writing goes through struct file_writer: a temporary file in the same folder, fsync, rename, fsync of the
+ * folder. A reader sees the old file or the new one, whole, whatever happens in between; a full disk or a kill
+ * leaves the old file as it was. */
+#ifndef RETORT_BASE_FILE_H
+#define RETORT_BASE_FILE_H
+
+#include "base/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* A whole file, memory-mapped where possible. data is never NULL, even for an empty file. */
+struct file_view {
+    const uint8_t *data;
+    size_t size;
+    void *owned; /* a heap copy where mapping is not possible (a pipe) */
+};
+
+enum status file_map(struct file_view *view, const char *path, struct error *err);
+void file_unmap(struct file_view *view);
+
+struct file_writer {
+    FILE *stream; /* write here with stdio; failures are found by file_commit */
+    char *path, *temporary;
+};
+
+/* Opens a temporary file beside path. After OK exactly one of commit and discard must follow. */
+enum status file_create(struct file_writer *writer, const char *path, struct error *err);
+enum status file_commit(struct file_writer *writer, struct error *err); /* discards by itself when it fails */
+void file_discard(struct file_writer *writer);
+
+/* Writes n bytes to path in one atomic step. */
+enum status file_write(const char *path, const void *data, size_t n, struct error *err);
+
+/* Makes the folder and its parents; an existing folder is fine. */
+enum status file_make_folder(const char *path, struct error *err);
+
+bool file_exists(const char *path);
+bool file_is_folder(const char *path);
+
+#endif

@@ -1,0 +1,198 @@
+/* Kernels: the numeric leaf. Floats, pointers and strides in, floats out.
+ *
+ * A kernel cannot fail, allocate, start threads, print or call libm. Each is written once (the *_inl.h files) on the
+ * vocabulary of vf.h and compiled once per ISA by isa.c into one const table; every table gives the same bits.
+ *
+ * The contract in short (docs/NUMERICS.md):
+ *   - an output of a convolution, product or gradient is one chain of fused multiply-adds in the stated order;
+ *   - a row is reduced in 16 virtual lanes (element i to lane i mod 16, ascending) and the tree 16-8-4-2-1;
+ *   - stored values are 0 or at least 2^-40 in magnitude wherever "flushed" is written, so no subnormal arises;
+ *   - vectors, tiles and threads divide outputs only.
+ *
+ * "rows x cols with stride" means element (r, c) at p[r * stride + c]; strides are in floats and at least cols.
+ * Input and output may be the same array only where "in place" is written. Sizes may be zero. */
+#ifndef RETORT_KERNELS_H
+#define RETORT_KERNELS_H
+
+#include "base/status.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Activations; the stored values are flushed. */
+enum activation {
+    ACT_NONE,    /* y = x */
+    ACT_SILU,    /* x * sigmoid(x); max absolute error 1.3e-6 for |x| < 40 */
+    ACT_RELU,    /* max(x, 0) */
+    ACT_RELU6,   /* min(max(x, 0), 6) */
+    ACT_GELU,    /* x/2 (1 + erf(x / sqrt 2)); max absolute error 3.0e-7 */
+    ACT_SIGMOID, /* 1 / (1 + exp(-x)); max absolute error 1.1e-7 */
+};
+
+enum { KERNEL_BLOCK = 16 }; /* channels of one packed weight block, on every ISA */
+
+/* One block of a convolution or matrix product: `pixels` outputs x `cout` channels.
+ *
+ *   out[p][n] = start;  for t, c ascending:  out[p][n] = fma(in[t * pixels + p][c], w[t][c][n], out[p][n])
+ *
+ * start is bias[n], or what out holds already (accumulate), or 0. Then the activation, then the store.
+ * Weights are packed [ceil(cout/16)][...][16], zero-filled, consecutive 16-channel blocks weight_stride floats
+ * apart; inside a block [taps][channels][16]. bias is padded to a multiple of 16. A tap in the padding points at a
+ * row of `channels` zeros. */
+struct conv_block {
+    const float *const *in; /* [taps][pixels] */
+    float *const *out;      /* [pixels] */
+    int pixels, taps, channels, cout;
+    const float *weights;
+    ptrdiff_t weight_stride;
+    const float *bias; /* NULL: start from 0 */
+    int accumulate;    /* start from the values in out; bias must be NULL */
+    enum activation activation;
+    int raw; /* store the chain unflushed (a partial sum that will be continued) */
+};
+
+/* The transposed product, for weight gradients:
+ *
+ *   acc[r][n] = chain over p ascending of fma(x[p][r], dy[p * dy_stride + n], acc[r][n]), from 0
+ *   dw[r * dw_stride + n] = first ? acc : dw + acc         r < rows, n < cols */
+struct outer_block {
+    const float *const *x; /* [pixels], each pointing at `rows` floats */
+    const float *dy;
+    ptrdiff_t dy_stride;
+    int pixels, rows, cols;
+    float *dw;
+    ptrdiff_t dw_stride;
+    int first;
+};
+
+/* Depthwise convolution: out[p][c] = bias[c] or 0 or out, then fma(in[t * pixels + p][c], w[t * channels + c], .)
+ * over t ascending. */
+struct depthwise_block {
+    const float *const *in; /* [taps][pixels] */
+    float *const *out;
+    int pixels, taps, channels;
+    const float *weights; /* [taps][channels] */
+    const float *bias;
+    int accumulate;
+    enum activation activation;
+};
+
+/* Per-channel statistics and parameters of a batch norm over `cols` channels. */
+struct norm_params {
+    const float *mean, *inv; /* inv = 1 / sqrt(variance + eps) */
+    const float *gamma, *beta;
+};
+
+/* Constants of one masked Adam step, rounded once to float (train/optim.h makes them). */
+struct adam_step {
+    float beta1, beta2, one_minus_beta1, one_minus_beta2, rate, epsilon;
+};
+
+/* Constants of one AdamW step: w -= decay*w; m, v as Adam; w -= rate * (m / (sqrt(v) / root + epsilon)). */
+struct adamw_step {
+    float beta1, beta2, one_minus_beta1, one_minus_beta2, rate, root, epsilon, decay;
+};
+
+struct kernels {
+    const char *name; /* "scalar", "avx2", "avx512", "neon" */
+    int width;        /* lanes of one vector; must not show in results */
+
+    /* conv_inl.h */
+    void (*conv)(const struct conv_block *block);
+    void (*outer)(const struct outer_block *block);
+    void (*depthwise)(const struct depthwise_block *block);
+    /* dw[t * channels + c] = first ? acc : dw + acc, acc = chain over p of fma(in[t*pixels+p][c], dy[p][c], .) */
+    void (*depthwise_outer)(float *dw, const float *const *in, const float *dy, ptrdiff_t dy_stride, int pixels,
+                            int taps, int channels, int first);
+
+    /* reduce_inl.h: rows in 16 lanes */
+    float (*sum)(const float *x, int n);
+    float (*max)(const float *x, int n);                   /* n >= 1 */
+    float (*dot)(const float *x, const float *y, int n);   /* fma per lane */
+    float (*sum_squares)(const float *x, float mean, int n); /* sum of (x - mean)^2, fma per lane */
+    /* One chain per column over ascending rows: acc[c] += x[r][c]; acc[c] = fma(d, d, acc[c]), d = x[r][c] - mean[c];
+     * acc[c] = fma(x[r][c], y[r][c], acc[c]). acc starts from what it holds. */
+    void (*column_sum)(float *acc, const float *x, ptrdiff_t stride, int rows, int cols);
+    void (*column_sum_squares)(float *acc, const float *x, ptrdiff_t stride, const float *mean, int rows, int cols);
+    void (*column_dot)(float *acc, const float *x, ptrdiff_t x_stride, const float *y, ptrdiff_t y_stride, int rows,
+                       int cols);
+
+    /* elementwise_inl.h: rows x cols with strides; all flushed and usable in place */
+    void (*activate)(float *y, ptrdiff_t y_stride, const float *x, ptrdiff_t x_stride, int rows, int cols,
+                     enum activation activation);
+    /* dx = dy * activation'(x) */
+    void (*activate_backward)(float *dx, ptrdiff_t dx_stride, const float *dy, ptrdiff_t dy_stride, const float *x,
+                              ptrdiff_t x_stride, int rows, int cols, enum activation activation);
+    void (*add)(float *y, ptrdiff_t y_stride, const float *a, ptrdiff_t a_stride, const float *b, ptrdiff_t b_stride,
+                int rows, int cols); /* a + b, not flushed: sums of stored values need none */
+    void (*scale)(float *y, const float *x, float factor, size_t n); /* flush(x * factor) */
+    /* y = x + gamma[c] * f by one fma, flushed: layer scale with its residual */
+    void (*scale_add)(float *y, ptrdiff_t y_stride, const float *x, ptrdiff_t x_stride, const float *f,
+                      ptrdiff_t f_stride, const float *gamma, int rows, int cols);
+    void (*scale_columns)(float *y, ptrdiff_t y_stride, const float *x, ptrdiff_t x_stride, const float *gamma,
+                          int rows, int cols); /* flush(x * gamma[c]) */
+    void (*copy)(float *y, ptrdiff_t y_stride, const float *x, ptrdiff_t x_stride, int rows, int cols);
+    void (*fill)(float *y, ptrdiff_t y_stride, float value, int rows, int cols);
+    void (*maximum)(float *y, const float *x, int n); /* y = max(x, y), in place by nature */
+
+    /* norm_inl.h */
+    /* y = activation(fma((x - mean) * inv, gamma, beta)) */
+    void (*batch_norm)(float *y, ptrdiff_t y_stride, const float *x, ptrdiff_t x_stride, struct norm_params norm,
+                       int rows, int cols, enum activation activation);
+    /* du = dy * activation'(u), u as above (flushed; in place on dy); adds to dbeta[c] the chain over rows of du and
+     * to dgamma[c] the chain of fma(du, xhat, .), xhat = (x - mean) * inv */
+    void (*batch_norm_backward_sums)(float *du, ptrdiff_t du_stride, const float *dy, ptrdiff_t dy_stride,
+                                     const float *x, ptrdiff_t x_stride, struct norm_params norm, float *dgamma,
+                                     float *dbeta, int rows, int cols, enum activation activation);
+    /* dx = scale[c] * (du - (a[c] + xhat * b[c])), flushed, in place; a = dbeta / n, b = dgamma / n, both 0 when the
+     * statistics are frozen; scale = gamma * inv */
+    void (*batch_norm_backward)(float *dx, ptrdiff_t dx_stride, const float *du, ptrdiff_t du_stride, const float *x,
+                                ptrdiff_t x_stride, struct norm_params norm, const float *scale, const float *a,
+                                const float *b, int rows, int cols);
+    /* One row: y = flush(flush((x - mean) * r) * gamma + beta) with the flushed 16-lane mean and
+     * r = 1 / sqrt(fma(sumsq, 1/n, eps)); stats[0] = mean, stats[1] = r. */
+    void (*layer_norm)(float *y, const float *x, const float *gamma, const float *beta, float eps, int n,
+                       float stats[2]);
+    /* One row of dx = r * (g - (mean(g) + xhat * mean(g * xhat))), g = dy * gamma; flushed. accumulate: dx += that. */
+    void (*layer_norm_backward)(float *dx, const float *dy, const float *x, const float *gamma, const float stats[2],
+                                int n, int accumulate);
+    /* Adds to dgamma[c] the chain over rows of fma(dy, xhat, .) and to dbeta[c] that of dy. */
+    void (*layer_norm_backward_params)(float *dgamma, float *dbeta, const float *dy, ptrdiff_t dy_stride,
+                                       const float *x, ptrdiff_t x_stride, const float *stats, int rows, int cols);
+    /* One row: y = flush(e * (1 / sum e)), e = flush(exp(x - max x)); in place */
+    void (*softmax)(float *y, const float *x, int n);
+    void (*softmax_backward)(float *dx, const float *dy, const float *y, int n); /* flush(y * (dy - dot(dy, y))) */
+
+    /* math_inl.h: arrays, in place; no NaN in, no NaN out */
+    void (*exp)(float *y, const float *x, size_t n);     /* x clamped to [-87, 88]; 0.99 ulp */
+    void (*log)(float *y, const float *x, size_t n);     /* x positive and normal; 0.81 ulp */
+    void (*erf)(float *y, const float *x, size_t n);     /* 1.04 ulp */
+    void (*tanh)(float *y, const float *x, size_t n);    /* 1.30 ulp */
+    void (*sigmoid)(float *y, const float *x, size_t n); /* flushed */
+
+    /* loss_inl.h: one row of binary cross-entropy with logits: returns the 16-lane sum of
+     * max(z, 0) - z*t + log(1 + exp(-|z|)); dz = flush(factor * (sigmoid(z) - t)) when dz is not NULL. sigmoid is
+     * here exp-based and not flushed before the difference. */
+    float (*binary_cross_entropy)(float *dz, const float *z, const float *t, float factor, int n);
+
+    /* optim_inl.h: flat arrays, plain multiplications and additions in the stated order, nothing fused; m is flushed
+     * below 2^-63, v below 2^-100, w below 2^-40. mask (bytes, 0 or 1) may be NULL: all. */
+    /* m = b1*m + c1*g; v = b2*v + (c2*g)*g; u = (a*m) / (sqrt(v) + e); w = w - u where masked */
+    void (*adam)(float *w, float *m, float *v, float *u, const float *g, const uint8_t *mask, struct adam_step step,
+                 size_t n);
+    /* w = w*(1 - decay) where masked; m, v; w = w - rate * (m / (sqrt(v) / root + e)) where masked */
+    void (*adamw)(float *w, float *m, float *v, const float *g, const uint8_t *mask, struct adamw_step step, size_t n);
+    /* g' = g + decay*w; m = momentum*m + g'; w = w - rate * (nesterov ? g' + momentum*m : m) where masked */
+    void (*sgd)(float *w, float *m, const float *g, const uint8_t *mask, float rate, float momentum, float decay,
+                int nesterov, size_t n);
+    void (*ema)(float *average, const float *w, float factor, size_t n); /* average += factor * (w - average) */
+};
+
+/* The table named by `isa`, or the best one this CPU runs when isa is NULL (the RETORT_ISA variable decides first).
+ * ERR_USAGE for an unknown name or one that this CPU or build does not have; the message lists those it has. */
+enum status kernels_get(const struct kernels **kernels, const char *isa, struct error *err);
+
+/* Tables that this CPU can run, best first; *count is set. For tests and reports. */
+const struct kernels *const *kernels_available(int *count);
+
+#endif

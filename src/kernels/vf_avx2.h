@@ -1,0 +1,35 @@
+/* Vocabulary, AVX2 + FMA: 8 lanes. */
+#include <immintrin.h>
+
+#define VW 8
+typedef __m256 vf;
+typedef __m256i vi;
+
+INLINE float fma1(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
+INLINE vf vf_load(const float *p) { return _mm256_loadu_ps(p); }
+INLINE void vf_store(float *p, vf a) { _mm256_storeu_ps(p, a); }
+INLINE vf vf_bcast(const float *p) { return _mm256_broadcast_ss(p); }
+INLINE vf vf_set1(float a) { return _mm256_set1_ps(a); }
+INLINE vf vf_add(vf a, vf b) { return _mm256_add_ps(a, b); }
+INLINE vf vf_sub(vf a, vf b) { return _mm256_sub_ps(a, b); }
+INLINE vf vf_mul(vf a, vf b) { return _mm256_mul_ps(a, b); }
+INLINE vf vf_div(vf a, vf b) { return _mm256_div_ps(a, b); }
+INLINE vf vf_sqrt(vf a) { return _mm256_sqrt_ps(a); }
+INLINE vf vf_fma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }
+INLINE vf vf_fnma(vf a, vf b, vf c) { return _mm256_fnmadd_ps(a, b, c); }
+INLINE vf vf_max(vf a, vf b) { return _mm256_max_ps(a, b); } /* maxps is a > b ? a : b */
+INLINE vf vf_min(vf a, vf b) { return _mm256_min_ps(a, b); }
+INLINE vf vf_abs(vf a) { return _mm256_andnot_ps(_mm256_set1_ps(-0.f), a); }
+INLINE vi vf_asint(vf a) { return _mm256_castps_si256(a); }
+INLINE vf vi_asfloat(vi a) { return _mm256_castsi256_ps(a); }
+INLINE vi vi_set1(int32_t a) { return _mm256_set1_epi32(a); }
+INLINE vi vi_add(vi a, vi b) { return _mm256_add_epi32(a, b); }
+INLINE vi vi_sub(vi a, vi b) { return _mm256_sub_epi32(a, b); }
+INLINE vi vi_and(vi a, vi b) { return _mm256_and_si256(a, b); }
+INLINE vi vi_or(vi a, vi b) { return _mm256_or_si256(a, b); }
+#define vi_shl(a, n) _mm256_slli_epi32(a, n)
+#define vi_sra(a, n) _mm256_srai_epi32(a, n)
+INLINE vi vi_eq(vi a, vi b) { return _mm256_cmpeq_epi32(a, b); }
+INLINE vi vf_lt(vf a, vf b) { return _mm256_castps_si256(_mm256_cmp_ps(a, b, _CMP_LT_OQ)); }
+INLINE vf vf_select(vi m, vf a, vf b) { return _mm256_blendv_ps(b, a, _mm256_castsi256_ps(m)); }
+INLINE vf vf_flush_to(vf a, vf t) { return _mm256_and_ps(a, _mm256_cmp_ps(vf_abs(a), t, _CMP_GE_OQ)); }

@@ -1,0 +1,39 @@
+/* Vocabulary, AVX-512 (F, VL, DQ): 16 lanes. Masks stay integer vectors so that kernels read the same on every ISA;
+ * the compiler turns them back into mask registers. */
+#include <immintrin.h>
+
+#define VW 16
+typedef __m512 vf;
+typedef __m512i vi;
+
+INLINE float fma1(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
+INLINE vf vf_load(const float *p) { return _mm512_loadu_ps(p); }
+INLINE void vf_store(float *p, vf a) { _mm512_storeu_ps(p, a); }
+INLINE vf vf_bcast(const float *p) { return _mm512_set1_ps(*p); }
+INLINE vf vf_set1(float a) { return _mm512_set1_ps(a); }
+INLINE vf vf_add(vf a, vf b) { return _mm512_add_ps(a, b); }
+INLINE vf vf_sub(vf a, vf b) { return _mm512_sub_ps(a, b); }
+INLINE vf vf_mul(vf a, vf b) { return _mm512_mul_ps(a, b); }
+INLINE vf vf_div(vf a, vf b) { return _mm512_div_ps(a, b); }
+INLINE vf vf_sqrt(vf a) { return _mm512_sqrt_ps(a); }
+INLINE vf vf_fma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
+INLINE vf vf_fnma(vf a, vf b, vf c) { return _mm512_fnmadd_ps(a, b, c); }
+INLINE vf vf_max(vf a, vf b) { return _mm512_max_ps(a, b); }
+INLINE vf vf_min(vf a, vf b) { return _mm512_min_ps(a, b); }
+INLINE vf vf_abs(vf a) { return _mm512_abs_ps(a); }
+INLINE vi vf_asint(vf a) { return _mm512_castps_si512(a); }
+INLINE vf vi_asfloat(vi a) { return _mm512_castsi512_ps(a); }
+INLINE vi vi_set1(int32_t a) { return _mm512_set1_epi32(a); }
+INLINE vi vi_add(vi a, vi b) { return _mm512_add_epi32(a, b); }
+INLINE vi vi_sub(vi a, vi b) { return _mm512_sub_epi32(a, b); }
+INLINE vi vi_and(vi a, vi b) { return _mm512_and_si512(a, b); }
+INLINE vi vi_or(vi a, vi b) { return _mm512_or_si512(a, b); }
+#define vi_shl(a, n) _mm512_slli_epi32(a, n)
+#define vi_sra(a, n) _mm512_srai_epi32(a, n)
+INLINE vi vi_eq(vi a, vi b) { return _mm512_movm_epi32(_mm512_cmpeq_epi32_mask(a, b)); }
+INLINE vi vf_lt(vf a, vf b) { return _mm512_movm_epi32(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ)); }
+INLINE vf vf_select(vi m, vf a, vf b) { return _mm512_mask_blend_ps(_mm512_movepi32_mask(m), b, a); }
+INLINE vf vf_flush_to(vf a, vf t)
+{
+    return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(_mm512_abs_ps(a), t, _CMP_GE_OQ), a);
+}
