@@ -1,0 +1,155 @@
+#include "base/text.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Room for n more bytes and the terminator. */
+static bool reserve(struct text *text, size_t n)
+{
+    if (text->failed) return false;
+    if (n < text->capacity - text->size && text->capacity) return true;
+    size_t capacity = text->capacity ? text->capacity : 256;
+    while (capacity - text->size <= n && capacity <= SIZE_MAX / 4) capacity *= 2;
+    char *data = capacity - text->size > n ? realloc(text->data, capacity) : NULL;
+    if (!data) {
+        text->failed = true;
+        return false;
+    }
+    text->data = data;
+    text->capacity = capacity;
+    return true;
+}
+
+void text_bytes(struct text *text, const char *bytes, size_t n)
+{
+    if (!reserve(text, n)) return;
+    if (n) memcpy(text->data + text->size, bytes, n);
+    text->size += n;
+    text->data[text->size] = 0;
+}
+
+void text_add(struct text *text, const char *string) { text_bytes(text, string, strlen(string)); }
+
+void text_format(struct text *text, const char *format, ...)
+{
+    va_list args, again;
+    va_start(args, format);
+    va_copy(again, args);
+    const int n = vsnprintf(NULL, 0, format, args);
+    if (n < 0) text->failed = true;
+    if (n >= 0 && reserve(text, (size_t)n)) {
+        vsnprintf(text->data + text->size, (size_t)n + 1, format, again);
+        text->size += (size_t)n;
+    }
+    va_end(again);
+    va_end(args);
+}
+
+/* Length of the well-formed UTF-8 sequence at s (Unicode table 3-7), 0 when there is none. */
+static size_t utf8_length(const unsigned char *s)
+{
+    if (s[0] < 0x80) return s[0] ? 1 : 0;
+    const size_t n = s[0] >= 0xC2 && s[0] <= 0xDF   ? 2
+                     : (s[0] & 0xF0) == 0xE0        ? 3
+                     : s[0] >= 0xF0 && s[0] <= 0xF4 ? 4
+                                                    : 0;
+    for (size_t i = 1; i < n; i++)
+        if ((s[i] & 0xC0) != 0x80) return 0;
+    if ((s[0] == 0xE0 && s[1] < 0xA0) || (s[0] == 0xED && s[1] > 0x9F)) return 0;
+    if ((s[0] == 0xF0 && s[1] < 0x90) || (s[0] == 0xF4 && s[1] > 0x8F)) return 0;
+    return n;
+}
+
+static const char replacement[] = "\xEF\xBF\xBD";
+
+void text_json_string(struct text *text, const char *string)
+{
+    if (!string) {
+        text_add(text, "null");
+        return;
+    }
+    text_add(text, "\"");
+    for (const char *s = string; *s;) {
+        const size_t n = utf8_length((const unsigned char *)s);
+        const unsigned char c = (unsigned char)*s;
+        if (c == '"' || c == '\\')
+            text_format(text, "\\%c", c);
+        else if (c == '\n')
+            text_add(text, "\\n");
+        else if (c < 0x20 || c == 0x7F)
+            text_format(text, "\\u%04x", c);
+        else if (n)
+            text_bytes(text, s, n);
+        else
+            text_add(text, replacement);
+        s += n ? n : 1;
+    }
+    text_add(text, "\"");
+}
+
+void text_json_real(struct text *text, double value)
+{
+    char digits[40];
+    if (!(value - value == 0)) {
+        text_add(text, "null");
+        return;
+    }
+    for (int precision = 1; precision <= 17; precision++) {
+        snprintf(digits, sizeof digits, "%.*g", precision, value);
+        if (strtod(digits, NULL) == value) break;
+    }
+    text_add(text, digits);
+}
+
+void text_html(struct text *text, const char *string)
+{
+    for (const char *s = string; *s;) {
+        const size_t n = utf8_length((const unsigned char *)s);
+        const unsigned char c = (unsigned char)*s;
+        const char *entity = c == '&'    ? "&amp;"
+                             : c == '<'  ? "&lt;"
+                             : c == '>'  ? "&gt;"
+                             : c == '"'  ? "&quot;"
+                             : c == '\'' ? "&#39;"
+                             : n         ? NULL
+                                         : replacement;
+        if (entity)
+            text_add(text, entity);
+        else if ((c >= 0x20 && c != 0x7F) || c == '\n' || c == '\t')
+            text_bytes(text, s, n);
+        s += n ? n : 1;
+    }
+}
+
+void text_base64(struct text *text, const uint8_t *bytes, size_t n)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    if (n > SIZE_MAX / 2 || !reserve(text, (n + 2) / 3 * 4)) {
+        text->failed = true;
+        return;
+    }
+    char *out = text->data + text->size;
+    for (size_t i = 0; i < n; i += 3) {
+        const unsigned second = i + 1 < n ? bytes[i + 1] : 0u, third = i + 2 < n ? bytes[i + 2] : 0u;
+        const unsigned word = (unsigned)bytes[i] << 16 | second << 8 | third;
+        *out++ = digits[word >> 18];
+        *out++ = digits[word >> 12 & 63];
+        *out++ = i + 1 < n ? digits[word >> 6 & 63] : '=';
+        *out++ = i + 2 < n ? digits[word & 63] : '=';
+    }
+    *out = 0;
+    text->size = (size_t)(out - text->data);
+}
+
+enum status text_check(const struct text *text, const char *purpose, struct error *err)
+{
+    return text->failed ? fail_memory(err, purpose, text->capacity) : OK;
+}
+
+void text_free(struct text *text)
+{
+    free(text->data);
+    *text = (struct text){0};
+}
