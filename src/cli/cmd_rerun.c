@@ -1,0 +1,213 @@
+/* retort rerun: the command of a manifest once more, into another folder, and a comparison of the hashes. */
+#define _GNU_SOURCE
+#include "base/file.h"
+#include "cli/command.h"
+#include "cli/manifest.h"
+
+#include <ftw.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct values {
+    const char *out;
+};
+
+static const struct option options[] = {
+    {"out", 'o', OPTION_OUTPUT_FOLDER, offsetof(struct values, out),
+     .help =
+         "folder for the new outputs, which are kept (without: a temporary one, removed when all is equal)"},
+    {0},
+};
+
+static int remove_one(const char *path, const struct stat *info, int type, struct FTW *place)
+{
+    (void)info, (void)type, (void)place;
+    return remove(path);
+}
+
+static enum status make_temporary(char **folder, struct arena *arena, struct error *err)
+{
+    const char *root = getenv("TMPDIR");
+    *folder = arena_printf(arena, "%s/retort-rerun-XXXXXX", root && *root ? root : "/tmp");
+    if (!*folder) return fail_memory(err, "a folder's name", 0);
+    return mkdtemp(*folder) ? OK : fail_errno(err, "make folder", *folder);
+}
+
+/* Where output number n goes: its last name, with the number in front so that equal names stay apart. */
+static const char *moved(const char *folder, const char *path, int n, struct arena *arena)
+{
+    size_t end = strlen(path);
+    while (end > 1 && path[end - 1] == '/') end--;
+    size_t start = end;
+    while (start > 0 && path[start - 1] != '/') start--;
+    return arena_printf(arena, "%s/%d-%.*s", folder, n, (int)(end - start), path + start);
+}
+
+/* Points every output of the run below folder; paths in the order of manifest's outputs go to moved_paths. */
+static enum status move_outputs(struct run *run, void *values, const struct manifest *manifest,
+                                const char *folder, const char **moved_paths, struct error *err)
+{
+    for (int i = 0; i < manifest->outputs.count; i++) {
+        const struct manifest_entry *entry = &manifest->outputs.entries[i];
+        const char *path = moved(folder, entry->path, i + 1, &run->arena);
+        bool found = false;
+        int operand;
+        if (!path) return fail_memory(err, "a path", strlen(entry->path));
+        moved_paths[i] = path;
+        const struct option *option = run->command->options;
+        for (; option && option->name && !found; option++)
+            if (!strncmp(entry->role, "--", 2) && !strcmp(entry->role + 2, option->name) &&
+                (option->type == OPTION_OUTPUT || option->type == OPTION_OUTPUT_FOLDER)) {
+                *(const char **)((char *)values + option->offset) = path;
+                found = true;
+            }
+        if (!found && sscanf(entry->role, "operand %d", &operand) == 1 && operand >= 1 &&
+            operand <= run->operand_count) {
+            run->operands[operand - 1] = (char *)path;
+            found = true;
+        }
+        if (!found)
+            return fail(err, ERR_INPUT, "output %s: %s does not name an output of the command", entry->path,
+                        entry->role);
+    }
+    return OK;
+}
+
+/* Options and operands of the manifest into a run of its own. */
+static enum status restore(struct run *again, void *values, const struct manifest *manifest,
+                           struct error *err)
+{
+    const struct option *table = again->command->options;
+    if (table) {
+        const struct option_set set = {table, values};
+        TRY(options_restore(&set, manifest->options, &again->arena, err));
+    }
+    again->operand_count = manifest->operand_count;
+    again->operands =
+        arena_alloc(&again->arena, (size_t)manifest->operand_count + 1, sizeof *again->operands);
+    if (!again->operands)
+        return fail_memory(err, "operands", (size_t)manifest->operand_count * sizeof(char *));
+    for (int i = 0; i < manifest->operand_count; i++) again->operands[i] = (char *)manifest->operands[i];
+    return OK;
+}
+
+/* Inputs must be what they were, else the comparison would say nothing. */
+static enum status check_inputs(const struct manifest *manifest, struct run *run, struct error *err)
+{
+    for (int i = 0; i < manifest->inputs.count; i++) {
+        const struct manifest_entry *entry = &manifest->inputs.entries[i];
+        struct manifest_entry found;
+        struct text lines = {0};
+        TRY(manifest_hash(&found, entry->role, entry->path, &run->arena, err));
+        const int count = manifest_compare(entry, &found, &lines);
+        if (count) {
+            if (!lines.failed) lines.data[strcspn(lines.data, "\n")] = 0;
+            fail(err, ERR_CHECK, "the input is not the one of the manifest: %s",
+                 lines.failed ? "" : lines.data);
+        }
+        text_free(&lines);
+        if (count) return ERR_CHECK;
+    }
+    return OK;
+}
+
+static enum status compare(const struct manifest *manifest, const char *const *paths, struct run *run,
+                           struct run *again, int *different, struct error *err)
+{
+    struct text lines = {0};
+    char hash[SHA256_HEX];
+    *different = 0;
+    for (int i = 0; i < manifest->outputs.count; i++) {
+        const struct manifest_entry *entry = &manifest->outputs.entries[i];
+        struct manifest_entry found;
+        TRY(manifest_hash(&found, entry->role, paths[i], &run->arena, err));
+        *different += manifest_compare(entry, &found, &lines);
+    }
+    sha256_hex(&again->console.results, hash);
+    if (manifest->result_bytes != again->console.result_bytes || strcmp(manifest->result_sha256, hash)) {
+        text_format(&lines, "standard output: sha256 %s, expected %s\n", hash, manifest->result_sha256);
+        ++*different;
+    }
+    if (!run->common.json && lines.size) console_print_text(&run->console, lines.data);
+    const enum status status = text_check(&lines, "the result", err);
+    text_free(&lines);
+    return status;
+}
+
+static void print_result(struct run *run, const struct manifest *manifest, int different)
+{
+    int files = 1; /* standard output */
+    for (int i = 0; i < manifest->outputs.count; i++) files += manifest->outputs.entries[i].file_count;
+    if (run->common.json)
+        console_print(&run->console, "{\"compared\": %d, \"different\": %d}\n", files, different);
+    else
+        console_print(&run->console, "%d outputs compared, %d different\n", files, different);
+}
+
+static enum status rerun(struct run *run, struct run *again, void *again_values,
+                         const struct manifest *manifest, const char *folder, int *different,
+                         struct error *err)
+{
+    const char **paths = arena_alloc(&run->arena, (size_t)manifest->outputs.count, sizeof *paths);
+    if (!paths) return fail_memory(err, "paths", (size_t)manifest->outputs.count * sizeof *paths);
+    TRY(restore(again, again_values, manifest, err));
+    TRY(check_inputs(manifest, run, err));
+    TRY(file_make_folder(folder, err));
+    TRY(move_outputs(again, again_values, manifest, folder, paths, err));
+    again->common.quiet = run->common.quiet;
+    again->common.threads = run->common.threads;
+    again->console.silent = true;
+    TRY(run_execute(again, err));
+    TRY(compare(manifest, paths, run, again, different, err));
+    print_result(run, manifest, *different);
+    return OK;
+}
+
+static enum status run_rerun(struct run *run, struct error *err)
+{
+    const struct values *values = run->values;
+    char *folder = (char *)values->out;
+    struct manifest manifest;
+    struct run again;
+    void *again_values;
+    int different = 0;
+    TRY(manifest_open(&manifest, run->operands[0], &run->arena, err));
+    const struct command *command = command_find(manifest.command);
+    if (!command || command == &command_rerun) {
+        fail(err, ERR_INPUT, "%s: command: expected a command of retort, found \"%.60s\"", run->operands[0],
+             manifest.command);
+        manifest_close(&manifest);
+        return ERR_INPUT;
+    }
+    enum status status = folder ? OK : make_temporary(&folder, &run->arena, err);
+    if (status == OK) {
+        status = run_prepare(&again, command, &again_values, err);
+        if (status == OK) status = rerun(run, &again, again_values, &manifest, folder, &different, err);
+        run_free(&again);
+        if (!values->out && !different) nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    }
+    manifest_close(&manifest);
+    if (status == OK && different)
+        status = fail(err, ERR_CHECK, "%s: %d outputs differ; the new ones are in %s", run->operands[0],
+                      different, folder);
+    return status;
+}
+
+const struct command command_rerun = {
+    .name = "rerun",
+    .summary = "Repeats the run of a manifest and compares the outputs",
+    .description =
+        "Checks that the inputs are unchanged, runs the same command with the same options into another "
+        "folder and compares the hash of every output and of standard output. Exit status 1 when one "
+        "differs. Relative paths are taken from the current folder.\nA manifest can hold any command line "
+        "of retort, external teacher commands included: rerun only manifests that you trust.",
+    .operands = "MANIFEST",
+    .roles = "i",
+    .min_operands = 1,
+    .max_operands = 1,
+    .options = options,
+    .values_size = sizeof(struct values),
+    .example = "retort rerun run/manifest.json\nretort rerun --threads 1 --out again run/manifest.json",
+    .run = run_rerun,
+};

@@ -1,0 +1,183 @@
+#include "cli/console.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { BAR = 24, LINE = 79 };
+static const double bar_interval = 0.1, line_interval = 5;
+
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int signal)
+{
+    (void)signal;
+    interrupted = 1;
+}
+
+void console_catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    signal(SIGPIPE, SIG_IGN); /* a closed pipe is found when standard output is flushed */
+}
+
+bool console_interrupted(void) { return interrupted != 0; }
+
+static double now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
+}
+
+void console_open(struct console *console, bool quiet, bool json)
+{
+    const char *kind = getenv("TERM");
+    *console = (struct console){.quiet = quiet, .json = json};
+    console->terminal = isatty(STDERR_FILENO) && !(kind && !strcmp(kind, "dumb"));
+    sha256_init(&console->results);
+}
+
+static void clear_bar(struct console *console)
+{
+    if (console->shown) fprintf(stderr, "\r%*s\r", console->shown, "");
+    console->shown = 0;
+}
+
+void console_message(struct console *console, const char *format, ...)
+{
+    if (console->quiet) return;
+    clear_bar(console);
+    va_list args;
+    va_start(args, format);
+    fputs("retort: ", stderr);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+}
+
+void console_error(struct console *console, const char *message)
+{
+    clear_bar(console);
+    while (*message) {
+        const int n = (int)strcspn(message, "\n");
+        fprintf(stderr, "retort: %.*s\n", n, message);
+        message += n + (message[n] != 0);
+    }
+}
+
+static void print(struct console *console, const char *text, size_t n)
+{
+    sha256_add(&console->results, text, n);
+    console->result_bytes += n;
+    if (console->silent) return;
+    if (isatty(STDOUT_FILENO)) clear_bar(console);
+    fwrite(text, 1, n, stdout);
+}
+
+void console_print_text(struct console *console, const char *text) { print(console, text, strlen(text)); }
+
+void console_print(struct console *console, const char *format, ...)
+{
+    char small[512];
+    va_list args, again;
+    va_start(args, format);
+    va_copy(again, args);
+    const int n = vsnprintf(small, sizeof small, format, args);
+    char *large = n >= (int)sizeof small ? malloc((size_t)n + 1) : NULL;
+    if (large) vsnprintf(large, (size_t)n + 1, format, again);
+    print(console, large ? large : small, strlen(large ? large : small));
+    free(large);
+    va_end(again);
+    va_end(args);
+}
+
+enum status console_print_buffer(struct console *console, struct text *text, struct error *err)
+{
+    const enum status status = text_check(text, "the result", err);
+    if (status == OK && text->size) print(console, text->data, text->size);
+    text_free(text);
+    return status;
+}
+
+static int put_duration(char *out, size_t room, double seconds)
+{
+    const long whole = (long)(seconds + 0.5);
+    if (whole >= 3600)
+        return snprintf(out, room, "%ld:%02ld:%02ld", whole / 3600, whole / 60 % 60, whole % 60);
+    return snprintf(out, room, "%ld:%02ld", whole / 60, whole % 60);
+}
+
+/* "embed [####----] 12/100  3.1/s  0:28 left  note", the bar on terminals only. */
+static void describe(const struct console *console, char line[LINE + 1], int64_t done, int64_t total,
+                     double seconds, const char *note)
+{
+    char bar[BAR + 4] = "", rate[32] = "", left[48] = "", duration[32];
+    if (console->terminal && total > 0) {
+        const int filled = (int)((double)BAR * (double)done / (double)total);
+        bar[0] = '[';
+        for (int i = 0; i < BAR; i++) bar[1 + i] = i < filled ? '#' : '-';
+        memcpy(bar + 1 + BAR, "] ", 3);
+    }
+    const double finished = (double)(done - console->first_done);
+    if (finished > 0 && seconds > 0) {
+        const double speed = finished / seconds;
+        snprintf(rate, sizeof rate, "  %.*f/s", speed < 10 ? 2 : speed < 100 ? 1 : 0, speed);
+        if (total > done) {
+            put_duration(duration, sizeof duration, (double)(total - done) / speed);
+            snprintf(left, sizeof left, "  %s left", duration);
+        }
+    }
+    snprintf(line, LINE + 1, "%s %s%lld/%lld%s%s%s%s", console->stage, bar, (long long)done, (long long)total,
+             rate, left, *note ? "  " : "", note);
+}
+
+static bool report(void *context, const char *stage, int64_t done, int64_t total, const char *note)
+{
+    struct console *console = context;
+    const double time = now();
+    if (strncmp(console->stage, stage, sizeof console->stage - 1)) {
+        clear_bar(console);
+        snprintf(console->stage, sizeof console->stage, "%s", stage);
+        console->first_done = done;
+        console->stage_start = time;
+        console->last_shown = console->terminal ? 0 : time;
+    }
+    const double interval = console->terminal ? bar_interval : line_interval;
+    const bool last = done == total && console->terminal;
+    if (!console->quiet && (last || time - console->last_shown >= interval)) {
+        char line[LINE + 1];
+        describe(console, line, done, total, time - console->stage_start, note ? note : "");
+        const int n = (int)strlen(line);
+        if (console->terminal)
+            fprintf(stderr, "\r%s%*s", line, console->shown > n ? console->shown - n : 0, "");
+        else
+            fprintf(stderr, "retort: %s\n", line);
+        console->shown = console->terminal ? n : 0;
+        console->last_shown = time;
+    }
+    return !interrupted;
+}
+
+struct progress console_progress(struct console *console)
+{
+    return (struct progress){.report = report, .context = console};
+}
+
+enum status console_close(struct console *console, struct error *err)
+{
+    clear_bar(console);
+    errno = 0;
+    const bool failed = fflush(stdout) || ferror(stdout);
+    if (failed)
+        return fail(err, ERR_SYSTEM, "cannot write standard output: %s", strerror(errno ? errno : EIO));
+    return OK;
+}

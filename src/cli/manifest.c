@@ -1,0 +1,191 @@
+#include "cli/manifest.h"
+
+#include "base/file.h"
+#include "base/version.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static enum status hash_file(struct manifest_file *file, const char *path, struct error *err)
+{
+    struct file_view view;
+    TRY(file_map(&view, path, err));
+    file->bytes = view.size;
+    sha256_bytes(view.data, view.size, file->sha256);
+    file_unmap(&view);
+    return OK;
+}
+
+struct listing {
+    const char **paths;
+    int count, capacity;
+    struct arena *arena;
+};
+
+static enum status add_path(struct listing *list, const char *path, struct error *err)
+{
+    if (list->count == MANIFEST_MAX_FILES)
+        return fail(err, ERR_INPUT, "%s: more than %d files in the folder", path, MANIFEST_MAX_FILES);
+    if (list->count == list->capacity) {
+        const int capacity = list->capacity ? 2 * list->capacity : 64;
+        const char **paths = arena_alloc(list->arena, (size_t)capacity, sizeof *paths);
+        if (!paths) return fail_memory(err, "a list of files", (unsigned long long)capacity * sizeof *paths);
+        if (list->count) memcpy(paths, list->paths, (size_t)list->count * sizeof *paths);
+        list->paths = paths;
+        list->capacity = capacity;
+    }
+    list->paths[list->count++] = path;
+    return OK;
+}
+
+/* The files below root/inner ("" or ending in '/') in any order. */
+static enum status walk(struct listing *list, const char *root, const char *inner, int depth,
+                        struct error *err)
+{
+    const char *folder = arena_printf(list->arena, "%s/%s", root, inner);
+    if (!folder) return fail_memory(err, root, strlen(root));
+    if (depth > MANIFEST_MAX_DEPTH)
+        return fail(err, ERR_INPUT, "%s: folders nested more than %d deep", folder, MANIFEST_MAX_DEPTH);
+    DIR *stream = opendir(folder);
+    if (!stream) return fail_errno(err, "open", folder);
+    enum status status = OK;
+    for (const struct dirent *item; status == OK && (item = readdir(stream));) {
+        if (item->d_name[0] == '.' || (!*inner && !strcmp(item->d_name, "manifest.json"))) continue;
+        const char *path = arena_printf(list->arena, "%s%s", inner, item->d_name);
+        const char *whole = path ? arena_printf(list->arena, "%s/%s", root, path) : NULL;
+        if (!whole)
+            status = fail_memory(err, root, strlen(root));
+        else if (!file_is_folder(whole))
+            status = add_path(list, path, err);
+        else if ((path = arena_printf(list->arena, "%s/", path)))
+            status = walk(list, root, path, depth + 1, err);
+        else
+            status = fail_memory(err, root, strlen(root));
+    }
+    closedir(stream);
+    return status;
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static enum status hash_folder(struct manifest_entry *entry, struct arena *arena, struct error *err)
+{
+    struct listing list = {.arena = arena};
+    TRY(walk(&list, entry->path, "", 0, err));
+    if (list.count) qsort(list.paths, (size_t)list.count, sizeof *list.paths, by_text);
+    entry->folder = true;
+    entry->file_count = list.count;
+    entry->files = arena_alloc(arena, (size_t)list.count, sizeof *entry->files);
+    if (!entry->files) return fail_memory(err, entry->path, (size_t)list.count * sizeof *entry->files);
+    for (int i = 0; i < list.count; i++) {
+        const char *path = arena_printf(arena, "%s/%s", entry->path, list.paths[i]);
+        if (!path) return fail_memory(err, entry->path, strlen(entry->path));
+        entry->files[i].path = list.paths[i];
+        TRY(hash_file(&entry->files[i], path, err));
+    }
+    return OK;
+}
+
+enum status manifest_hash(struct manifest_entry *entry, const char *role, const char *path,
+                          struct arena *arena, struct error *err)
+{
+    *entry = (struct manifest_entry){.role = role, .path = path};
+    if (file_is_folder(path)) return hash_folder(entry, arena, err);
+    entry->file_count = 1;
+    entry->files = arena_alloc(arena, 1, sizeof *entry->files);
+    if (!entry->files) return fail_memory(err, path, sizeof *entry->files);
+    entry->files[0].path = "";
+    return hash_file(&entry->files[0], path, err);
+}
+
+static void put_file(struct text *out, const struct manifest_file *file)
+{
+    text_format(out, "\"bytes\": %llu, \"sha256\": \"%s\"}", (unsigned long long)file->bytes, file->sha256);
+}
+
+static void put_list(struct text *out, const char *name, const struct manifest_list *list)
+{
+    text_format(out, "  \"%s\": [", name);
+    for (int i = 0; i < list->count; i++) {
+        const struct manifest_entry *entry = &list->entries[i];
+        text_add(out, i ? ",\n    {\"role\": " : "\n    {\"role\": ");
+        text_json_string(out, entry->role);
+        text_add(out, ", \"path\": ");
+        text_json_string(out, entry->path);
+        if (!entry->folder) {
+            text_add(out, ", ");
+            put_file(out, &entry->files[0]);
+            continue;
+        }
+        text_add(out, ", \"files\": [");
+        for (int j = 0; j < entry->file_count; j++) {
+            text_add(out, j ? ",\n      {\"path\": " : "\n      {\"path\": ");
+            text_json_string(out, entry->files[j].path);
+            text_add(out, ", ");
+            put_file(out, &entry->files[j]);
+        }
+        text_add(out, entry->file_count ? "\n    ]}" : "]}");
+    }
+    text_add(out, list->count ? "\n  ],\n" : "],\n");
+}
+
+enum status manifest_write(const char *path, const struct manifest *manifest, struct error *err)
+{
+    struct text out = {0};
+    text_format(&out, "{\n  \"retort\": \"%s\",\n  \"command\": ", RETORT_VERSION);
+    text_json_string(&out, manifest->command);
+    text_format(&out, ",\n  \"options\": {%s\n  },\n  \"operands\": [", manifest->options_text);
+    for (int i = 0; i < manifest->operand_count; i++) {
+        if (i) text_add(&out, ", ");
+        text_json_string(&out, manifest->operands[i]);
+    }
+    text_add(&out, "],\n");
+    put_list(&out, "inputs", &manifest->inputs);
+    put_list(&out, "outputs", &manifest->outputs);
+    text_format(&out, "  \"stdout\": {\"bytes\": %llu, \"sha256\": \"%s\"},\n  \"machine\": {\"isa\": ",
+                (unsigned long long)manifest->result_bytes, manifest->result_sha256);
+    text_json_string(&out, manifest->isa);
+    text_format(&out, ", \"threads\": %d}\n}\n", manifest->threads);
+    enum status status = text_check(&out, path, err);
+    if (status == OK) status = file_write(path, out.data, out.size, err);
+    text_free(&out);
+    return status;
+}
+
+static int differ(struct text *out, const struct manifest_entry *entry, const char *path, const char *how)
+{
+    text_format(out, "%s%s%s: %s\n", entry->path, *path ? "/" : "", path, how);
+    return 1;
+}
+
+int manifest_compare(const struct manifest_entry *expected, const struct manifest_entry *found,
+                     struct text *differences)
+{
+    int count = 0, i = 0, j = 0;
+    if (expected->folder != found->folder)
+        return differ(differences, found, "",
+                      found->folder ? "is a folder, was a file" : "is a file, was a folder");
+    while (i < expected->file_count || j < found->file_count) {
+        const struct manifest_file *a = &expected->files[i], *b = &found->files[j];
+        const int order = i == expected->file_count ? 1
+                          : j == found->file_count  ? -1
+                                                    : strcmp(a->path, b->path);
+        if (order < 0)
+            count += differ(differences, found, a->path, "is missing");
+        else if (order > 0)
+            count += differ(differences, found, b->path, "is new");
+        else if (a->bytes != b->bytes || strcmp(a->sha256, b->sha256)) {
+            char how[2 * SHA256_HEX + 60];
+            snprintf(how, sizeof how, "sha256 %s, expected %s", b->sha256, a->sha256);
+            count += differ(differences, found, b->path, how);
+        }
+        i += order <= 0;
+        j += order >= 0;
+    }
+    return count;
+}

@@ -1,0 +1,66 @@
+/* Run manifests: what ran, on what, and what came out, with hashes, as JSON.
+ *
+ * A folder is its files (all depths, sorted by path), without manifest.json. Hidden files are left out. */
+#ifndef RETORT_CLI_MANIFEST_H
+#define RETORT_CLI_MANIFEST_H
+
+#include "base/arena.h"
+#include "base/hash.h"
+#include "base/status.h"
+#include "base/text.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { MANIFEST_MAX_FILES = 1 << 20, MANIFEST_MAX_ENTRIES = 4096, MANIFEST_MAX_DEPTH = 32 };
+
+struct manifest_file {
+    const char *path; /* relative to the folder; "" for a single file */
+    uint64_t bytes;
+    char sha256[SHA256_HEX];
+};
+
+struct manifest_entry {
+    const char *role; /* "--model", "operand 1" */
+    const char *path; /* as it was given */
+    bool folder;
+    int file_count;
+    struct manifest_file *files;
+};
+
+struct manifest_list {
+    int count;
+    struct manifest_entry *entries;
+};
+
+struct manifest {
+    const char *version, *command;
+    const char *options_text; /* writing: members made by options_json */
+    const void *options;      /* reading: json_t object, lives until manifest_close */
+    const char *const *operands;
+    int operand_count;
+    struct manifest_list inputs, outputs;
+    uint64_t result_bytes; /* printed on standard output */
+    char result_sha256[SHA256_HEX];
+    int threads; /* informative, as is the ISA */
+    const char *isa;
+    void *document; /* of a manifest that was read */
+};
+
+/* Hashes a file or folder into *entry; everything is in the arena. */
+enum status manifest_hash(struct manifest_entry *entry, const char *role, const char *path,
+                          struct arena *arena, struct error *err);
+
+enum status manifest_write(const char *path, const struct manifest *manifest, struct error *err);
+
+/* Reads and checks a manifest; its texts live until manifest_close, its lists as long as the arena. */
+enum status manifest_open(struct manifest *manifest, const char *path, struct arena *arena,
+                          struct error *err);
+void manifest_close(struct manifest *manifest);
+
+/* Appends a line to differences for every file that is missing, new or different in found; returns their
+ * number. */
+int manifest_compare(const struct manifest_entry *expected, const struct manifest_entry *found,
+                     struct text *differences);
+
+#endif

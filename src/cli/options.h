@@ -1,0 +1,106 @@
+/* Options of a command, described once: parsing, help, man page, JSON and back all come from the same table.
+ *
+ * Values live in a plain struct of the command; each option names its place by offsetof. Types of the places:
+ *   OPTION_FLAG bool, OPTION_INT int64_t, OPTION_REAL double, OPTION_CHOICE int, OPTION_INTS struct
+ * option_ints, OPTION_SIZE struct option_size, the others const char * (NULL when not given). A number whose
+ * default lies outside its range is "not given" as long as it holds that default. */
+#ifndef RETORT_CLI_OPTIONS_H
+#define RETORT_CLI_OPTIONS_H
+
+#include "base/arena.h"
+#include "base/status.h"
+#include "base/text.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum option_type {
+    OPTION_FLAG,
+    OPTION_INT,  /* in [low, high] */
+    OPTION_REAL, /* in [low, high] */
+    OPTION_TEXT,
+    OPTION_INPUT,         /* a file or folder that is read: hashed into the manifest */
+    OPTION_OUTPUT,        /* a file that is written */
+    OPTION_OUTPUT_FOLDER, /* a folder that is written; the manifest goes into it */
+    OPTION_CHOICE,        /* one of a table of names */
+    OPTION_INTS,          /* "1,2,5", each in [low, high] */
+    OPTION_SIZE,          /* "640" or "640x384" (width x height), each in [low, high] */
+};
+
+enum { OPTION_MAX_INTS = 256 };
+
+struct option_ints {
+    int count;
+    int values[OPTION_MAX_INTS];
+};
+
+struct option_size {
+    int width, height;
+};
+
+/* Tables end with {0}. Several names may have the same value; the first is shown and dumped. */
+struct option_choice {
+    const char *name;
+    int value;
+};
+
+/* Tables end with {0}. */
+struct option {
+    const char *name; /* without the dashes */
+    char letter;      /* or 0 */
+    enum option_type type;
+    size_t offset;
+    const char *value; /* default as text, or NULL */
+    double low, high;
+    const struct option_choice *choices;
+    const char *place; /* stands for the value in the help: "FILE" */
+    const char *help;
+    bool required;
+};
+
+/* A table and the struct that its offsets refer to. */
+struct option_set {
+    const struct option *table;
+    void *values;
+};
+
+/* Sets every option to its default. */
+enum status options_default(const struct option_set *sets, int set_count, struct error *err);
+
+/* Reads argv[0..argc): options into their places, everything else into operands (room for argc), in order;
+ * "--" ends the options. Texts point into argv or the arena. All mistakes are reported together, one a line,
+ * ERR_USAGE. */
+enum status options_parse(const struct option_set *sets, int set_count, int argc, char **argv,
+                          char **operands, int *operand_count, struct error *err);
+
+/* ERR_USAGE naming every required option that has no value. */
+enum status options_require(const struct option_set *sets, int set_count, struct error *err);
+
+/* Sets one option from text; the message starts with "--name: ". */
+enum status option_set_text(const struct option *option, void *values, const char *text, struct error *err);
+
+/* True when a number, list, size or text holds a value (see the top of the file); flags and choices always
+ * do. */
+bool option_given(const struct option *option, const void *values);
+
+/* One member a line: "name": value, after `indent`, without the enclosing braces. Values not given are left
+ * out. */
+void options_json(struct text *out, const struct option_set *set, const char *indent);
+
+/* The reverse: json is a json_t object (jansson). Texts are copied into the arena. Unknown names are
+ * ERR_INPUT. */
+enum status options_restore(const struct option_set *set, const void *json, struct arena *arena,
+                            struct error *err);
+
+/* The name nearest to word by edit distance, or NULL when none is near. */
+const char *nearest_name(const char *word, const char *const *names, int count);
+
+/* Help texts. One line an option, wrapped to 80 columns. */
+void options_help(struct text *out, const struct option *table);
+void text_wrap(struct text *out, const char *words, int indent,
+               int column); /* starts at column, later lines at indent */
+void options_man(struct text *out, const struct option *table);
+void man_escape(struct text *out, const char *words);
+
+#endif

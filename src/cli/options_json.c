@@ -1,0 +1,111 @@
+/* Options to JSON (for the manifest) and back (for rerun). */
+#include "cli/options.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void value_json(struct text *out, const struct option *option, const void *where)
+{
+    switch (option->type) {
+    case OPTION_FLAG:
+        text_add(out, *(const bool *)where ? "true" : "false");
+        return;
+    case OPTION_INT:
+        text_format(out, "%lld", (long long)*(const int64_t *)where);
+        return;
+    case OPTION_REAL:
+        text_json_real(out, *(const double *)where);
+        return;
+    case OPTION_CHOICE:
+        for (const struct option_choice *choice = option->choices; choice->name; choice++)
+            if (choice->value == *(const int *)where) {
+                text_json_string(out, choice->name);
+                return;
+            }
+        text_add(out, "null");
+        return;
+    case OPTION_INTS: {
+        const struct option_ints *list = where;
+        for (int i = 0; i < list->count; i++) text_format(out, "%s%d", i ? ", " : "[", list->values[i]);
+        text_add(out, "]");
+        return;
+    }
+    case OPTION_SIZE: {
+        const struct option_size *size = where;
+        text_format(out, "\"%dx%d\"", size->width, size->height);
+        return;
+    }
+    default:
+        text_json_string(out, *(const char *const *)where);
+    }
+}
+
+void options_json(struct text *out, const struct option_set *set, const char *indent)
+{
+    bool first = true;
+    for (const struct option *option = set->table; option->name; option++) {
+        if (!option_given(option, set->values)) continue;
+        text_format(out, "%s\n%s", first ? "" : ",", indent);
+        text_json_string(out, option->name);
+        text_add(out, ": ");
+        value_json(out, option, (const char *)set->values + option->offset);
+        first = false;
+    }
+}
+
+#if HAVE_JANSSON
+#include <jansson.h>
+
+/* A JSON value as it would stand on the command line, in the arena; NULL when it cannot. */
+static const char *command_line_text(const json_t *value, struct arena *arena)
+{
+    if (json_is_string(value)) return arena_strdup(arena, json_string_value(value));
+    if (json_is_integer(value)) return arena_printf(arena, "%lld", (long long)json_integer_value(value));
+    if (json_is_real(value)) return arena_printf(arena, "%.17g", json_real_value(value));
+    if (!json_is_array(value)) return NULL;
+    struct text list = {0};
+    for (size_t i = 0; i < json_array_size(value); i++)
+        text_format(&list, "%s%lld", i ? "," : "", (long long)json_integer_value(json_array_get(value, i)));
+    const char *copy = list.size ? arena_strdup(arena, list.data) : NULL;
+    text_free(&list);
+    return copy;
+}
+
+static enum status restore_one(const struct option *option, void *values, const json_t *value,
+                               struct arena *arena, struct error *err)
+{
+    if (option->type == OPTION_FLAG) {
+        if (!json_is_boolean(value))
+            return fail(err, ERR_INPUT, "option %s: expected true or false", option->name);
+        *(bool *)((char *)values + option->offset) = json_is_true(value);
+        return OK;
+    }
+    const char *text = command_line_text(value, arena);
+    if (!text)
+        return fail(err, ERR_INPUT, "option %s: expected a text, a number or a list of numbers",
+                    option->name);
+    return option_set_text(option, values, text, err);
+}
+
+enum status options_restore(const struct option_set *set, const void *json, struct arena *arena,
+                            struct error *err)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)json, name, value)
+    {
+        const struct option *option = set->table;
+        while (option->name && strcmp(option->name, name)) option++;
+        if (!option->name) return fail(err, ERR_INPUT, "option %.60s: unknown to this version", name);
+        TRY(restore_one(option, set->values, value, arena, err));
+    }
+    return OK;
+}
+#else
+enum status options_restore(const struct option_set *set, const void *json, struct arena *arena,
+                            struct error *err)
+{
+    (void)set, (void)json, (void)arena;
+    return fail(err, ERR_SYSTEM, "this build has no JSON reader (jansson)");
+}
+#endif

@@ -1,0 +1,175 @@
+/* One run of a command: defaults, checks, the command, its manifest. */
+#include "base/par.h"
+#include "cli/command.h"
+#include "cli/manifest.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_EXTRA_INPUTS = 1024 };
+
+const struct option common_option_table[] = {
+    {"threads", 't', OPTION_INT, offsetof(struct common_options, threads), "0", 0, PAR_MAX_THREADS,
+     .help = "threads to use; results do not depend on it; 0: OMP_NUM_THREADS, else all CPUs of the process"},
+    {"manifest", 0, OPTION_OUTPUT, offsetof(struct common_options, manifest),
+     .help = "write what ran, with the hashes of all inputs and outputs, for retort verify and retort rerun"},
+    {"json", 'j', OPTION_FLAG, offsetof(struct common_options, json), .help = "print the result as JSON"},
+    {"quiet", 'q', OPTION_FLAG, offsetof(struct common_options, quiet),
+     .help = "no progress, no messages, errors only"},
+    {"help", 'h', OPTION_FLAG, offsetof(struct common_options, help), .help = "show this page"},
+    {0},
+};
+
+static const struct option no_options[] = {{0}};
+
+static const struct option *table_of(const struct command *command)
+{
+    return command->options ? command->options : no_options;
+}
+
+enum status run_prepare(struct run *run, const struct command *command, void **values, struct error *err)
+{
+    *run = (struct run){.command = command};
+    *values = arena_alloc(&run->arena, 1, command->values_size);
+    if (!*values) return fail_memory(err, "options", command->values_size);
+    run->values = *values;
+    const struct option_set sets[] = {{table_of(command), *values}, {common_option_table, &run->common}};
+    return options_default(sets, 2, err);
+}
+
+void run_free(struct run *run)
+{
+    arena_free(&run->arena);
+    *run = (struct run){0};
+}
+
+enum status run_add_input(struct run *run, const char *path, struct error *err)
+{
+    for (int i = 0; i < run->extra_count; i++)
+        if (!strcmp(run->extra_inputs[i], path)) return OK;
+    if (!run->extra_inputs)
+        run->extra_inputs = arena_alloc(&run->arena, MAX_EXTRA_INPUTS, sizeof *run->extra_inputs);
+    const char *copy = arena_strdup(&run->arena, path);
+    if (!run->extra_inputs || !copy) return fail_memory(err, "a list of inputs", strlen(path));
+    if (run->extra_count == MAX_EXTRA_INPUTS)
+        return fail(err, ERR_INPUT, "%s: more than %d inputs", path, MAX_EXTRA_INPUTS);
+    run->extra_inputs[run->extra_count++] = copy;
+    return OK;
+}
+
+static char role_of(const struct command *command, int operand)
+{
+    const char *roles = command->roles;
+    if (!roles || !*roles) return '-';
+    const size_t last = strlen(roles) - 1;
+    return roles[(size_t)operand < last ? (size_t)operand : last];
+}
+
+static const char *text_at(const struct option *option, const void *values)
+{
+    return *(const char *const *)((const char *)values + option->offset);
+}
+
+static enum status add(struct manifest_list *list, const char *role, const char *path, struct run *run,
+                       struct error *err)
+{
+    assert(list->count < MANIFEST_MAX_ENTRIES);
+    if (!role) return fail_memory(err, "a manifest", 0);
+    return manifest_hash(&list->entries[list->count++], role, path, &run->arena, err);
+}
+
+static bool is_output(enum option_type type) { return type == OPTION_OUTPUT || type == OPTION_OUTPUT_FOLDER; }
+
+/* Hashes what the options and operands name: inputs or outputs. */
+static enum status collect(struct manifest_list *list, struct run *run, bool outputs, struct error *err)
+{
+    if (run->operand_count > MANIFEST_MAX_ENTRIES / 2)
+        return fail(err, ERR_USAGE, "a manifest holds at most %d operands", MANIFEST_MAX_ENTRIES / 2);
+    list->entries = arena_alloc(&run->arena, MANIFEST_MAX_ENTRIES, sizeof *list->entries);
+    if (!list->entries) return fail_memory(err, "a manifest", MANIFEST_MAX_ENTRIES * sizeof *list->entries);
+    for (const struct option *option = table_of(run->command); option->name; option++) {
+        if (!(outputs ? is_output(option->type) : option->type == OPTION_INPUT)) continue;
+        const char *path = text_at(option, run->values);
+        if (path) TRY(add(list, arena_printf(&run->arena, "--%s", option->name), path, run, err));
+    }
+    for (int i = 0; i < run->operand_count; i++)
+        if (role_of(run->command, i) == (outputs ? 'o' : 'i'))
+            TRY(add(list, arena_printf(&run->arena, "operand %d", i + 1), run->operands[i], run, err));
+    return OK;
+}
+
+/* --manifest, else manifest.json in the folder that the command fills, else NULL. */
+static enum status manifest_path(const char **path, struct run *run, struct error *err)
+{
+    *path = run->common.manifest;
+    for (const struct option *option = table_of(run->command); !*path && option->name; option++) {
+        const char *folder = option->type == OPTION_OUTPUT_FOLDER ? text_at(option, run->values) : NULL;
+        if (folder && !(*path = arena_printf(&run->arena, "%s/manifest.json", folder)))
+            return fail_memory(err, folder, strlen(folder));
+    }
+    return OK;
+}
+
+static enum status write_manifest(const char *path, struct manifest_list *inputs, struct run *run,
+                                  struct error *err)
+{
+    struct manifest manifest = {
+        .command = run->command->name,
+        .operands = (const char *const *)run->operands,
+        .operand_count = run->operand_count,
+        .threads = run->threads,
+    };
+    for (int i = 0; i < run->extra_count; i++) TRY(add(inputs, "read", run->extra_inputs[i], run, err));
+    manifest.inputs = *inputs;
+    TRY(collect(&manifest.outputs, run, true, err));
+    struct sha256 results = run->console.results;
+    sha256_hex(&results, manifest.result_sha256);
+    manifest.result_bytes = run->console.result_bytes;
+    struct text options = {0};
+    const struct option_set set = {table_of(run->command), (void *)run->values};
+    options_json(&options, &set, "    ");
+    enum status status = text_check(&options, "a manifest", err);
+    manifest.options_text = options.size ? options.data : "";
+    if (status == OK) status = manifest_write(path, &manifest, err);
+    text_free(&options);
+    return status;
+}
+
+static enum status check_operands(const struct run *run, struct error *err)
+{
+    const struct command *command = run->command;
+    const bool few = run->operand_count < command->min_operands;
+    const bool many = command->max_operands >= 0 && run->operand_count > command->max_operands;
+    if (!few && !many) return OK;
+    if (!command->operands)
+        return fail(err, ERR_USAGE, "takes no operands, found \"%.60s\"", run->operands[0]);
+    if (many)
+        return fail(err, ERR_USAGE, "expected %s, found \"%.60s\" after them", command->operands,
+                    run->operands[command->max_operands]);
+    return fail(err, ERR_USAGE, "expected %s, found %d operand%s", command->operands, run->operand_count,
+                run->operand_count == 1 ? "" : "s");
+}
+
+enum status run_execute(struct run *run, struct error *err)
+{
+    const struct option_set sets[] = {{table_of(run->command), (void *)run->values}};
+    TRY(options_require(sets, 1, err));
+    TRY(check_operands(run, err));
+    run->threads = run->common.threads > 0 ? (int)run->common.threads : par_default_threads();
+    const bool silent = run->console.silent;
+    console_open(&run->console, run->common.quiet, run->common.json);
+    run->console.silent = silent;
+    run->progress = console_progress(&run->console);
+
+    const char *path;
+    struct manifest_list inputs = {0};
+    TRY(manifest_path(&path, run, err));
+    if (path) TRY(collect(&inputs, run, false, err)); /* before: an output may replace an input */
+    const enum status status = run->command->run(run, err);
+    struct error unwritten;
+    const enum status closed = console_close(&run->console, &unwritten);
+    if (status != OK) return status;
+    if (closed != OK) return fail(err, closed, "%s", unwritten.message);
+    return path ? write_manifest(path, &inputs, run, err) : OK;
+}

@@ -1,0 +1,46 @@
+# The ways into the program: help, version, mistakes on the command line.
+. "$(dirname "$0")/check"
+
+expect no_command 2 'expected a command' "$RETORT"
+expect version 0 '^retort [0-9]*\.[0-9]*\.[0-9]*$' "$RETORT" --version
+expect list_of_commands 0 '^  rerun  ' "$RETORT" --help
+expect unknown_command_suggests 2 'did you mean verify' "$RETORT" vreify
+expect strange_command 2 'unknown command$' "$RETORT" xyzzyxyzzy
+expect unknown_option_suggests 2 '^retort: --jsno: unknown option, did you mean --json?$' "$RETORT" verify --jsno m
+expect unknown_letter 2 '^retort: -Z: unknown option$' "$RETORT" verify -qZ m
+expect value_missing 2 '--threads: expected a value' "$RETORT" verify m --threads
+expect value_not_a_number 2 '--threads: expected an integer in \[0, 256\], found "abc"' "$RETORT" verify --threads=abc m
+expect value_out_of_range 2 'found "257"' "$RETORT" verify -t257 m
+expect value_overflows 2 'found "99999999999999999999"' "$RETORT" verify -t 99999999999999999999 m
+expect flag_takes_no_value 2 '--quiet: takes no value' "$RETORT" verify --quiet=1 m
+expect operand_missing 2 'expected MANIFEST, found 0' "$RETORT" verify
+expect operand_too_many 2 'found "b" after' "$RETORT" verify a b
+expect dashes_end_the_options 3 'open --json' "$RETORT" verify -- --json
+expect usage_names_the_help 2 "see 'retort verify --help'" "$RETORT" verify
+expect help_of_unknown 2 'nonsense: unknown command' "$RETORT" help nonsense
+"$RETORT" verify --jsno --threads=abc >both 2>&1
+check mistakes_come_together test "$(grep -c -e 'jsno\|abc' both)" -eq 2
+
+for command in $("$RETORT" help --names); do
+    "$RETORT" "$command" --help >page 2>&1
+    status=$?
+    cp page output
+    if [ $status -ne 0 ] || ! grep -q '^Example' page || ! grep -q "^  retort $command" page; then
+        failed "help_$command" "status $status or no example"
+    elif awk 'length > 80 && !/^  retort/ { found = 1 } END { exit !found }' page; then
+        failed "help_$command" "a line is longer than 80 characters"
+    elif grep -q '[[:space:]]$' page; then
+        failed "help_$command" "blanks at the end of a line"
+    else
+        passed "help_$command"
+    fi
+    expect "man_$command" 0 '^\.SH OPTIONS' "$RETORT" help --man "$command"
+done
+if command -v groff >/dev/null; then
+    "$RETORT" help --man rerun | groff -man -Tascii -ww >page 2>warnings
+    check manual_page_is_clean_roff test ! -s warnings
+fi
+
+"$RETORT" help >/dev/full 2>output
+check full_output_is_an_error test $? -eq 4
+finish

@@ -1,0 +1,45 @@
+# Manifests: verify and rerun, good and bad. The help command prints without times, so it can be repeated.
+. "$(dirname "$0")/check"
+if ! has_json; then
+    skipped manifest "this build has no JSON reader"
+    finish
+fi
+
+expect missing 3 'cannot open nowhere.json: No such' "$RETORT" verify nowhere.json
+: >empty.json
+expect empty_file 3 'empty.json: line 1' "$RETORT" verify empty.json
+echo '[1, 2]' >list.json
+expect not_an_object 3 'list.json: retort, command: expected' "$RETORT" verify list.json
+
+check write_manifest "$RETORT" help verify --manifest m.json
+head -c 200 m.json >short.json
+expect truncated 3 'short.json: line' "$RETORT" verify short.json
+check verify "$RETORT" verify m.json
+check rerun "$RETORT" rerun m.json
+expect rerun_json 0 '^{"compared": 1, "different": 0}$' "$RETORT" rerun --json m.json
+expect rerun_other_threads 0 ' 0 different' "$RETORT" rerun -t 3 m.json
+expect manifest_cannot_be_written 3 'nowhere/m.json' "$RETORT" help --manifest nowhere/m.json
+
+sed 's/"stdout": {\(.*\)"sha256": "......../"stdout": {\1"sha256": "00000000/' m.json >other.json
+expect rerun_finds_a_difference 1 'standard output: sha256' "$RETORT" rerun other.json
+sed 's/"sha256": "..../"sha256": "xyzw/' m.json >hash.json
+expect hash_not_hexadecimal 3 'sha256: expected 64 hexadecimal' "$RETORT" verify hash.json
+sed 's/"command": "help"/"command": "rerun"/' m.json >loop.json
+expect rerun_of_rerun 3 'expected a command of retort' "$RETORT" rerun loop.json
+sed 's/"man": false/"man": 7/' m.json >type.json
+expect option_of_wrong_type 3 'option man: expected true or false' "$RETORT" rerun type.json
+sed 's/"man": false/"mann": false/' m.json >name.json
+expect option_unknown 3 'option mann: unknown' "$RETORT" rerun name.json
+check nothing_left_behind sh -c '! ls | grep "\.json\."'
+
+# verify as the repeated command: it has an input.
+check manifest_with_an_input "$RETORT" verify m.json --manifest v.json
+check rerun_with_an_input "$RETORT" rerun --out kept v.json
+expect verify_lists_inputs 0 '^1 files checked, 0 different$' "$RETORT" verify v.json
+echo >>m.json
+expect verify_finds_the_change 1 '^m.json: sha256 .*, expected' "$RETORT" verify v.json
+expect rerun_refuses_other_input 1 'the input is not the one of the manifest: m.json' "$RETORT" rerun v.json
+rm m.json
+expect verify_finds_the_loss 1 '^m.json: cannot open' "$RETORT" verify v.json
+expect verify_json 1 '"different": 1, "differences": "m.json' "$RETORT" verify --json v.json
+finish
