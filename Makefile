@@ -1,18 +1,17 @@
 # retort: build, test, install. Everything is made below $(BUILD); V=1 shows the commands.
 #
 #   make                      the command, the library               build/retort build/libretort.a
-#   make test                 every test program and script
+#   make test                 every test program and script, golden hashes included; TEST=PATTERN for some
 #   make golden               tests/golden.txt on every ISA of this machine, 1, 2, 3 and 7 threads
 #   make golden UPDATE=1      writes tests/golden.txt anew (say why in the commit)
-#   make bench                speed; PEERS=1 compares with other engines
+#   make golden-cross         the same file on AArch64, ARMv7 and RISC-V under qemu-user
 #   make san                  tests under address and undefined-behaviour sanitizers
-#   make fuzz                 libFuzzer harnesses of every parser (clang)
-#   make install PREFIX=/usr/local
+#   make fuzz                 libFuzzer harnesses of every parser (clang); tools/fuzz.sh runs them
+#   make install PREFIX=/usr/local DESTDIR=
 #   make STATIC=1             static binary
-#   make ARCH=aarch64|armv7|riscv64   cross build below build/ARCH
+#   make ARCH=aarch64|armv7|riscv64   static cross build below build/ARCH (docs/building.md)
 
 ARCH ?= native
-STATIC ?= 0
 OPT ?= -O3
 PREFIX ?= /usr/local
 
@@ -37,8 +36,12 @@ endif
 ifeq ($(origin CC),default)
   CC := gcc
 endif
-AR ?= ar
 BUILD ?= build/$(ARCH)
+ifeq ($(ARCH),native)
+  STATIC ?= 0
+else
+  STATIC ?= 1
+endif
 
 # ---- The arithmetic contract (docs/NUMERICS.md) lives in these flags. ------------------------------------------
 # No contraction: a fused multiply-add is written or it is not there. No value-changing option, ever; the two others
@@ -81,6 +84,15 @@ ifeq ($(STATIC),1)
   LDFLAGS += -static
 endif
 
+# What a build was made with: every object depends on this file, so that other flags or another compiler rebuild it.
+SETTINGS := $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(LDLIBS)
+ifneq ($(MAKECMDGOALS),clean)
+  ifneq ($(file <$(BUILD)/settings),$(SETTINGS))
+    $(shell mkdir -p $(BUILD))
+    $(file >$(BUILD)/settings,$(SETTINGS))
+  endif
+endif
+
 ifeq ($(V),1)
   Q :=
 else
@@ -95,19 +107,19 @@ CLI_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter src/cli/%,$(SOURCES)))
 TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/test_*.c))
 LIBRARY := $(BUILD)/libretort.a
 
-.PHONY: all lib test golden bench san fuzz install clean
+.PHONY: all lib test golden golden-cross san fuzz install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
 all: lib $(if $(CLI_OBJECTS),$(BUILD)/retort)
 lib: $(LIBRARY)
 
-$(BUILD)/%.o: %.c
+$(BUILD)/%.o: %.c $(BUILD)/settings
 	$(call say,CC )
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
 
-$(BUILD)/src/kernels/isa_%.o: src/kernels/isa.c
+$(BUILD)/src/kernels/isa_%.o: src/kernels/isa.c $(BUILD)/settings
 	$(call say,CC )
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(ISA_FLAGS_$*) -DKERNELS_TABLE=kernels_$* -DKERNELS_NAME='"$*"' \
@@ -127,8 +139,69 @@ $(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(CHECK_OBJECTS) $(LIBRARY)
 	$(call say,LD )
 	$(Q)$(CC) $(LDFLAGS) $^ -lcmocka $(LDLIBS) -o $@
 
-test: all $(TESTS)
-	$(Q)tests/run.sh $(BUILD)
+# The golden program links everywhere: no cmocka, no test helpers.
+GOLDEN := $(BUILD)/tests/golden
+$(GOLDEN): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/golden*.c)) $(LIBRARY)
+	$(call say,LD )
+	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
+RUN_SETTINGS := BUILD="$(BUILD)" ISAS="$(ISAS)" RUNNER="$(QEMU)" CC="$(CC)" CPPFLAGS="$(CPPFLAGS)" SAN="$(SAN)"
+
+test: all $(if $(wildcard tests/golden.c),$(GOLDEN)) $(TESTS)
+	$(Q)$(RUN_SETTINGS) THREADS="1 3" tests/run.sh $(BUILD) $(TEST)
+
+golden: $(GOLDEN)
+ifeq ($(UPDATE),1)
+	$(Q)$(QEMU) $(GOLDEN) --isa scalar --update
+endif
+	$(Q)$(RUN_SETTINGS) THREADS="1 2 3 7" tests/golden.sh
+
+CROSS := aarch64 armv7 riscv64
+golden-cross: $(CROSS:%=golden-cross-%)
+golden-cross-%:
+	$(Q)$(MAKE) --no-print-directory ARCH=$* BUILD=build/$* golden
+.PHONY: $(CROSS:%=golden-cross-%)
+
+# Leaks stay on; what OpenMP's runtime keeps for its threads is named in tests/leaks.txt.
+san:
+	$(Q)LSAN_OPTIONS=suppressions=tests/leaks.txt:print_suppressions=0 UBSAN_OPTIONS=print_stacktrace=1 \
+	    TEST_TIMEOUT=900 $(MAKE) --no-print-directory BUILD=build/san OPT="-O1" \
+	    SAN="-fsanitize=address,undefined -fno-sanitize-recover=all" test
+
+# Harnesses fuzz/fuzz_NAME.c; the whole library is compiled anew with coverage so that libFuzzer can steer.
+HARNESSES := $(patsubst fuzz/%.c,%,$(wildcard fuzz/fuzz_*.c))
+FUZZ_SAN := -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all
+FUZZ_COVERAGE := -fprofile-instr-generate -fcoverage-mapping
+fuzz:
+	$(Q)$(MAKE) --no-print-directory CC=clang BUILD=build/fuzz OPT=-O1 SAN="$(FUZZ_SAN) $(FUZZ_COVERAGE)" \
+	    $(HARNESSES:%=build/fuzz/%)
+$(BUILD)/fuzz_%: $(BUILD)/fuzz/fuzz_%.o $(LIBRARY)
+	$(call say,LD )
+	$(Q)$(CC) $(LDFLAGS) -fsanitize=fuzzer $^ $(LDLIBS) -o $@
+
+# ---- Installation ----------------------------------------------------------------------------------------------
+VERSION = $(shell sed -n 's/^\#define RETORT_VERSION "\(.*\)"/\1/p' include/retort.h src/base/version.h 2>/dev/null)
+MAN_PAGES = $(wildcard $(BUILD)/man/*.1)
+INSTALL ?= install
+
+# Rewritten at each install: the prefix may differ from the last one.
+.PHONY: $(BUILD)/retort.pc
+$(BUILD)/retort.pc: tools/retort.pc.in
+	@mkdir -p $(@D)
+	$(Q)sed -e 's|@prefix@|$(PREFIX)|' -e 's|@version@|$(VERSION)|' -e 's|@libs@|$(LDLIBS)|' $< >$@
+
+install: all $(BUILD)/retort.pc
+	$(INSTALL) -d "$(DESTDIR)$(PREFIX)/lib/pkgconfig"
+	$(INSTALL) -m 644 $(LIBRARY) "$(DESTDIR)$(PREFIX)/lib/"
+	$(INSTALL) -m 644 $(BUILD)/retort.pc "$(DESTDIR)$(PREFIX)/lib/pkgconfig/"
+	$(INSTALL) -d "$(DESTDIR)$(PREFIX)/include"
+	$(INSTALL) -m 644 include/retort.h "$(DESTDIR)$(PREFIX)/include/"
+	$(INSTALL) -d "$(DESTDIR)$(PREFIX)/bin"
+	$(INSTALL) -m 755 $(BUILD)/retort "$(DESTDIR)$(PREFIX)/bin/"
+	set -e; for page in $(MAN_PAGES); do \
+	    $(INSTALL) -d "$(DESTDIR)$(PREFIX)/share/man/man1"; \
+	    $(INSTALL) -m 644 $$page "$(DESTDIR)$(PREFIX)/share/man/man1/"; \
+	done
 
 clean:
 	rm -rf build
