@@ -1,0 +1,41 @@
+#include "image/decode.h"
+
+#include "base/file.h"
+
+#include <string.h>
+
+typedef enum status decoder(struct image *out, const uint8_t *data, size_t n, const char *name,
+                            struct error *err);
+
+static decoder *find(const uint8_t *data, size_t n)
+{
+    if (n >= 3 && !memcmp(data, "\xff\xd8\xff", 3)) return decode_jpeg;
+    if (n >= 8 && !memcmp(data, "\x89PNG\r\n\x1a\n", 8)) return decode_png;
+    if (n >= 2 && data[0] == 'P' && (data[1] == '5' || data[1] == '6')) return decode_pnm;
+    return NULL;
+}
+
+bool image_recognised(const uint8_t *data, size_t n) { return find(data, n) != NULL; }
+
+enum status image_decode(struct image *out, const uint8_t *data, size_t n, const char *name,
+                         struct error *err)
+{
+    decoder *const decode = find(data, n);
+    if (decode) return decode(out, data, n, name, err);
+    if (n == 0) return fail(err, ERR_INPUT, "%s: is empty, expected a picture", name);
+    char found[3 * 4 + 1] = "";
+    for (size_t i = 0; i < n && i < 4; i++) {
+        static const char digits[] = "0123456789abcdef";
+        memcpy(found + 3 * i, (char[]){' ', digits[data[i] >> 4], digits[data[i] & 15], 0}, 4);
+    }
+    return fail(err, ERR_INPUT, "%s: byte 0: expected JPEG, PNG or PNM (P5, P6), found%s", name, found);
+}
+
+enum status image_read(struct image *out, const char *path, struct error *err)
+{
+    struct file_view view;
+    TRY(file_map(&view, path, err));
+    const enum status status = image_decode(out, view.data, view.size, path, err);
+    file_unmap(&view);
+    return status;
+}
