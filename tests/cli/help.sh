@@ -15,7 +15,7 @@ expect value_overflows 2 'found "99999999999999999999"' "$RETORT" verify -t 9999
 expect flag_takes_no_value 2 '--quiet: takes no value' "$RETORT" verify --quiet=1 m
 expect operand_missing 2 'expected MANIFEST, found 0' "$RETORT" verify
 expect operand_too_many 2 'found "b" after' "$RETORT" verify a b
-expect dashes_end_the_options 3 'open --json' "$RETORT" verify -- --json
+has_json && expect dashes_end_the_options 3 'open --json' "$RETORT" verify -- --json
 expect usage_names_the_help 2 "see 'retort verify --help'" "$RETORT" verify
 expect help_of_unknown 2 'nonsense: unknown command' "$RETORT" help nonsense
 "$RETORT" verify --jsno --threads=abc >both 2>&1
