@@ -70,7 +70,8 @@ CFLAGS += $(OPT) -g -fno-omit-frame-pointer $(WARN) $(NUMERIC) -fopenmp -MMD -MP
 LDFLAGS += -fopenmp $(SAN)
 
 # Optional libraries: present unless a probe compile says otherwise (cross builds may lack them).
-probe = $(shell printf '\#include <stdio.h>\n\#include <$(1)>\nint main(void){return 0;}\n' | \
+HASH := \#
+probe = $(shell printf '$(HASH)include <stdio.h>\n$(HASH)include <$(1)>\nint main(void){return 0;}\n' | \
           $(CC) -x c - -o /dev/null $(2) 2>/dev/null && echo 1 || echo 0)
 HAVE_JPEG := $(call probe,jpeglib.h,-ljpeg)
 HAVE_PNG := $(call probe,png.h,-lpng -lz)
@@ -180,7 +181,7 @@ $(BUILD)/fuzz_%: $(BUILD)/fuzz/fuzz_%.o $(LIBRARY)
 	$(Q)$(CC) $(LDFLAGS) -fsanitize=fuzzer $^ $(LDLIBS) -o $@
 
 # ---- Installation ----------------------------------------------------------------------------------------------
-VERSION = $(shell sed -n 's/^\#define RETORT_VERSION "\(.*\)"/\1/p' include/retort.h src/base/version.h 2>/dev/null)
+VERSION = $(shell sed -n 's/^$(HASH)define RETORT_VERSION "\(.*\)"/\1/p' include/retort.h src/base/version.h 2>/dev/null)
 MAN_PAGES = $(wildcard $(BUILD)/man/*.1)
 INSTALL ?= install
 

@@ -22,7 +22,8 @@ void *arena_alloc(struct arena *arena, size_t count, size_t size)
 {
     const size_t limit = SIZE_MAX / 4;
     if (size && count > limit / size) return NULL;
-    const size_t need = round_up(count * size ? count * size : 1);
+    const size_t bytes = count * size;
+    const size_t need = round_up(bytes ? bytes : 1);
     struct arena_block *block = arena->last;
     if (!block || block->size - block->used < need) {
         const size_t room = need > BLOCK_SIZE ? need : BLOCK_SIZE;
