@@ -88,7 +88,7 @@ struct adam_step {
     float beta1, beta2, one_minus_beta1, one_minus_beta2, rate, epsilon;
 };
 
-/* Constants of one AdamW step: w -= decay*w; m, v as Adam; w -= rate * (m / (sqrt(v) / root + epsilon)). */
+/* Constants of one AdamW step; decay = learning rate times weight decay, root = sqrt(1 - beta2^i). */
 struct adamw_step {
     float beta1, beta2, one_minus_beta1, one_minus_beta2, rate, root, epsilon, decay;
 };
@@ -107,7 +107,7 @@ struct kernels {
 
     /* reduce_inl.h: rows in 16 lanes */
     float (*sum)(const float *x, int n);
-    float (*max)(const float *x, int n);                   /* n >= 1 */
+    float (*max)(const float *x, int n); /* n >= 1 */
     float (*dot)(const float *x, const float *y, int n);   /* fma per lane */
     float (*sum_squares)(const float *x, float mean, int n); /* sum of (x - mean)^2, fma per lane */
     /* One chain per column over ascending rows: acc[c] += x[r][c]; acc[c] = fma(d, d, acc[c]), d = x[r][c] - mean[c];
@@ -120,7 +120,7 @@ struct kernels {
     /* elementwise_inl.h: rows x cols with strides; all flushed and usable in place */
     void (*activate)(float *y, ptrdiff_t y_stride, const float *x, ptrdiff_t x_stride, int rows, int cols,
                      enum activation activation);
-    /* dx = dy * activation'(x) */
+    /* dx = dy * activation'(x), the derivative flushed before the product */
     void (*activate_backward)(float *dx, ptrdiff_t dx_stride, const float *dy, ptrdiff_t dy_stride, const float *x,
                               ptrdiff_t x_stride, int rows, int cols, enum activation activation);
     void (*add)(float *y, ptrdiff_t y_stride, const float *a, ptrdiff_t a_stride, const float *b, ptrdiff_t b_stride,
@@ -136,32 +136,33 @@ struct kernels {
     void (*maximum)(float *y, const float *x, int n); /* y = max(x, y), in place by nature */
 
     /* norm_inl.h */
-    /* y = activation(fma((x - mean) * inv, gamma, beta)) */
+    /* y = activation(u), u = fma(xhat, gamma, beta), xhat = flush((x - mean) * inv) */
     void (*batch_norm)(float *y, ptrdiff_t y_stride, const float *x, ptrdiff_t x_stride, struct norm_params norm,
                        int rows, int cols, enum activation activation);
-    /* du = dy * activation'(u), u as above (flushed; in place on dy); adds to dbeta[c] the chain over rows of du and
-     * to dgamma[c] the chain of fma(du, xhat, .), xhat = (x - mean) * inv */
+    /* du = dy * activation'(u), u as above (flushed; in place on dy); continues dbeta[c] by the chain over rows of
+     * du and dgamma[c] by that of fma(du, xhat, .) */
     void (*batch_norm_backward_sums)(float *du, ptrdiff_t du_stride, const float *dy, ptrdiff_t dy_stride,
                                      const float *x, ptrdiff_t x_stride, struct norm_params norm, float *dgamma,
                                      float *dbeta, int rows, int cols, enum activation activation);
-    /* dx = scale[c] * (du - (a[c] + xhat * b[c])), flushed, in place; a = dbeta / n, b = dgamma / n, both 0 when the
-     * statistics are frozen; scale = gamma * inv */
+    /* dx = scale[c] * (du - fma(xhat, b[c], a[c])), flushed, in place; a = dbeta / n, b = dgamma / n (flushed), both
+     * 0 when the statistics are frozen; scale = gamma * inv */
     void (*batch_norm_backward)(float *dx, ptrdiff_t dx_stride, const float *du, ptrdiff_t du_stride, const float *x,
                                 ptrdiff_t x_stride, struct norm_params norm, const float *scale, const float *a,
                                 const float *b, int rows, int cols);
-    /* One row: y = flush(flush((x - mean) * r) * gamma + beta) with the flushed 16-lane mean and
-     * r = 1 / sqrt(fma(sumsq, 1/n, eps)); stats[0] = mean, stats[1] = r. */
+    /* One row: y = flush(fma(xhat, gamma, beta)), xhat = flush((x - mean) * r), with the flushed 16-lane mean
+     * sum * (1/n) and r = 1 / sqrt(fma(sumsq, 1/n, eps)); stats[0] = mean, stats[1] = r. In place. */
     void (*layer_norm)(float *y, const float *x, const float *gamma, const float *beta, float eps, int n,
                        float stats[2]);
-    /* One row of dx = r * (g - (mean(g) + xhat * mean(g * xhat))), g = dy * gamma; flushed. accumulate: dx += that. */
+    /* One row of dx = flush(r * (g - fma(xhat, mean(g * xhat), mean(g)))), g = flush(dy * gamma), both means flushed
+     * 16-lane sums times 1/n; in place on dy. accumulate: dx + that. */
     void (*layer_norm_backward)(float *dx, const float *dy, const float *x, const float *gamma, const float stats[2],
                                 int n, int accumulate);
-    /* Adds to dgamma[c] the chain over rows of fma(dy, xhat, .) and to dbeta[c] that of dy. */
+    /* Continues dgamma[c] by the chain over rows of fma(dy, xhat, .) and dbeta[c] by that of dy. stats is [rows][2]. */
     void (*layer_norm_backward_params)(float *dgamma, float *dbeta, const float *dy, ptrdiff_t dy_stride,
                                        const float *x, ptrdiff_t x_stride, const float *stats, int rows, int cols);
     /* One row: y = flush(e * (1 / sum e)), e = flush(exp(x - max x)); in place */
     void (*softmax)(float *y, const float *x, int n);
-    void (*softmax_backward)(float *dx, const float *dy, const float *y, int n); /* flush(y * (dy - dot(dy, y))) */
+    void (*softmax_backward)(float *dx, const float *dy, const float *y, int n); /* flush(y * (dy - dot(dy, y))); in place on dy or y */
 
     /* math_inl.h: arrays, in place; no NaN in, no NaN out */
     void (*exp)(float *y, const float *x, size_t n);     /* x clamped to [-87, 88]; 0.99 ulp */
@@ -171,8 +172,9 @@ struct kernels {
     void (*sigmoid)(float *y, const float *x, size_t n); /* flushed */
 
     /* loss_inl.h: one row of binary cross-entropy with logits: returns the 16-lane sum of
-     * max(z, 0) - z*t + log(1 + exp(-|z|)); dz = flush(factor * (sigmoid(z) - t)) when dz is not NULL. sigmoid is
-     * here exp-based and not flushed before the difference. */
+     * fnma(z, t, max(z, 0)) + log1p(exp(-|z|)) (relative error of the last term 3e-7); dz = flush(factor *
+     * (sigmoid(z) - t)) when dz is not NULL, in place. sigmoid is here exp-based, right to 2e-7 of itself, and not
+     * flushed before the difference. Rows are added by the caller, in double. */
     float (*binary_cross_entropy)(float *dz, const float *z, const float *t, float factor, int n);
 
     /* optim_inl.h: flat arrays, plain multiplications and additions in the stated order, nothing fused; m is flushed
@@ -188,7 +190,7 @@ struct kernels {
     void (*ema)(float *average, const float *w, float factor, size_t n); /* average += factor * (w - average) */
 };
 
-/* The table named by `isa`, or the best one this CPU runs when isa is NULL (the RETORT_ISA variable decides first).
+/* The table named by `isa`; when isa is NULL the one that the RETORT_ISA variable names, or the best this CPU runs.
  * ERR_USAGE for an unknown name or one that this CPU or build does not have; the message lists those it has. */
 enum status kernels_get(const struct kernels **kernels, const char *isa, struct error *err);
 

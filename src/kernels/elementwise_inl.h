@@ -1,0 +1,107 @@
+/* Elementwise kernels on rows x cols with strides. No element sees another, so the order of the loops is
+ * free. */
+#ifndef RETORT_KERNELS_ELEMENTWISE_INL_H
+#define RETORT_KERNELS_ELEMENTWISE_INL_H
+
+#include "kernels/math_inl.h"
+
+/* Rows to take together when per-column parameters stay in registers down the rows: some 16 KiB of floats. */
+INLINE int rows_together(int cols) { return 4096 / cols + 1; }
+
+INLINE void activate_rows(float *y, ptrdiff_t y_stride, const float *x, ptrdiff_t x_stride, ptrdiff_t rows,
+                          ptrdiff_t cols, enum activation activation)
+{
+    for (ptrdiff_t r = 0; r < rows; r++, y += y_stride, x += x_stride)
+        FOR_VECTORS(c, lanes, cols, {
+            vf_store_lanes(y + c, vf_activate(vf_load_lanes(x + c, lanes, 0.f), activation), lanes);
+        });
+}
+
+static void activate(float *y, ptrdiff_t y_stride, const float *x, ptrdiff_t x_stride, int rows, int cols,
+                     enum activation activation)
+{
+    const int dense = y_stride == cols && x_stride == cols; /* one long row */
+    const ptrdiff_t r = dense ? 1 : rows, c = dense ? (ptrdiff_t)rows * cols : cols;
+    WITH_ACTIVATION(activation, activate_rows, y, y_stride, x, x_stride, r, c);
+}
+
+INLINE void activate_backward_rows(float *dx, ptrdiff_t dx_stride, const float *dy, ptrdiff_t dy_stride,
+                                   const float *x, ptrdiff_t x_stride, ptrdiff_t rows, ptrdiff_t cols,
+                                   enum activation activation)
+{
+    for (ptrdiff_t r = 0; r < rows; r++, dx += dx_stride, dy += dy_stride, x += x_stride)
+        FOR_VECTORS(c, lanes, cols, {
+            const vf slope = vf_activate_slope(vf_load_lanes(x + c, lanes, 0.f), activation);
+            vf_store_lanes(dx + c, vf_flush(vf_mul(vf_load_lanes(dy + c, lanes, 0.f), slope)), lanes);
+        });
+}
+
+static void activate_backward(float *dx, ptrdiff_t dx_stride, const float *dy, ptrdiff_t dy_stride,
+                              const float *x, ptrdiff_t x_stride, int rows, int cols,
+                              enum activation activation)
+{
+    const int dense = dx_stride == cols && dy_stride == cols && x_stride == cols;
+    const ptrdiff_t r = dense ? 1 : rows, c = dense ? (ptrdiff_t)rows * cols : cols;
+    WITH_ACTIVATION(activation, activate_backward_rows, dx, dx_stride, dy, dy_stride, x, x_stride, r, c);
+}
+
+static void add(float *y, ptrdiff_t y_stride, const float *a, ptrdiff_t a_stride, const float *b,
+                ptrdiff_t b_stride, int rows, int cols)
+{
+    const int dense = y_stride == cols && a_stride == cols && b_stride == cols;
+    const ptrdiff_t row_count = dense ? 1 : rows, length = dense ? (ptrdiff_t)rows * cols : cols;
+    for (ptrdiff_t r = 0; r < row_count; r++, y += y_stride, a += a_stride, b += b_stride)
+        FOR_VECTORS(c, lanes, length, {
+            const vf s = vf_add(vf_load_lanes(a + c, lanes, 0.f), vf_load_lanes(b + c, lanes, 0.f));
+            vf_store_lanes(y + c, s, lanes);
+        });
+}
+
+static void scale(float *y, const float *x, float factor, size_t n)
+{
+    const vf f = vf_set1(factor);
+    FOR_VECTORS(i, lanes, n,
+                { vf_store_lanes(y + i, vf_flush(vf_mul(vf_load_lanes(x + i, lanes, 0.f), f)), lanes); });
+}
+
+static void scale_add(float *y, ptrdiff_t y_stride, const float *x, ptrdiff_t x_stride, const float *f,
+                      ptrdiff_t f_stride, const float *gamma, int rows, int cols)
+{
+    for (int r = 0; r < rows; r++, y += y_stride, x += x_stride, f += f_stride)
+        FOR_VECTORS(c, lanes, cols, {
+            const vf g = vf_load_lanes(gamma + c, lanes, 0.f), branch = vf_load_lanes(f + c, lanes, 0.f);
+            vf_store_lanes(y + c, vf_flush(vf_fma(g, branch, vf_load_lanes(x + c, lanes, 0.f))), lanes);
+        });
+}
+
+static void scale_columns(float *y, ptrdiff_t y_stride, const float *x, ptrdiff_t x_stride,
+                          const float *gamma, int rows, int cols)
+{
+    for (int r = 0; r < rows; r++, y += y_stride, x += x_stride)
+        FOR_VECTORS(c, lanes, cols, {
+            const vf g = vf_load_lanes(gamma + c, lanes, 0.f);
+            vf_store_lanes(y + c, vf_flush(vf_mul(vf_load_lanes(x + c, lanes, 0.f), g)), lanes);
+        });
+}
+
+static void copy(float *y, ptrdiff_t y_stride, const float *x, ptrdiff_t x_stride, int rows, int cols)
+{
+    for (int r = 0; r < rows; r++) memcpy(y + r * y_stride, x + r * x_stride, (size_t)cols * sizeof *y);
+}
+
+static void fill(float *y, ptrdiff_t y_stride, float value, int rows, int cols)
+{
+    const vf v = vf_set1(value);
+    for (int r = 0; r < rows; r++, y += y_stride)
+        FOR_VECTORS(c, lanes, cols, vf_store_lanes(y + c, v, lanes););
+}
+
+static void maximum(float *y, const float *x, int n)
+{
+    FOR_VECTORS(i, lanes, n, {
+        vf_store_lanes(y + i, vf_max(vf_load_lanes(x + i, lanes, 0.f), vf_load_lanes(y + i, lanes, 0.f)),
+                       lanes);
+    });
+}
+
+#endif

@@ -1,0 +1,53 @@
+/* Compiled once per ISA with that ISA's flags; -DKERNELS_TABLE and -DVF_* name the result. Everything
+ * included is static, so no wide instruction can leak into code that an older CPU runs. */
+#include "kernels/kernels.h"
+
+#include "kernels/vf.h"
+
+#include "kernels/math_inl.h"
+
+#include "kernels/elementwise_inl.h"
+#include "kernels/loss_inl.h"
+#include "kernels/norm_inl.h"
+#include "kernels/optim_inl.h"
+#include "kernels/reduce_inl.h"
+
+extern const struct kernels KERNELS_TABLE;
+const struct kernels KERNELS_TABLE = {
+    .name = KERNELS_NAME,
+    .width = VW,
+    .sum = sum,
+    .max = max,
+    .dot = dot,
+    .sum_squares = sum_squares,
+    .column_sum = column_sum,
+    .column_sum_squares = column_sum_squares,
+    .column_dot = column_dot,
+    .activate = activate,
+    .activate_backward = activate_backward,
+    .add = add,
+    .scale = scale,
+    .scale_add = scale_add,
+    .scale_columns = scale_columns,
+    .copy = copy,
+    .fill = fill,
+    .maximum = maximum,
+    .batch_norm = batch_norm,
+    .batch_norm_backward_sums = batch_norm_backward_sums,
+    .batch_norm_backward = batch_norm_backward,
+    .layer_norm = layer_norm,
+    .layer_norm_backward = layer_norm_backward,
+    .layer_norm_backward_params = layer_norm_backward_params,
+    .softmax = softmax,
+    .softmax_backward = softmax_backward,
+    .exp = exp_array,
+    .log = log_array,
+    .erf = erf_array,
+    .tanh = tanh_array,
+    .sigmoid = sigmoid_array,
+    .binary_cross_entropy = binary_cross_entropy,
+    .adam = adam,
+    .adamw = adamw,
+    .sgd = sgd,
+    .ema = ema,
+};
