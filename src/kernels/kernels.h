@@ -162,7 +162,8 @@ struct kernels {
                                        const float *x, ptrdiff_t x_stride, const float *stats, int rows, int cols);
     /* One row: y = flush(e * (1 / sum e)), e = flush(exp(x - max x)); in place */
     void (*softmax)(float *y, const float *x, int n);
-    void (*softmax_backward)(float *dx, const float *dy, const float *y, int n); /* flush(y * (dy - dot(dy, y))); in place on dy or y */
+    /* dx = flush(y * (dy - dot(dy, y))); in place on dy or y */
+    void (*softmax_backward)(float *dx, const float *dy, const float *y, int n);
 
     /* math_inl.h: arrays, in place; no NaN in, no NaN out */
     void (*exp)(float *y, const float *x, size_t n);     /* x clamped to [-87, 88]; 0.99 ulp */
