@@ -68,22 +68,22 @@ WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 CPPFLAGS += -Isrc -Iinclude -D_POSIX_C_SOURCE=200809L
 CFLAGS += $(OPT) -g -fno-omit-frame-pointer $(WARN) $(NUMERIC) -fopenmp -MMD -MP $(SAN)
 LDFLAGS += -fopenmp $(SAN)
+ifeq ($(STATIC),1)
+  LDFLAGS += -static
+endif
 
 # Optional libraries: present unless a probe compile says otherwise (cross builds may lack them).
 HASH := \#
 probe = $(shell printf '$(HASH)include <stdio.h>\n$(HASH)include <$(1)>\nint main(void){return 0;}\n' | \
-          $(CC) -x c - -o /dev/null $(2) 2>/dev/null && echo 1 || echo 0)
+          $(CC) $(CPPFLAGS) -x c - -o /dev/null $(LDFLAGS) $(2) 2>/dev/null && echo 1 || echo 0)
 HAVE_JPEG := $(call probe,jpeglib.h,-ljpeg)
-HAVE_PNG := $(call probe,png.h,-lpng -lz)
+HAVE_PNG := $(call probe,png.h,-lpng -lz -lm)
 HAVE_JANSSON := $(call probe,jansson.h,-ljansson)
 CPPFLAGS += -DHAVE_JPEG=$(HAVE_JPEG) -DHAVE_PNG=$(HAVE_PNG) -DHAVE_JANSSON=$(HAVE_JANSSON)
 LIBS_1_JPEG := -ljpeg
 LIBS_1_PNG := -lpng -lz
 LIBS_1_JANSSON := -ljansson
 LDLIBS += $(LIBS_$(HAVE_JPEG)_JPEG) $(LIBS_$(HAVE_PNG)_PNG) $(LIBS_$(HAVE_JANSSON)_JANSSON) -lm
-ifeq ($(STATIC),1)
-  LDFLAGS += -static
-endif
 
 # What a build was made with: every object depends on this file, so that other flags or another compiler rebuild it.
 SETTINGS := $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(LDLIBS)
