@@ -148,7 +148,7 @@ $(GOLDEN): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/golden*.c)) $(LIBRARY)
 
 RUN_SETTINGS := BUILD="$(BUILD)" ISAS="$(ISAS)" RUNNER="$(QEMU)" CC="$(CC)" CPPFLAGS="$(CPPFLAGS)" SAN="$(SAN)"
 
-test: all $(if $(wildcard tests/golden.c),$(GOLDEN)) $(TESTS)
+test: all $(GOLDEN) $(TESTS)
 	$(Q)$(RUN_SETTINGS) THREADS="1 3" tests/run.sh $(BUILD) $(TEST)
 
 golden: $(GOLDEN)
@@ -159,7 +159,7 @@ endif
 
 CROSS := aarch64 armv7 riscv64
 golden-cross: $(CROSS:%=golden-cross-%)
-golden-cross-%:
+$(CROSS:%=golden-cross-%): golden-cross-%:
 	$(Q)$(MAKE) --no-print-directory ARCH=$* BUILD=build/$* golden
 .PHONY: $(CROSS:%=golden-cross-%)
 

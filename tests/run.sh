@@ -12,7 +12,7 @@ log=$(mktemp) || exit 4
 trap 'rm -f "$log"' EXIT
 passed=0 failed=0 skipped=0
 
-for program in "$build"/tests/test_* tests/cli/*.sh tests/golden*.sh; do
+for program in "$build"/tests/test_* tests/cli/*.sh tests/golden.sh; do
     case $program in *.o | *.d | *\**) continue ;; esac
     case $program in *"$pattern"*) ;; *) continue ;; esac
     name=$(basename "$program")
