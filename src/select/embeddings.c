@@ -1,0 +1,100 @@
+#include "select/embeddings.h"
+
+#include <assert.h>
+#include <math.h>
+
+enum { CHAINS = 8 };
+
+enum status embeddings_of(struct embeddings *set, const float *values, ptrdiff_t stride, const int *which,
+                          int count, int width, struct arena *arena, struct error *err)
+{
+    assert(count >= 0 && width >= 1 && stride >= width);
+    const float **rows = arena_alloc(arena, (size_t)count, sizeof *rows);
+    const float *zeros = arena_alloc(arena, (size_t)width, sizeof *zeros);
+    if (!rows || !zeros) return fail_memory(err, "embeddings", (unsigned long long)count * sizeof *rows);
+    *set = (struct embeddings){rows, count, width, 0};
+    for (int i = 0; i < count; i++) {
+        rows[i] = values + stride * (which ? which[i] : i);
+        int finite = 1, zero = 1;
+        for (int j = 0; j < width; j++) {
+            finite &= isfinite(rows[i][j]) != 0;
+            zero &= rows[i][j] == 0;
+        }
+        if (!finite) rows[i] = zeros;
+        set->bad += !finite || zero;
+    }
+    return OK;
+}
+
+struct embeddings embeddings_part(const struct embeddings *set, int first, int count)
+{
+    assert(first >= 0 && count >= 0 && count <= set->count - first);
+    return (struct embeddings){set->rows + first, count, set->width, 0};
+}
+
+static double tree(const double s[CHAINS])
+{
+    return ((s[0] + s[1]) + (s[2] + s[3])) + ((s[4] + s[5]) + (s[6] + s[7]));
+}
+
+double embeddings_dot(const float *x, const float *y, int n)
+{
+    double s[CHAINS] = {0};
+    int i = 0;
+    for (; i + CHAINS <= n; i += CHAINS)
+        for (int k = 0; k < CHAINS; k++) s[k] += (double)x[i + k] * (double)y[i + k];
+    double sum = tree(s);
+    for (; i < n; i++) sum += (double)x[i] * (double)y[i];
+    return sum;
+}
+
+double embeddings_dot_double(const float *x, const double *y, int n)
+{
+    double s[CHAINS] = {0};
+    int i = 0;
+    for (; i + CHAINS <= n; i += CHAINS)
+        for (int k = 0; k < CHAINS; k++) s[k] += (double)x[i + k] * y[i + k];
+    double sum = tree(s);
+    for (; i < n; i++) sum += (double)x[i] * y[i];
+    return sum;
+}
+
+double embeddings_distance2(const float *x, const double *y, int n)
+{
+    double s[CHAINS] = {0};
+    int i = 0;
+    for (; i + CHAINS <= n; i += CHAINS)
+        for (int k = 0; k < CHAINS; k++) {
+            const double d = (double)x[i + k] - y[i + k];
+            s[k] += d * d;
+        }
+    double sum = tree(s);
+    for (; i < n; i++) {
+        const double d = (double)x[i] - y[i];
+        sum += d * d;
+    }
+    return sum;
+}
+
+void embeddings_sum(double *sum, const struct embeddings *set)
+{
+    for (int j = 0; j < set->width; j++) sum[j] = 0;
+    for (int i = 0; i < set->count; i++)
+        for (int j = 0; j < set->width; j++) sum[j] += (double)set->rows[i][j];
+}
+
+int embeddings_densest(const struct embeddings *set, double *scratch)
+{
+    assert(set->count >= 1);
+    embeddings_sum(scratch, set);
+    int best = 0;
+    double highest = 0;
+    for (int i = 0; i < set->count; i++) {
+        const double density = embeddings_dot_double(set->rows[i], scratch, set->width);
+        if (i == 0 || density > highest) {
+            best = i;
+            highest = density;
+        }
+    }
+    return best;
+}

@@ -1,0 +1,19 @@
+/* Quantiles by two-sided linear interpolation (D-SBAD 2.1), in double.
+ *
+ * h = (n-1) q, i = floor(h), f = h - i, a = s[i], b = s[min(i+1, n-1)]: a + (b-a) f below f = 0.5, else
+ * b - (b-a) (1-f). The two-sided form gives numpy's bits. Values must not be NaN; q in [0, 1]. */
+#ifndef RETORT_SELECT_QUANTILE_H
+#define RETORT_SELECT_QUANTILE_H
+
+#include "base/status.h"
+
+#include <stddef.h>
+
+void quantile_sort(double *values, size_t n); /* ascending */
+
+double quantile_sorted(const double *sorted, size_t n, double q); /* n >= 1 */
+
+/* Sorts values in place. ERR_INPUT when there are none. */
+enum status quantile(double *result, double *values, size_t n, double q, struct error *err);
+
+#endif
