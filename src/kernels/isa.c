@@ -6,6 +6,7 @@
 
 #include "kernels/math_inl.h"
 
+#include "kernels/conv_inl.h"
 #include "kernels/elementwise_inl.h"
 #include "kernels/loss_inl.h"
 #include "kernels/norm_inl.h"
@@ -16,6 +17,10 @@ extern const struct kernels KERNELS_TABLE;
 const struct kernels KERNELS_TABLE = {
     .name = KERNELS_NAME,
     .width = VW,
+    .conv = conv,
+    .outer = outer,
+    .depthwise = depthwise,
+    .depthwise_outer = depthwise_outer,
     .sum = sum,
     .max = max,
     .dot = dot,
