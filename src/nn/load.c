@@ -1,0 +1,131 @@
+#include "nn/load.h"
+
+#include "base/hash.h"
+#include "nn/safetensors.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool ends_with(const char *name, const char *end)
+{
+    const size_t n = strlen(name), m = strlen(end);
+    return n >= m && !strcmp(name + n - m, end);
+}
+
+static bool optional(const char *name)
+{
+    return ends_with(name, ".num_batches_tracked") || ends_with(name, ".dfl.conv.weight") ||
+           !strcmp(name, "mask_token");
+}
+
+static bool same_shape(const struct param *param, const struct weight_tensor *tensor)
+{
+    if (param->dims != tensor->dims) return false;
+    for (int i = 0; i < param->dims; i++)
+        if (param->shape[i] != tensor->shape[i]) return false;
+    return true;
+}
+
+/* Collects names until the message is full. */
+struct names {
+    char text[360];
+    size_t length;
+    int count;
+};
+
+static void note(struct names *names, const char *name)
+{
+    const size_t room = sizeof names->text - names->length;
+    if (names->count++ && room > 8)
+        names->length += (size_t)snprintf(names->text + names->length, room, ", ");
+    const size_t left = sizeof names->text - names->length;
+    if (strlen(name) + 8 < left)
+        names->length += (size_t)snprintf(names->text + names->length, left, "%s", name);
+    else if (left > 4 && !ends_with(names->text, "..."))
+        names->length += (size_t)snprintf(names->text + names->length, left, "...");
+}
+
+static enum status copy(struct params *params, int index, const struct weights *weights,
+                        const struct weight_tensor *tensor, struct error *err)
+{
+    float *values = params_values(params, index);
+    TRY(weights_read_finite(values, weights, tensor, err));
+    for (size_t i = 0; i < params->list[index].size; i++)
+        if (fabsf(values[i]) < 0x1p-40f) values[i] = 0.f;
+    return OK;
+}
+
+enum status params_load(struct params *params, const struct weights *weights, struct error *err)
+{
+    struct names missing = {0}, unknown = {0};
+    for (int i = 0; i < params->count; i++)
+        if (!weights_find(weights, params->list[i].name)) note(&missing, params->list[i].name);
+    for (size_t i = 0; i < weights->count; i++) {
+        const char *name = weights->tensors[i].name;
+        if (params_find(params, name) < 0 && !optional(name)) note(&unknown, name);
+    }
+    if (missing.count || unknown.count)
+        return fail(err, ERR_INPUT, "%s: does not fit this model: %d tensors missing%s%s; %d unknown%s%s",
+                    weights->path, missing.count, missing.count ? ": " : "", missing.text, unknown.count,
+                    unknown.count ? ": " : "", unknown.text);
+    for (int i = 0; i < params->count; i++) {
+        const struct param *param = params->list + i;
+        const struct weight_tensor *tensor = weights_find(weights, param->name);
+        if (!same_shape(param, tensor))
+            return fail(err, ERR_INPUT,
+                        "%s: tensor %s has another shape than the model (%lld elements, expected %zu)",
+                        weights->path, param->name, (long long)tensor->count, param->size);
+        TRY(copy(params, i, weights, tensor, err));
+    }
+    return OK;
+}
+
+enum status params_load_matching(struct params *params, const struct weights *weights, int *copied,
+                                 struct error *err)
+{
+    int n = 0;
+    for (int i = 0; i < params->count; i++) {
+        const struct weight_tensor *tensor = weights_find(weights, params->list[i].name);
+        if (!tensor || !same_shape(params->list + i, tensor)) continue;
+        TRY(copy(params, i, weights, tensor, err));
+        n++;
+    }
+    if (copied) *copied = n;
+    return OK;
+}
+
+enum status params_save(const struct params *params, const char *path, bool half,
+                        const struct weight_text *metadata, size_t metadata_count, struct error *err)
+{
+    struct safetensors_item *items = calloc((size_t)params->count, sizeof *items);
+    if (!items) return fail_memory(err, "the list of tensors", (size_t)params->count * sizeof *items);
+    for (int i = 0; i < params->count; i++) {
+        const struct param *param = params->list + i;
+        items[i] = (struct safetensors_item){
+            .name = param->name, .dims = param->dims, .values = params_values(params, i), .half = half};
+        memcpy(items[i].shape, param->shape, (size_t)param->dims * sizeof *param->shape);
+    }
+    const enum status status =
+        safetensors_write(path, items, (size_t)params->count, metadata, metadata_count, err);
+    free(items);
+    return status;
+}
+
+void params_hash(const struct params *params, char hex[65])
+{
+    struct sha256 hash;
+    sha256_init(&hash);
+    for (int i = 0; i < params->count; i++) {
+        const struct param *param = params->list + i;
+        sha256_add(&hash, param->name, strlen(param->name) + 1);
+        for (int d = 0; d < param->dims; d++) {
+            const uint8_t size[4] = {(uint8_t)param->shape[d], (uint8_t)(param->shape[d] >> 8),
+                                     (uint8_t)(param->shape[d] >> 16), (uint8_t)(param->shape[d] >> 24)};
+            sha256_add(&hash, size, sizeof size);
+        }
+        sha256_add_floats(&hash, params_values(params, i), param->size);
+    }
+    sha256_hex(&hash, hex);
+}

@@ -1,0 +1,125 @@
+#include "nn/net.h"
+
+#include "base/fpu.h"
+#include "nn/op.h"
+#include "nn/plan.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct op *const ops[OP_KINDS] = {
+    [OP_CONV] = &op_conv,           [OP_ADD] = &op_add,
+    [OP_COPY] = &op_copy,           [OP_MAX_POOL] = &op_max_pool,
+    [OP_UPSAMPLE] = &op_upsample,   [OP_GATHER] = &op_gather,
+    [OP_ATTENTION] = &op_attention, [OP_ACTIVATION] = &op_activation,
+    [OP_MEAN] = &op_mean,
+};
+
+const struct op *net_op(const struct node *node) { return ops[node->op]; }
+
+enum status net_create(struct net *net, const struct graph *graph, const struct kernels *kernels,
+                       struct net_options options, struct error *err)
+{
+    assert(options.batch >= 1 && options.threads >= 1 && graph->params->sealed);
+    if (options.momentum == 0) options.momentum = 0.03f;
+    *net = (struct net){.graph = graph, .kernels = kernels, .options = options};
+    enum status status = plan_make(net, err);
+    if (status == OK && options.memory_limit && net->total_bytes > options.memory_limit)
+        status = fail(err, ERR_SYSTEM, "this plan needs %zu bytes, over the limit of %zu", net->total_bytes,
+                      options.memory_limit);
+    if (status == OK) {
+        net->memory = aligned_alloc(64, net->total_bytes);
+        if (!net->memory) status = fail_memory(err, "the network's buffers", net->total_bytes);
+    }
+    if (status != OK) {
+        net_free(net);
+        return status;
+    }
+    /* Only the zero row must start as zeros; everything else is written before it is read. */
+    memset(net->memory, 0, net->total_bytes);
+    net_pack(net);
+    return OK;
+}
+
+void net_free(struct net *net)
+{
+    free(net->memory);
+    arena_free(&net->arena);
+    *net = (struct net){0};
+}
+
+static struct view view_of(const struct net *net, const size_t *offsets, int tensor)
+{
+    const struct tensor *t = net->graph->tensors + tensor;
+    const int batch = net->options.batch;
+    return (struct view){.data = net->memory + offsets[t->storage] + t->channel,
+                         .stride = net->graph->storages[t->storage].channels,
+                         .images = batch,
+                         .height = t->height,
+                         .width = t->width,
+                         .channels = t->channels,
+                         .pixels = (int64_t)batch * t->height * t->width};
+}
+
+struct view net_value(const struct net *net, int tensor) { return view_of(net, net->value_offset, tensor); }
+struct view net_gradient(const struct net *net, int tensor)
+{
+    return view_of(net, net->gradient_offset, tensor);
+}
+
+void net_pack(struct net *net)
+{
+    const uint64_t word = fpu_enter();
+    for (int i = 0; i < net->graph->node_count; i++) {
+        const struct node *node = net->graph->nodes + i;
+        if (net_op(node)->pack) net_op(node)->pack(net, node);
+    }
+    fpu_leave(word);
+}
+
+void net_forward(struct net *net)
+{
+    const uint64_t word = fpu_enter();
+    for (int i = 0; i < net->graph->node_count; i++)
+        net_op(net->graph->nodes + i)->forward(net, net->graph->nodes + i);
+    fpu_leave(word);
+}
+
+void net_backward(struct net *net, float *gradients)
+{
+    assert(op_training(net));
+    const struct graph *graph = net->graph;
+    const uint64_t word = fpu_enter();
+    net->gradients = gradients;
+    const struct zero_range *zero = net->zero, *zero_end = net->zero + net->zero_count;
+    for (int i = graph->node_count - 1; i >= 0; i--) {
+        const struct node *node = graph->nodes + i;
+        for (; zero < zero_end && zero->node == i; zero++) {
+            const struct storage *s = graph->storages + zero->storage;
+            net->kernels->fill(net->memory + net->gradient_offset[zero->storage] + zero->channel, s->channels,
+                               0.f, net->options.batch * s->height * s->width, zero->channels);
+        }
+        if (graph->tensors[node->output].needs_gradient) net_op(node)->backward(net, node);
+    }
+    net->gradients = NULL;
+    fpu_leave(word);
+}
+
+void net_print_plan(const struct net *net, FILE *out)
+{
+    const struct graph *graph = net->graph;
+    fprintf(out, "%-4s %-32s %-16s %12s %12s\n", "node", "layer", "output", "bytes", "offset");
+    for (int i = 0; i < graph->node_count; i++) {
+        const struct node *node = graph->nodes + i;
+        const struct tensor *t = graph->tensors + node->output;
+        char shape[48];
+        snprintf(shape, sizeof shape, "%dx%dx%d", t->height, t->width, t->channels);
+        fprintf(out, "%-4d %-32s %-16s %12zu %12zu\n", i, node->name, shape,
+                (size_t)net->options.batch * (size_t)t->height * (size_t)t->width * (size_t)t->channels *
+                    sizeof(float),
+                (net->value_offset[t->storage] + (size_t)t->channel) * sizeof(float));
+    }
+    fprintf(out, "total %zu bytes, of them packed weights %zu\n", net->total_bytes, net->packed_bytes);
+}

@@ -1,0 +1,90 @@
+/* Net: a graph made runnable for one batch size and one mode.
+ *
+ * Planning computes the place of every buffer in one block of memory from its lifetime, packs weights for the
+ * kernels and allocates everything; afterwards running allocates nothing. What is computed depends on shapes
+ * and on the plan's name alone: instruction set, threads and batch only decide who computes which output.
+ *
+ * Training keeps what the backward pass reads and adds parameter gradients to a flat array laid out like
+ * params.values[0 .. trainable). Gradients are those of a loss that the caller may have multiplied by a power
+ * of two. */
+#ifndef RETORT_NN_NET_H
+#define RETORT_NN_NET_H
+
+#include "base/status.h"
+#include "kernels/kernels.h"
+#include "nn/graph.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum net_mode {
+    NET_INFERENCE, /* batch norm folded into the weights, buffers reused as soon as they are free */
+    NET_TRAINING,  /* batch statistics; running statistics are updated by net_forward */
+    NET_FROZEN,    /* backward with running statistics, which stay as they are */
+};
+
+struct net_options {
+    int batch, threads;
+    enum net_mode mode;
+    float
+        momentum; /* of the running statistics: new = (1 - momentum) * old + momentum * batch; default 0.03 */
+    size_t memory_limit; /* bytes; 0: none. A plan that needs more is refused before anything is allocated */
+};
+
+/* Rows of pixels: element (p, c) at data[p * stride + c]. */
+struct view {
+    float *data;
+    ptrdiff_t stride;
+    int images, height, width, channels;
+    int64_t pixels; /* of all images */
+};
+
+struct net {
+    struct arena arena;
+    const struct graph *graph;
+    const struct kernels *kernels;
+    struct net_options options;
+    float *memory;                          /* the one block */
+    size_t total_bytes, packed_bytes;       /* of memory, and of the weights in it */
+    size_t *value_offset, *gradient_offset; /* per storage, in memory; gradients only in training */
+    size_t *saved_offset, *packed_offset;   /* per node */
+    bool *accumulate;                       /* per node and input: add to the gradient that is there */
+    struct zero_range *zero;                /* gradients nobody writes before they are read or added to */
+    int zero_count;
+    size_t zeros_offset;                  /* a row of zeros, what taps in the padding read */
+    size_t scratch_offset, worker_offset; /* shared by all nodes; the latter worker_floats for each thread */
+    size_t worker_floats;
+    float *gradients; /* set by net_backward for its duration */
+};
+
+/* Channels [channel, channel + channels) of a storage's gradient, cleared before node's backward runs. */
+struct zero_range {
+    int node, storage, channel, channels;
+};
+
+enum status net_create(struct net *net, const struct graph *graph, const struct kernels *kernels,
+                       struct net_options options, struct error *err);
+void net_free(struct net *net);
+
+/* Reads the parameters again (folding, packing). Call after every change of params.values. */
+void net_pack(struct net *net);
+
+/* Fill the input through net_value(net, graph->input), then run. */
+void net_forward(struct net *net);
+
+/* Fill the outputs' gradients through net_gradient, then run: adds to gradients[0 .. params.trainable). */
+void net_backward(struct net *net, float *gradients);
+
+struct view net_value(const struct net *net, int tensor);
+struct view net_gradient(const struct net *net, int tensor);
+
+/* One line a node: name, shapes, bytes, place. */
+void net_print_plan(const struct net *net, FILE *out);
+
+/* The operation behind a node (op.h). */
+struct op;
+const struct op *net_op(const struct node *node);
+
+#endif

@@ -1,0 +1,83 @@
+/* What every operation of a graph provides, and what it may use. One file an operation, forward beside
+ * backward. */
+#ifndef RETORT_NN_OP_H
+#define RETORT_NN_OP_H
+
+#include "nn/net.h"
+
+/* Sizes are in floats and may be NULL for none. pack fills packed weights from the parameters. backward reads
+ * the gradient of the output (which it may overwrite) and writes, or adds to where op_accumulates says so,
+ * the gradient of each input that needs one. */
+struct op {
+    bool reads_inputs, reads_output; /* in the backward pass: these values must still be there */
+    size_t (*saved)(const struct net *net, const struct node *node);   /* kept from forward to backward */
+    size_t (*packed)(const struct net *net, const struct node *node);  /* lives with the net */
+    size_t (*scratch)(const struct net *net, const struct node *node); /* during one call, shared */
+    size_t (*worker_scratch)(const struct net *net,
+                             const struct node *node); /* during one call, per thread */
+    void (*pack)(struct net *net, const struct node *node);
+    void (*forward)(struct net *net, const struct node *node);
+    void (*backward)(struct net *net, const struct node *node);
+};
+
+extern const struct op op_conv, op_add, op_copy, op_max_pool, op_upsample, op_bilinear, op_gather,
+    op_attention, op_activation, op_layer_norm, op_scale_add, op_tokens, op_mean;
+
+static inline int op_index(const struct net *net, const struct node *node)
+{
+    return (int)(node - net->graph->nodes);
+}
+static inline float *op_saved(const struct net *net, const struct node *node)
+{
+    return net->memory + net->saved_offset[op_index(net, node)];
+}
+static inline float *op_packed(const struct net *net, const struct node *node)
+{
+    return net->memory + net->packed_offset[op_index(net, node)];
+}
+static inline float *op_worker_scratch(const struct net *net, int worker)
+{
+    return net->memory + net->worker_offset + (size_t)worker * net->worker_floats;
+}
+static inline float *op_scratch(const struct net *net) { return net->memory + net->scratch_offset; }
+static inline const float *op_zeros(const struct net *net) { return net->memory + net->zeros_offset; }
+static inline bool op_training(const struct net *net) { return net->options.mode != NET_INFERENCE; }
+
+static inline struct view op_input(const struct net *net, const struct node *node, int i)
+{
+    return net_value(net, node->input[i]);
+}
+static inline struct view op_output(const struct net *net, const struct node *node)
+{
+    return net_value(net, node->output);
+}
+static inline bool op_needs_gradient(const struct net *net, const struct node *node, int i)
+{
+    return net->graph->tensors[node->input[i]].needs_gradient;
+}
+static inline bool op_accumulates(const struct net *net, const struct node *node, int i)
+{
+    return net->accumulate[op_index(net, node) * GRAPH_MAX_INPUTS + i];
+}
+static inline const float *op_param(const struct net *net, const struct node *node, int i)
+{
+    return params_values(net->graph->params, node->param[i]);
+}
+
+/* Where the gradient of parameter i is added, or NULL when it is frozen. */
+static inline float *op_param_gradient(const struct net *net, const struct node *node, int i)
+{
+    const struct param *param = net->graph->params->list + node->param[i];
+    return param->frozen ? NULL : net->gradients + param->offset;
+}
+
+/* Rows [begin, end) of a view, as pointer to the first. */
+static inline float *view_row(const struct view *view, int64_t row)
+{
+    return view->data + row * view->stride;
+}
+
+/* Writes rows of `from` into `to`, or adds them. */
+void op_deliver(struct net *net, struct view to, struct view from, bool accumulate);
+
+#endif

@@ -1,0 +1,68 @@
+#include "nn/params.h"
+
+#include <assert.h>
+#include <string.h>
+
+int params_find(const struct params *params, const char *name)
+{
+    for (int i = 0; i < params->count; i++)
+        if (!strcmp(params->list[i].name, name)) return i;
+    return -1;
+}
+
+int params_declare(struct params *params, const char *name, enum param_kind kind, int dims,
+                   const int64_t *shape)
+{
+    const int known = params_find(params, name);
+    if (known >= 0) {
+        const struct param *param = params->list + known;
+        assert(param->kind == kind && param->dims == dims);
+        assert(!memcmp(param->shape, shape, (size_t)dims * sizeof *shape));
+        (void)param;
+        return known;
+    }
+    assert(!params->sealed && strlen(name) < PARAM_MAX_NAME && dims >= 1 && dims <= PARAM_MAX_DIMS);
+    if (params->count == params->capacity) {
+        const int capacity = params->capacity ? 2 * params->capacity : 256;
+        struct param *list = arena_alloc(&params->arena, (size_t)capacity, sizeof *list);
+        if (!list) return -1;
+        if (params->count) memcpy(list, params->list, (size_t)params->count * sizeof *list);
+        params->list = list;
+        params->capacity = capacity;
+    }
+    struct param *param = params->list + params->count;
+    strcpy(param->name, name);
+    param->kind = kind;
+    param->frozen = params->freezing;
+    param->dims = dims;
+    param->size = 1;
+    for (int i = 0; i < dims; i++) {
+        param->shape[i] = shape[i];
+        param->size *= (size_t)shape[i];
+    }
+    return params->count++;
+}
+
+enum status params_seal(struct params *params, struct error *err)
+{
+    if (params->sealed) return OK;
+    for (int fixed = 0; fixed < 2; fixed++) {
+        for (int i = 0; i < params->count; i++) {
+            struct param *param = params->list + i;
+            if ((param->kind != PARAM_TRAINABLE) != fixed) continue;
+            param->offset = params->total;
+            params->total += param->size;
+        }
+        if (!fixed) params->trainable = params->total;
+    }
+    params->values = arena_alloc(&params->arena, params->total, sizeof(float));
+    if (!params->values) return fail_memory(err, "parameters", params->total * sizeof(float));
+    params->sealed = true;
+    return OK;
+}
+
+void params_free(struct params *params)
+{
+    arena_free(&params->arena);
+    *params = (struct params){0};
+}

@@ -1,0 +1,60 @@
+/* Parameters of a model: named tensors in one flat layout.
+ *
+ * Names, shapes and order are those of the PyTorch state dict. Trainable coordinates are numbered through the
+ * tensors in that order (row-major inside a tensor), so weights, gradients, moments and update masks are flat
+ * arrays with one index. Statistics (running mean and variance) and constants lie behind the trainable ones
+ * and never move with them. */
+#ifndef RETORT_NN_PARAMS_H
+#define RETORT_NN_PARAMS_H
+
+#include "base/arena.h"
+#include "base/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum param_kind { PARAM_TRAINABLE, PARAM_STATISTIC, PARAM_CONSTANT };
+enum { PARAM_MAX_DIMS = 4, PARAM_MAX_NAME = 96 };
+
+struct param {
+    char name[PARAM_MAX_NAME];
+    enum param_kind kind;
+    bool frozen; /* trainable by kind, but must keep its value */
+    int dims;
+    int64_t shape[PARAM_MAX_DIMS];
+    size_t size;
+    size_t offset; /* in params.values; below params.trainable exactly when kind is PARAM_TRAINABLE */
+};
+
+struct params {
+    struct arena arena;
+    struct param *list;
+    int count, capacity;
+    bool sealed;
+    bool freezing;    /* tensors declared now start frozen */
+    size_t trainable; /* coordinates that may be trained */
+    size_t total;
+    float *values;
+};
+
+/* The index of a tensor, declared on first use. Declaring happens while the first graph is built; afterwards
+ * the set is sealed and an unknown name is a caller's bug, as is a known name with another shape. Returns -1
+ * when memory is short. */
+int params_declare(struct params *params, const char *name, enum param_kind kind, int dims,
+                   const int64_t *shape);
+
+/* Fixes the layout and allocates zeroed values. */
+enum status params_seal(struct params *params, struct error *err);
+
+/* The index of a tensor by name, or -1. */
+int params_find(const struct params *params, const char *name);
+
+static inline float *params_values(const struct params *params, int index)
+{
+    return params->values + params->list[index].offset;
+}
+
+void params_free(struct params *params);
+
+#endif
