@@ -108,6 +108,10 @@ CLI_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter src/cli/%,$(SOURCES)))
 TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/test_*.c))
 LIBRARY := $(BUILD)/libretort.a
 
+# Only the rules below: a built-in one would try to link included dependency files.
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+
 .PHONY: all lib test golden golden-cross san fuzz install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
