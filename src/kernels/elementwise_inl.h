@@ -5,8 +5,9 @@
 
 #include "kernels/math_inl.h"
 
-/* Rows to take together when per-column parameters stay in registers down the rows: some 16 KiB of floats. */
-INLINE int rows_together(int cols) { return 4096 / cols + 1; }
+/* Rows to take together when per-column parameters stay in registers down the rows: few enough
+ * that a row length of some power of two does not fill one set of the cache. */
+INLINE int rows_together(int cols) { return 1024 / cols + 1; }
 
 INLINE void activate_rows(float *y, ptrdiff_t y_stride, const float *x, ptrdiff_t x_stride, ptrdiff_t rows,
                           ptrdiff_t cols, enum activation activation)

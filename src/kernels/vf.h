@@ -32,7 +32,8 @@
 INLINE vf vf_flush(vf a) { return vf_flush_to(a, vf_set1(VF_QUANTUM)); }
 INLINE float flush1(float a) { return __builtin_fabsf(a) >= VF_QUANTUM ? a : 0.f; }
 
-/* n < VW floats as a vector whose other lanes hold fill, and back. */
+/* n < VW floats as a vector whose other lanes hold fill, and back; nothing beyond them is touched. */
+#if !defined(VF_HAS_PART)
 INLINE vf vf_load_part(const float *p, int n, float fill)
 {
     float lanes[VW];
@@ -45,5 +46,6 @@ INLINE void vf_store_part(float *p, vf a, int n)
     vf_store(lanes, a);
     for (int i = 0; i < n; i++) p[i] = lanes[i];
 }
+#endif
 
 #endif

@@ -33,3 +33,26 @@ INLINE vi vi_eq(vi a, vi b) { return _mm256_cmpeq_epi32(a, b); }
 INLINE vi vf_lt(vf a, vf b) { return _mm256_castps_si256(_mm256_cmp_ps(a, b, _CMP_LT_OQ)); }
 INLINE vf vf_select(vi m, vf a, vf b) { return _mm256_blendv_ps(b, a, _mm256_castsi256_ps(m)); }
 INLINE vf vf_flush_to(vf a, vf t) { return _mm256_and_ps(a, _mm256_cmp_ps(vf_abs(a), t, _CMP_GE_OQ)); }
+
+#define VF_HAS_PART
+INLINE vf vf_load_part(const float *p, int n, float fill)
+{
+    static const int32_t window[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
+    const __m256i mask = _mm256_loadu_si256((const __m256i *)(window + 8 - n));
+    return _mm256_blendv_ps(_mm256_set1_ps(fill), _mm256_maskload_ps(p, mask), _mm256_castsi256_ps(mask));
+}
+INLINE void vf_store_part(float *p, vf a, int n) /* a masked store takes tens of cycles on some CPUs */
+{
+    __m128 rest = _mm256_castps256_ps128(a);
+    if (n & 4) {
+        _mm_storeu_ps(p, rest);
+        rest = _mm256_extractf128_ps(a, 1);
+        p += 4;
+    }
+    if (n & 2) {
+        _mm_storel_pi((__m64 *)p, rest);
+        rest = _mm_movehl_ps(rest, rest);
+        p += 2;
+    }
+    if (n & 1) _mm_store_ss(p, rest);
+}

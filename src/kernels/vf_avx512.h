@@ -37,3 +37,10 @@ INLINE vf vf_flush_to(vf a, vf t)
 {
     return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(_mm512_abs_ps(a), t, _CMP_GE_OQ), a);
 }
+
+#define VF_HAS_PART
+INLINE vf vf_load_part(const float *p, int n, float fill)
+{
+    return _mm512_mask_loadu_ps(_mm512_set1_ps(fill), (__mmask16)((1u << n) - 1), p);
+}
+INLINE void vf_store_part(float *p, vf a, int n) { _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), a); }
