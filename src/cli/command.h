@@ -66,6 +66,6 @@ void run_free(struct run *run);
 
 extern const struct option common_option_table[];
 
-extern const struct command command_help, command_verify, command_rerun;
+extern const struct command command_convert, command_help, command_info, command_rerun, command_verify;
 
 #endif

@@ -9,9 +9,7 @@
 enum { EXIT_INTERRUPTED = 130, MAX_COMMANDS = 64 };
 
 const struct command *const commands[] = {
-    &command_verify,
-    &command_rerun,
-    &command_help,
+    &command_convert, &command_info, &command_verify, &command_rerun, &command_help,
 };
 const int command_count = (int)(sizeof commands / sizeof *commands);
 

@@ -1,0 +1,118 @@
+/* retort info: what is in a weight file. */
+#include "base/hash.h"
+#include "cli/command.h"
+#include "nn/weights.h"
+
+#include <string.h>
+
+struct values {
+    bool brief;
+};
+
+static const struct option options[] = {
+    {"brief", 'b', OPTION_FLAG, offsetof(struct values, brief), .help = "leave the list of tensors out"},
+    {0},
+};
+
+/* Texts from files on a terminal: control characters become '?', line breaks ", ". */
+static void put_visible(struct text *out, const char *words)
+{
+    for (; *words; words++) {
+        const unsigned char c = (unsigned char)*words;
+        if (c == '\n')
+            text_add(out, words[1] ? ", " : "");
+        else
+            text_format(out, "%c", c < 0x20 || c == 0x7F ? '?' : c);
+    }
+}
+
+static void put_shape(struct text *out, const struct weight_tensor *tensor, const char *separator)
+{
+    text_add(out, "[");
+    for (int d = 0; d < tensor->dims; d++)
+        text_format(out, "%s%lld", d ? separator : "", (long long)tensor->shape[d]);
+    text_add(out, "]");
+}
+
+static long long count_values(const struct weights *weights)
+{
+    long long n = 0;
+    for (size_t i = 0; i < weights->count; i++) n += weights->tensors[i].count;
+    return n;
+}
+
+static void put_plain(struct text *out, const struct weights *weights, const char *hash, bool brief)
+{
+    put_visible(out, weights->path);
+    text_format(out, ": %zu tensors, %lld values\nsha256 %s\n", weights->count, count_values(weights), hash);
+    for (size_t i = 0; i < weights->metadata_count; i++) {
+        put_visible(out, weights->metadata[i].key);
+        text_add(out, ": ");
+        put_visible(out, weights->metadata[i].value);
+        text_add(out, "\n");
+    }
+    for (size_t i = 0; !brief && i < weights->count; i++) {
+        const struct weight_tensor *tensor = &weights->tensors[i];
+        text_format(out, "  %-4s ", weights_type_name(tensor->type));
+        put_visible(out, tensor->name);
+        text_add(out, " ");
+        put_shape(out, tensor, " ");
+        text_add(out, "\n");
+    }
+}
+
+static void put_json(struct text *out, const struct weights *weights, const char *hash, bool brief)
+{
+    text_add(out, "{\"file\": ");
+    text_json_string(out, weights->path);
+    text_format(out, ", \"sha256\": \"%s\", \"tensor_count\": %zu, \"values\": %lld, \"metadata\": {", hash,
+                weights->count, count_values(weights));
+    for (size_t i = 0; i < weights->metadata_count; i++) {
+        if (i) text_add(out, ", ");
+        text_json_string(out, weights->metadata[i].key);
+        text_add(out, ": ");
+        text_json_string(out, weights->metadata[i].value);
+    }
+    text_add(out, "}");
+    for (size_t i = 0; !brief && i < weights->count; i++) {
+        text_add(out, i ? ", {\"name\": " : ", \"tensors\": [{\"name\": ");
+        text_json_string(out, weights->tensors[i].name);
+        text_format(out, ", \"type\": \"%s\", \"shape\": ", weights_type_name(weights->tensors[i].type));
+        put_shape(out, &weights->tensors[i], ", ");
+        text_add(out, i + 1 < weights->count ? "}" : "}]");
+    }
+    text_add(out, "}\n");
+}
+
+static enum status run_info(struct run *run, struct error *err)
+{
+    const struct values *values = run->values;
+    for (int i = 0; i < run->operand_count; i++) {
+        struct weights weights;
+        struct text out = {0};
+        char hash[SHA256_HEX];
+        TRY(weights_open(&weights, run->operands[i], err));
+        sha256_bytes(weights.view.data, weights.view.size, hash);
+        if (run->common.json)
+            put_json(&out, &weights, hash, values->brief);
+        else
+            put_plain(&out, &weights, hash, values->brief);
+        weights_close(&weights);
+        TRY(console_print_buffer(&run->console, &out, err));
+    }
+    return OK;
+}
+
+const struct command command_info = {
+    .name = "info",
+    .summary = "Shows the tensors, metadata and hash of weight files",
+    .description = "With --json one object a file and line.",
+    .operands = "FILE...",
+    .roles = "i",
+    .min_operands = 1,
+    .max_operands = -1,
+    .options = options,
+    .values_size = sizeof(struct values),
+    .example = "retort info yolo11n.safetensors\nretort info --brief --json *.safetensors",
+    .run = run_info,
+};
