@@ -37,8 +37,12 @@ int count_differences(const struct kernels *one, const struct kernels *other, co
 uint64_t hash_cases(const struct kernels *kernels, const struct kernel_case *cases, int count, uint64_t seed,
                     int rounds);
 
-/* All entries (check_kernel_cases.c). */
+/* The entries on rows and matrices (check_kernel_cases.c). */
 extern const struct kernel_case kernel_cases[];
 extern const int kernel_case_count;
+
+/* The entries on pointers to pixels (check_kernel_conv.c). */
+extern const struct kernel_case conv_cases[];
+extern const int conv_case_count;
 
 #endif

@@ -25,20 +25,31 @@ static uint64_t seed_of_this_run(void)
     return text ? strtoull(text, NULL, 0) : (uint64_t)time(NULL);
 }
 
-static void tables_give_the_same_bits(void **state)
+static void compare_tables(const struct kernel_case *cases, int case_count)
 {
-    (void)state;
     const uint64_t seed = seed_of_this_run();
     printf("RETORT_SEED=%llu\n", (unsigned long long)seed);
     int count;
     const struct kernels *const *tables = kernels_available(&count);
     for (int i = 0; i < count; i++) {
         char report[1000];
-        const int differing = count_differences(scalar_table(), tables[i], kernel_cases, kernel_case_count,
-                                                seed, ROUNDS, report, sizeof report);
+        const int differing = count_differences(scalar_table(), tables[i], cases, case_count, seed, ROUNDS,
+                                                report, sizeof report);
         if (differing) print_error("%s differs from scalar in: %s\n", tables[i]->name, report);
         assert_int_equal(differing, 0);
     }
+}
+
+static void tables_give_the_same_bits(void **state)
+{
+    (void)state;
+    compare_tables(kernel_cases, kernel_case_count);
+}
+
+static void convolutions_give_the_same_bits(void **state)
+{
+    (void)state;
+    compare_tables(conv_cases, conv_case_count);
 }
 
 /* One number for all instruction sets and compilers: the arithmetic is the definition. */
@@ -123,6 +134,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tables_give_the_same_bits),
+        cmocka_unit_test(convolutions_give_the_same_bits),
         cmocka_unit_test(results_hash_to_the_recorded_value),
         cmocka_unit_test(the_harness_sees_a_wrong_kernel),
         cmocka_unit_test(a_table_is_chosen_by_name),

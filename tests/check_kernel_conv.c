@@ -1,0 +1,91 @@
+/* Cases of the entries that work on pointers to pixels: conv, outer, depthwise, depthwise_outer. */
+#include "check_kernels.h"
+
+enum { MAX_PIXELS = 24, MAX_TAPS = 9 };
+
+/* Rows of n floats, one of them zeros as the padding is, and a tap table that points anywhere among them. */
+static void draw_taps(struct kernel_run *run, const float **in, int taps, int pixels, int n)
+{
+    float *rows = draw_matrix(run, MAX_PIXELS, n, n + 3, 2.f);
+    for (int c = 0; c < n; c++) rows[c] = 0.f;
+    for (int i = 0; i < taps * pixels; i++) in[i] = rows + draw_int(run, 0, MAX_PIXELS - 1) * (n + 3);
+}
+
+static void run_conv(const struct kernels *k, struct kernel_run *run)
+{
+    const float *in[MAX_TAPS * MAX_PIXELS];
+    float *out[MAX_PIXELS];
+    struct conv_block b = {.in = in, .out = out};
+    b.pixels = draw_int(run, 1, MAX_PIXELS);
+    b.taps = draw_int(run, 0, 1) ? 1 : MAX_TAPS;
+    b.channels = draw_int(run, 1, 20);
+    b.cout = draw_int(run, 1, 90);
+    const int blocks = (b.cout + KERNEL_BLOCK - 1) / KERNEL_BLOCK, mode = draw_int(run, 0, 2);
+    draw_taps(run, in, b.taps, b.pixels, b.channels);
+    const ptrdiff_t stride = b.cout + draw_int(run, 0, 4);
+    float *y = draw_matrix(run, b.pixels, b.cout, stride, 1.f);
+    for (int p = 0; p < b.pixels; p++) out[p] = y + p * stride;
+    const int block_size = b.taps * b.channels * KERNEL_BLOCK;
+    b.weight_stride = block_size + draw_int(run, 0, 1) * KERNEL_BLOCK;
+    b.weights = draw_matrix(run, blocks, block_size, b.weight_stride, 1.f);
+    if (mode == 0) b.bias = draw_row(run, blocks * KERNEL_BLOCK, 1.f);
+    b.accumulate = mode == 1;
+    b.activation = (enum activation)draw_int(run, ACT_NONE, ACT_SIGMOID);
+    b.raw = b.activation == ACT_NONE && draw_int(run, 0, 1);
+    k->conv(&b);
+}
+
+static void run_outer(const struct kernels *k, struct kernel_run *run)
+{
+    const float *x[MAX_PIXELS];
+    struct outer_block b = {.x = x};
+    b.pixels = draw_int(run, 1, MAX_PIXELS);
+    b.rows = draw_int(run, 1, 40);
+    b.cols = draw_int(run, 1, 70);
+    draw_taps(run, x, 1, b.pixels, b.rows);
+    b.dy_stride = b.cols + draw_int(run, 0, 4);
+    b.dy = draw_matrix(run, b.pixels, b.cols, b.dy_stride, 2.f);
+    b.dw_stride = b.cols + draw_int(run, 0, 4);
+    b.dw = draw_matrix(run, b.rows, b.cols, b.dw_stride, 1.f);
+    b.first = draw_int(run, 0, 1);
+    k->outer(&b);
+}
+
+static void run_depthwise(const struct kernels *k, struct kernel_run *run)
+{
+    const float *in[MAX_TAPS * MAX_PIXELS];
+    float *out[MAX_PIXELS];
+    struct depthwise_block b = {.in = in, .out = out, .taps = MAX_TAPS};
+    const int mode = draw_int(run, 0, 2);
+    b.pixels = draw_int(run, 1, MAX_PIXELS);
+    b.channels = draw_int(run, 1, 70);
+    draw_taps(run, in, b.taps, b.pixels, b.channels);
+    const ptrdiff_t stride = b.channels + draw_int(run, 0, 4);
+    float *y = draw_matrix(run, b.pixels, b.channels, stride, 1.f);
+    for (int p = 0; p < b.pixels; p++) out[p] = y + p * stride;
+    b.weights = draw_row(run, b.taps * b.channels, 1.f);
+    if (mode == 0) b.bias = draw_row(run, b.channels, 1.f);
+    b.accumulate = mode == 1;
+    b.activation = (enum activation)draw_int(run, ACT_NONE, ACT_SIGMOID);
+    k->depthwise(&b);
+}
+
+static void run_depthwise_outer(const struct kernels *k, struct kernel_run *run)
+{
+    const float *in[MAX_TAPS * MAX_PIXELS];
+    const int pixels = draw_int(run, 1, MAX_PIXELS), channels = draw_int(run, 1, 70);
+    draw_taps(run, in, MAX_TAPS, pixels, channels);
+    const ptrdiff_t stride = channels + draw_int(run, 0, 4);
+    const float *dy = draw_matrix(run, pixels, channels, stride, 2.f);
+    float *dw = draw_row(run, MAX_TAPS * channels, 1.f);
+    const int first = draw_int(run, 0, 1);
+    k->depthwise_outer(dw, in, dy, stride, pixels, MAX_TAPS, channels, first);
+}
+
+const struct kernel_case conv_cases[] = {
+    {"conv", run_conv},
+    {"outer", run_outer},
+    {"depthwise", run_depthwise},
+    {"depthwise_outer", run_depthwise_outer},
+};
+const int conv_case_count = (int)(sizeof conv_cases / sizeof conv_cases[0]);
