@@ -1,0 +1,14 @@
+/* Label files. */
+#include "detect/labels.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct arena arena = {0};
+    struct labels labels;
+    struct error err;
+    labels_parse(&labels, &arena, data, size, "fuzz", size % 2 ? 80 : 0, &err);
+    arena_free(&arena);
+    return 0;
+}

@@ -1,0 +1,160 @@
+/* Label files: what is read, what is refused and how the message reads. */
+#include "check.h"
+
+#include "../fuzz/fuzz_labels.c"
+#include "base/file.h"
+#include "check_corpus.h"
+#include "detect/class_names.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static struct arena arena;
+
+static enum status parse(struct labels *labels, const char *text, int classes, struct error *err)
+{
+    return labels_parse(labels, &arena, text, strlen(text), "a.txt", classes, err);
+}
+
+static void boxes_keep_their_order(void **state)
+{
+    (void)state;
+    struct labels l;
+    struct error err;
+    check_ok(parse(&l, "3 0.5 0.25 0.125 1\r\n\n  1\t1.01 -0.01 0 .5 0.75 \n0 1e-1 .2 .3 .4", 4, &err), &err);
+    assert_int_equal(l.count, 3);
+    assert_true(l.rows[0].class_id == 3 && l.rows[0].cx == 0.5f && l.rows[0].h == 1 &&
+                l.rows[0].confidence < 0);
+    assert_true(l.rows[1].class_id == 1 && l.rows[1].cx == 1.01f && l.rows[1].confidence == 0.75f);
+    assert_true(l.rows[2].cx == 0.1f);
+    check_ok(parse(&l, "", 4, &err), &err);
+    assert_int_equal(l.count, 0);
+}
+
+static void duplicates_go_and_leave_rows_sorted(void **state)
+{
+    (void)state;
+    struct labels l;
+    struct error err;
+    check_ok(parse(&l, "2 .5 .5 .1 .1\n1 .6 .5 .1 .1\n1 .5 .5 .1 .1\n2 .5 .5 .1 .1\n", 0, &err), &err);
+    assert_int_equal(l.count, 3);
+    assert_true(l.rows[0].class_id == 1 && l.rows[0].cx == 0.5f);
+    assert_true(l.rows[1].class_id == 1 && l.rows[1].cx == 0.6f);
+    assert_int_equal(l.rows[2].class_id, 2);
+}
+
+static void polygons_become_boxes(void **state)
+{
+    (void)state;
+    struct labels l;
+    struct error err;
+    check_ok(parse(&l, "0 .25 .5 .75 .5 .5 1\n", 1, &err), &err);
+    assert_true(l.rows[0].cx == 0.5f && l.rows[0].cy == 0.75f && l.rows[0].w == 0.5f && l.rows[0].h == 0.5f);
+}
+
+static void wrong_files_are_refused_by_line(void **state)
+{
+    (void)state;
+    static const char *const rows[] = {
+        "0 .5 .5 .1",
+        "0 .5 .5 .1 1.02",
+        "0 .5 .5 -.001 .1",
+        "0 -.02 .5 .1 .1",
+        "4 .5 .5 .1 .1",
+        "-1 .5 .5 .1 .1",
+        "0.5 .5 .5 .1 .1",
+        "0 .5 .5 .1 .1 1.5",
+        "0 .5 .5 .1 .1 -0.5",
+        "0 nan .5 .1 .1",
+        "0 0x1p-1 .5 .1 .1",
+        "0 inf .5 .1 .1",
+        "car .5 .5 .1 .1",
+        "0 .5 .5 .1 .1e",
+        "0 .5 .5 .1 .1 .2 .3 .4",
+        "0 .5,.5 .1 .1",
+        "99999999999 .5 .5 .1 .1",
+        "0 . .5 .1 .1",
+        "0 0.500000000000000000000000000000000000000000000000000000000000000000000000 .5 .1 .1",
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[256];
+        snprintf(text, sizeof text, "0 .5 .5 .1 .1\n%s\n", rows[i]);
+        struct labels l;
+        struct error err;
+        assert_int_equal(parse(&l, text, 4, &err), ERR_INPUT);
+        assert_true(!strncmp(err.message, "a.txt:2: expected ", 18));
+    }
+}
+
+static void files_are_written_and_read_alike(void **state)
+{
+    (void)state;
+    char path[600];
+    snprintf(path, sizeof path, "%s/labels.txt", check_folder());
+    const struct detection d = {{10, 20, 43, 71}, 0.3f, 2, 0};
+    const struct label rows[2] = {label_of_detection(&d, 640, 357), {0, 1.f / 3, 0.7f, 0.1f, 0.2f, -1}};
+    struct labels l;
+    struct error err;
+    check_ok(labels_write(path, rows, 2, &err), &err);
+    check_ok(labels_read(&l, &arena, path, 3, &err), &err);
+    assert_int_equal(l.count, 2);
+    for (int i = 0; i < 2; i++)
+        assert_true(l.rows[i].class_id == rows[i].class_id && l.rows[i].cx == rows[i].cx &&
+                    l.rows[i].cy == rows[i].cy && l.rows[i].w == rows[i].w && l.rows[i].h == rows[i].h &&
+                    l.rows[i].confidence == rows[i].confidence);
+    const struct box b = label_box(&l.rows[0], 640, 357);
+    assert_true(fabs(b.x1 - 10) < 1e-4 && fabs(b.y2 - 71) < 1e-4);
+    check_ok(labels_read(&l, &arena, "/nonexistent/labels.txt", 3, &err), &err); /* a background picture */
+    assert_int_equal(l.count, 0);
+}
+
+static void classes_are_merged(void **state)
+{
+    (void)state;
+    int map[5];
+    const int vehicles[] = {0, 1, 2, 4}, wrong[] = {5};
+    struct labels l;
+    struct error err;
+    check_ok(labels_merge_map(map, 5, vehicles, 4, &err), &err);
+    check_ok(parse(&l, "3 .5 .5 .1 .1\n4 .6 .5 .1 .1\n0 .5 .5 .1 .1\n7 .5 .5 .1 .1\n", 0, &err), &err);
+    labels_map(&l, map, 5);
+    assert_int_equal(l.count, 2);
+    assert_true(l.rows[0].class_id == 0 && l.rows[0].cx == 0.6f && l.rows[1].class_id == 0);
+    assert_int_equal(labels_merge_map(map, 5, wrong, 1, &err), ERR_USAGE);
+}
+
+static void coco_names(void **state)
+{
+    (void)state;
+    assert_string_equal(class_names_coco(2), "car");
+    assert_string_equal(class_names_coco(7), "truck");
+    assert_string_equal(class_names_coco(79), "toothbrush");
+    assert_int_equal(class_names_coco_category(79), 90);
+    assert_null(class_names_coco(80));
+    for (int i = 1; i < CLASS_NAMES_COCO; i++)
+        assert_true(class_names_coco_category(i) > class_names_coco_category(i - 1));
+}
+
+static void corpus_is_survived(void **state)
+{
+    (void)state;
+    check_corpus("labels", LLVMFuzzerTestOneInput);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(boxes_keep_their_order),
+        cmocka_unit_test(duplicates_go_and_leave_rows_sorted),
+        cmocka_unit_test(polygons_become_boxes),
+        cmocka_unit_test(wrong_files_are_refused_by_line),
+        cmocka_unit_test(files_are_written_and_read_alike),
+        cmocka_unit_test(classes_are_merged),
+        cmocka_unit_test(coco_names),
+        cmocka_unit_test(corpus_is_survived),
+    };
+    const int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    arena_free(&arena);
+    return failed;
+}
