@@ -5,6 +5,7 @@
 #   make golden               tests/golden.txt on every ISA of this machine, 1, 2, 3 and 7 threads
 #   make golden UPDATE=1      writes tests/golden.txt anew (say why in the commit)
 #   make golden-cross         the same file on AArch64, ARMv7 and RISC-V under qemu-user
+#   make demo                 distils for one camera of ../shared (tools/demo.sh)
 #   make san                  tests under address and undefined-behaviour sanitizers
 #   make fuzz                 libFuzzer harnesses of every parser (clang); tools/fuzz.sh runs them
 #   make install PREFIX=/usr/local DESTDIR=
@@ -112,7 +113,7 @@ LIBRARY := $(BUILD)/libretort.a
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 
-.PHONY: all lib test golden golden-cross san fuzz install clean
+.PHONY: all lib test golden golden-cross demo san fuzz install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -166,6 +167,9 @@ golden-cross: $(CROSS:%=golden-cross-%)
 $(CROSS:%=golden-cross-%): golden-cross-%:
 	$(Q)$(MAKE) --no-print-directory ARCH=$* BUILD=build/$* golden
 .PHONY: $(CROSS:%=golden-cross-%)
+
+demo: all
+	$(Q)RETORT=$(BUILD)/retort tools/demo.sh
 
 # Leaks stay on; what OpenMP's runtime keeps for its threads is named in tests/leaks.txt.
 san:
