@@ -23,7 +23,7 @@ static const struct {
     void (*run)(struct golden *golden);
 } entries[] = {
     {"rng", golden_rng},   {"dmath", golden_dmath}, {"math", golden_math},
-    {"rows", golden_rows}, {"optim", golden_optim},
+    {"rows", golden_rows}, {"conv", golden_conv},   {"optim", golden_optim},
 };
 enum { ENTRIES = sizeof entries / sizeof *entries, MAX_LINES = 1024, HASH_DIGITS = 16 };
 

@@ -44,6 +44,7 @@ void golden_rng(struct golden *golden);
 void golden_dmath(struct golden *golden);
 void golden_math(struct golden *golden);
 void golden_rows(struct golden *golden);
+void golden_conv(struct golden *golden);
 void golden_optim(struct golden *golden);
 
 #endif
