@@ -82,13 +82,18 @@ void check_image_tensor(struct image *image, const char *path, const char *name,
     const size_t start =
         (size_t)json_integer_value(json_array_get(json_object_get(entry, "data_offsets"), 0));
     const uint8_t *in = data + 8 + length + start;
-    const bool grey = json_array_size(shape) == 2;
+    const size_t dims = json_array_size(shape);
+    int size[3] = {0, 0, 1};
+    for (size_t i = 0; i < dims; i++) size[i] = (int)json_integer_value(json_array_get(shape, i));
+    const bool planes = dims == 3 && size[2] != 3;
     struct error err;
-    check_ok(image_reserve(image, (int)json_integer_value(json_array_get(shape, 1)),
-                           (int)json_integer_value(json_array_get(shape, 0)), &err),
-             &err);
-    for (size_t i = 0; i < image_bytes(image); i++)
-        image->pixels[i] = grey ? in[i / 3] : bgr ? in[i - i % 3 + 2 - i % 3] : in[i];
+    check_ok(image_reserve(image, size[planes ? 2 : 1], size[planes ? 1 : 0], &err), &err);
+    const size_t n_pixels = image_bytes(image) / 3;
+    for (size_t i = 0; i < n_pixels; i++)
+        for (size_t c = 0; c < 3; c++)
+            image->pixels[3 * i + c] = dims == 2 ? in[i]
+                                       : planes  ? in[c * n_pixels + i]
+                                                 : in[3 * i + (bgr ? 2 - c : c)];
     json_decref(header);
     free(data);
 }

@@ -18,8 +18,8 @@ void check_image_hash(const struct image *image, bool bgr, char hex[SHA256_HEX])
 /* A whole file; the caller frees. */
 uint8_t *check_bytes(const char *path, size_t *n);
 
-/* The uint8 tensor `name` of a safetensors file as a picture: [h, w, 3], or [h, w] grey. bgr: stored B G R.
- * Fails the test when it is not there; without jansson the test is skipped. */
+/* The uint8 tensor `name` of a safetensors file as a picture: [h, w, 3], [3, h, w] planes, or [h, w] grey.
+ * bgr: stored B G R. Fails the test when it is not there; without jansson the test is skipped. */
 void check_image_tensor(struct image *image, const char *path, const char *name, bool bgr);
 
 /* Bytes that differ, and the largest difference. Sizes must be equal. */

@@ -24,6 +24,7 @@ struct reader {
     jmp_buf jump;
     const char *name;
     size_t size;
+    int orientation;
     struct error *err;
     enum status status;
 };
@@ -122,8 +123,9 @@ static enum status decode(struct reader *r, struct image *out, const uint8_t *da
     jpeg_start_decompress(&r->jpeg);
     TRY(image_reserve(out, (int)r->jpeg.output_width, (int)r->jpeg.output_height, r->err));
     read_rows(r, out);
+    r->orientation = orientation(r); /* finishing releases the markers */
     jpeg_finish_decompress(&r->jpeg);
-    return orient_upright(out, orientation(r), r->err);
+    return orient_upright(out, r->orientation, r->err);
 }
 
 enum status decode_jpeg(struct image *out, const uint8_t *data, size_t n, const char *name, struct error *err)
