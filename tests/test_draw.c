@@ -1,0 +1,101 @@
+/* Rectangles and labels. */
+#include "check_image.h"
+
+#include "image/draw.h"
+#include "image/glyphs.h"
+
+#include <string.h>
+
+static void *pixel(const struct image *image, int x, int y)
+{
+    return image->pixels + (y * image->width + x) * 3;
+}
+
+/* Lines two pixels wide around the rounded coordinates, nothing else without a label. */
+static void outlines_are_where_they_should_be(void **state)
+{
+    (void)state;
+    struct image image = {0};
+    struct error err;
+    uint8_t rgb[3];
+    draw_colour(rgb, 3);
+    check_ok(image_reserve(&image, 100, 80, &err), &err);
+    image_fill(&image, 0);
+    draw_detection(&image, (const double[]){20.4, 30.6, 60, 70}, 3, NULL);
+    for (int y = 0; y < 80; y++)
+        for (int x = 0; x < 100; x++) {
+            const bool outer = x >= 19 && x <= 60 && y >= 30 && y <= 70;
+            const bool inner = x >= 21 && x <= 58 && y >= 32 && y <= 68;
+            assert_memory_equal(pixel(&image, x, y), outer && !inner ? rgb : (const uint8_t[3]){0}, 3);
+        }
+    image_free(&image);
+}
+
+/* Boxes and labels far outside, inside out and on pictures smaller than a letter; the sanitizer looks on. */
+static void anything_is_cut_to_the_picture(void **state)
+{
+    (void)state;
+    static const double boxes[][4] = {{-1e9, -1e9, 1e9, 1e9}, {50, 40, 10, 5},     {1e9, 1e9, 2e9, 2e9},
+                                      {-50, -50, -40, -40},   {0, 0, 0, 0},        {99, 79, 100, 80},
+                                      {-5, 60, 400, 90},      {30, -20, 31.5, 100}};
+    static const int sizes[][2] = {{100, 80}, {1, 1}, {3, 40}, {2000, 30}};
+    char label[300];
+    memset(label, 'W', sizeof label);
+    label[sizeof label - 1] = 0;
+    label[1] = (char)0xc3; /* not ASCII */
+    struct image image = {0};
+    struct error err;
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+        for (size_t b = 0; b < sizeof boxes / sizeof *boxes; b++) {
+            check_ok(image_reserve(&image, sizes[s][0], sizes[s][1], &err), &err);
+            image_fill(&image, 0);
+            draw_detection(&image, boxes[b], (int)b - 2, b % 2 ? label : "person 0.87");
+        }
+    image_free(&image);
+}
+
+static void neighbouring_classes_differ(void **state)
+{
+    (void)state;
+    for (int a = 0; a < 80; a++)
+        for (int b = a + 1; b < 80; b++) {
+            uint8_t x[3], y[3];
+            draw_colour(x, a);
+            draw_colour(y, b);
+            assert_memory_not_equal(x, y, 3);
+        }
+}
+
+static void letters_differ(void **state)
+{
+    (void)state;
+    for (int a = 0; a < GLYPH_COUNT; a++)
+        for (int b = a + 1; b < GLYPH_COUNT; b++) assert_memory_not_equal(glyphs[a], glyphs[b], GLYPH_ROWS);
+}
+
+/* What was looked at and found good. */
+static void a_labelled_picture_stays_as_it_was(void **state)
+{
+    (void)state;
+    struct image image = {0};
+    char hex[SHA256_HEX];
+    check_image_synth(&image, "draw", 640, 360);
+    draw_detection(&image, (const double[]){20, 60, 150, 200}, 0, "person 0.94");
+    draw_detection(&image, (const double[]){320, -20, 420, 90}, 5, "bus 0.50");
+    draw_detection(&image, (const double[]){500.2, 100.7, 700, 250}, 9, "traffic light 0.999");
+    check_image_hash(&image, false, hex);
+    assert_string_equal(hex, "38a53e7a7effb64751f226e813d8f683962b3533a3f15c2b760f9d6b30e9e10f");
+    image_free(&image);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(outlines_are_where_they_should_be),
+        cmocka_unit_test(anything_is_cut_to_the_picture),
+        cmocka_unit_test(neighbouring_classes_differ),
+        cmocka_unit_test(letters_differ),
+        cmocka_unit_test(a_labelled_picture_stays_as_it_was),
+    };
+    return cmocka_run_group_tests_name("draw", tests, NULL, NULL);
+}
