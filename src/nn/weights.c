@@ -1,6 +1,7 @@
 #include "nn/weights.h"
 
 #include "nn/half.h"
+#include "nn/pt.h"
 #include "nn/safetensors.h"
 
 #include <assert.h>
@@ -43,7 +44,8 @@ bool weights_count(int64_t *count, const int64_t *shape, int dims, int64_t limit
 enum status weights_parse(struct weights *weights, const void *data, size_t n, const char *name,
                           struct error *err)
 {
-    return safetensors_parse(weights, data, n, name, err);
+    const bool zip = n >= 4 && memcmp(data, "PK\3\4", 4) == 0;
+    return zip ? pt_parse(weights, data, n, name, err) : safetensors_parse(weights, data, n, name, err);
 }
 
 enum status weights_open(struct weights *weights, const char *path, struct error *err)
