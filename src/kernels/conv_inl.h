@@ -14,7 +14,7 @@ enum { TILE_MAX_ROWS = 10 };
 #define TILE_COLUMNS 16
 #elif defined(VF_AVX2)
 #define CONV_ROWS 5
-#define OUTER_ROWS 4
+#define OUTER_ROWS 6
 #define TILE_COLUMNS 16
 #elif defined(VF_NEON) && defined(__aarch64__)
 #define CONV_ROWS 5

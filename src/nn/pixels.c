@@ -96,7 +96,7 @@ void pixels_sum(const struct net *net, const struct view *view, int count, pixel
         view, pixels_chunks(view->height, view->width), count * view->channels, body, context, partials,
         sums};
     par_for(net->options.threads, (int64_t)view->images * s.chunks.per_image, 1, sum_chunks, &s);
-    par_for(net->options.threads, s.values, COLUMNS, sum_images, &s);
+    par_for(net->options.threads, s.values, 16 * COLUMNS, sum_images, &s);
 }
 
 int tree_levels(int n)
