@@ -1,0 +1,230 @@
+#include "detect/model.h"
+
+#include "base/dmath.h"
+#include "base/rng.h"
+#include "detect/class_names.h"
+#include "nn/load.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { SMALLEST = 32 };
+
+/* Declares all parameters by building the smallest graph. */
+static enum status declare(struct model *model, struct yolo11_config config, struct error *err)
+{
+    struct graph graph;
+    struct yolo11 network;
+    graph_begin(&graph, &model->params);
+    const enum status status = yolo11_build(&network, &graph, config, SMALLEST, SMALLEST, err);
+    model->config = network.config;
+    graph_free(&graph);
+    return status;
+}
+
+static bool ends_with(const char *name, const char *end)
+{
+    const size_t n = strlen(name), m = strlen(end);
+    return n >= m && !strcmp(name + n - m, end);
+}
+
+static enum status default_names(struct model *model, struct error *err)
+{
+    const int n = model->config.classes;
+    const char **names = arena_alloc(&model->arena, (size_t)n, sizeof *names);
+    for (int i = 0; names && i < n; i++) {
+        names[i] = n == CLASS_NAMES_COCO ? class_names_coco(i) : arena_printf(&model->arena, "%d", i);
+        if (!names[i]) names = NULL;
+    }
+    model->names = names;
+    return names ? OK : fail_memory(err, "class names", (size_t)n * sizeof *names);
+}
+
+enum status model_set_names(struct model *model, const char *lines, struct error *err)
+{
+    const int n = model->config.classes;
+    const char **names = arena_alloc(&model->arena, (size_t)n, sizeof *names);
+    if (!names) return fail_memory(err, "class names", (size_t)n * sizeof *names);
+    for (int i = 0; i < n; i++) {
+        const size_t length = strcspn(lines, "\n");
+        if (!length) return fail(err, ERR_INPUT, "class names: expected %d lines, found %d", n, i);
+        names[i] = arena_strndup(&model->arena, lines, length);
+        if (!names[i]) return fail_memory(err, "class names", length);
+        lines += length + (lines[length] == '\n');
+    }
+    model->names = names;
+    return OK;
+}
+
+enum status model_make(struct model *model, struct yolo11_config config, struct error *err)
+{
+    *model = (struct model){0};
+    enum status status = declare(model, config, err);
+    if (status == OK) status = default_names(model, err);
+    if (status != OK) {
+        model_free(model);
+        return status;
+    }
+    for (int i = 0; i < model->params.count; i++)
+        if (ends_with(model->params.list[i].name, "running_var"))
+            for (size_t j = 0; j < model->params.list[i].size; j++) params_values(&model->params, i)[j] = 1.f;
+    return OK;
+}
+
+static enum status read_file(struct model *model, const struct weights *weights, struct error *err)
+{
+    struct yolo11_config config;
+    TRY(yolo11_identify(&config, weights, err));
+    TRY(model_make(model, config, err));
+    const char *names = weights_metadata(weights, "classes");
+    enum status status = names ? model_set_names(model, names, err) : OK;
+    if (status == OK) status = params_load(&model->params, weights, err);
+    if (status != OK) model_free(model);
+    model->from_half = weights_find(weights, "model.0.conv.weight")->type == WEIGHT_F16;
+    return status;
+}
+
+enum status model_open(struct model *model, const char *path, struct error *err)
+{
+    struct weights weights;
+    TRY(weights_open(&weights, path, err));
+    const enum status status = read_file(model, &weights, err);
+    weights_close(&weights);
+    return status;
+}
+
+static enum status copy_names(struct model *to, const struct model *from, struct error *err)
+{
+    const int n = to->config.classes;
+    const char **names = arena_alloc(&to->arena, (size_t)n, sizeof *names);
+    for (int i = 0; names && i < n; i++)
+        if (!(names[i] = arena_strdup(&to->arena, from->names[i]))) names = NULL;
+    to->names = names;
+    return names ? OK : fail_memory(err, "class names", (size_t)n * sizeof *names);
+}
+
+enum status model_copy(struct model *to, const struct model *from, struct error *err)
+{
+    TRY(model_make(to, from->config, err));
+    const enum status status = copy_names(to, from, err);
+    if (status != OK) {
+        model_free(to);
+        return status;
+    }
+    memcpy(to->params.values, from->params.values, from->params.total * sizeof(float));
+    return OK;
+}
+
+enum status model_save(const struct model *model, const char *path, bool half, const char *licence,
+                       const char *origin, struct error *err)
+{
+    struct arena arena = {0};
+    size_t length = 1, used = 0;
+    for (int i = 0; i < model->config.classes; i++) length += strlen(model->names[i]) + 1;
+    char *names = arena_alloc(&arena, length, 1);
+    for (int i = 0; names && i < model->config.classes; i++)
+        used += (size_t)snprintf(names + used, length - used, "%s%s", i ? "\n" : "", model->names[i]);
+    struct weight_text metadata[4] = {{"architecture", yolo11_name(model->config.scale)}, {"classes", names}};
+    size_t count = 2;
+    if (licence) metadata[count++] = (struct weight_text){"licence", licence};
+    if (origin) metadata[count++] = (struct weight_text){"origin", origin};
+    const enum status status = names ? params_save(&model->params, path, half, metadata, count, err)
+                                     : fail_memory(err, "class names", length);
+    arena_free(&arena);
+    return status;
+}
+
+void model_free(struct model *model)
+{
+    params_free(&model->params);
+    arena_free(&model->arena);
+    *model = (struct model){0};
+}
+
+/* ---- Head surgery ---- */
+
+static int level_of(const char *name) /* of a last class layer "model.23.cv3.I.2.weight", else -1 */
+{
+    int level = -1, length = 0;
+    if (sscanf(name, "model.23.cv3.%d.2.%n", &level, &length) == 1 && length > 0) return level;
+    return -1;
+}
+
+static void fresh_weight(float *values, const struct param *param, uint64_t seed)
+{
+    size_t fan_in = 1;
+    for (int i = 1; i < param->dims; i++) fan_in *= (size_t)param->shape[i];
+    const double limit = 1.0 / sqrt((double)fan_in);
+    const uint64_t key = rng_step(rng_key(seed, "init"), rng_fnv1a(param->name));
+    for (size_t i = 0; i < param->size; i++) values[i] = (float)(limit * (2.0 * rng_real(key, i) - 1.0));
+}
+
+static void fresh_values(struct model *model, int index, uint64_t seed)
+{
+    const struct param *param = model->params.list + index;
+    float *values = params_values(&model->params, index);
+    const int level = level_of(param->name);
+    if (param->dims >= 2) {
+        fresh_weight(values, param, seed);
+        return;
+    }
+    float value = ends_with(param->name, "bn.weight") || ends_with(param->name, "running_var") ? 1.f : 0.f;
+    if (level >= 0 && ends_with(param->name, ".bias")) {
+        const double cells = 640.0 / (8 << level);
+        value = (float)dmath_log(5.0 / model->config.classes / (cells * cells));
+    }
+    for (size_t i = 0; i < param->size; i++) values[i] = value;
+}
+
+/* The mean of the source's rows of the vehicle classes, in the order of the list. */
+static void mean_rows(float *values, const struct param *param, const float *source, const int *vehicles,
+                      int count)
+{
+    const size_t row = param->size / (size_t)param->shape[0];
+    for (size_t i = 0; i < param->size; i++) {
+        double sum = 0;
+        for (int v = 0; v < count; v++) sum += source[(size_t)vehicles[v] * row + i % row];
+        values[i] = (float)(sum / count);
+    }
+}
+
+static bool equal_shape(const struct param *a, const struct param *b)
+{
+    return a->dims == b->dims && !memcmp(a->shape, b->shape, (size_t)a->dims * sizeof *a->shape);
+}
+
+enum status model_restart(struct model *model, const struct model *source, int classes, enum head_start start,
+                          const int *vehicles, int vehicle_count, int freeze, uint64_t seed,
+                          struct error *err)
+{
+    if (source->config.folded)
+        return fail(err, ERR_INPUT,
+                    "these weights have their batch norms folded in and cannot be trained; give the "
+                    "file as it was before folding");
+    for (int i = 0; i < vehicle_count; i++)
+        if (vehicles[i] < 0 || vehicles[i] >= source->config.classes)
+            return fail(err, ERR_USAGE, "vehicle class %d: the student has classes 0 to %d", vehicles[i],
+                        source->config.classes - 1);
+    struct yolo11_config config = source->config;
+    const bool same_classes = classes == config.classes;
+    config.classes = classes;
+    config.freeze = freeze;
+    if (start == HEAD_REBUILD && !same_classes) config.class_width = 0;
+    TRY(model_make(model, config, err));
+    for (int i = 0; i < model->params.count; i++) {
+        const struct param *param = model->params.list + i;
+        const int from = params_find(&source->params, param->name);
+        const bool last = level_of(param->name) >= 0;
+        float *values = params_values(&model->params, i);
+        if (from >= 0 && equal_shape(param, source->params.list + from))
+            memcpy(values, params_values(&source->params, from), param->size * sizeof *values);
+        else if (from >= 0 && last && start == HEAD_KEEP && vehicle_count)
+            mean_rows(values, param, params_values(&source->params, from), vehicles, vehicle_count);
+        else
+            fresh_values(model, i, seed);
+        for (size_t j = 0; j < param->size; j++)
+            if (fabsf(values[j]) < 0x1p-40f) values[j] = 0.f;
+    }
+    return same_classes ? copy_names(model, source, err) : OK;
+}

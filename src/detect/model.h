@@ -1,0 +1,51 @@
+/* A detector's weights: what every network over them shares. */
+#ifndef RETORT_DETECT_MODEL_H
+#define RETORT_DETECT_MODEL_H
+
+#include "detect/yolo11.h"
+
+struct model {
+    struct arena arena;
+    struct params params;
+    struct yolo11_config config;
+    const char *const *names; /* [config.classes], owned by the arena */
+    bool from_half;           /* every weight came from a float16 file */
+};
+
+/* Reads a detector from a weight file of any supported format. Class names come from the file's metadata,
+ * else 80 classes have COCO's names and others are called "0", "1", ... ERR_INPUT for anything that is no
+ * whole YOLO11. */
+enum status model_open(struct model *model, const char *path, struct error *err);
+
+/* Parameters of this configuration, all zero but variances, which are 1; layers below config.freeze are
+ * frozen. */
+enum status model_make(struct model *model, struct yolo11_config config, struct error *err);
+
+/* The same configuration and values in memory of its own. */
+enum status model_copy(struct model *to, const struct model *from, struct error *err);
+
+/* Names as "classes" metadata hold them: one a line. Copies. */
+enum status model_set_names(struct model *model, const char *lines, struct error *err);
+
+/* Writes weights with architecture, classes and, where they are not NULL, licence and origin as metadata.
+ * Atomic. */
+enum status model_save(const struct model *model, const char *path, bool half, const char *licence,
+                       const char *origin, struct error *err);
+
+void model_free(struct model *model);
+
+/* How a model with another number of classes starts from this one (settled: transfer is the default). */
+enum head_start {
+    HEAD_TRANSFER, /* hidden layers keep the source's width and weights; only the last layer starts fresh */
+    HEAD_REBUILD,  /* only tensors of equal name and shape are copied; the class branch has its own width */
+    HEAD_KEEP,     /* as transfer, but the last layer's rows are the mean of the vehicle classes' rows */
+};
+
+/* A model of `classes` classes that starts from `source`: unfolded, or else ERR_INPUT (nothing could be
+ * trained). Fresh weights are uniform in +-1/sqrt(fan_in) from the random stream "init"; class biases are
+ * log(5 / classes / (640 / stride)^2). vehicles lists vehicle_count classes of the source for HEAD_KEEP. */
+enum status model_restart(struct model *model, const struct model *source, int classes, enum head_start start,
+                          const int *vehicles, int vehicle_count, int freeze, uint64_t seed,
+                          struct error *err);
+
+#endif
