@@ -36,23 +36,28 @@ static int set_up(void **state)
 
 /* ---- heads ---- */
 
-static struct head make_head(struct arena *arena, int images, int size)
+static struct head make_head_of(struct arena *arena, int images, int size, int classes, int score_stride)
 {
-    struct head head = {.images = images, .classes = CLASSES};
+    struct head head = {.images = images, .classes = classes};
     for (int l = 0; l < HEAD_LEVELS; l++) {
         struct head_level *level = &head.level[l];
         level->stride = 8 << l;
         level->height = level->width = size / level->stride;
         const size_t rows = (size_t)images * (size_t)level->height * (size_t)level->width;
         level->box_stride = BOX_STRIDE;
-        level->score_stride = SCORE_STRIDE;
+        level->score_stride = score_stride;
         level->boxes = arena_alloc(arena, rows * BOX_STRIDE, sizeof(float));
-        level->scores = arena_alloc(arena, rows * SCORE_STRIDE, sizeof(float));
+        level->scores = arena_alloc(arena, rows * (size_t)score_stride, sizeof(float));
         assert_true(level->boxes && level->scores);
         for (size_t i = 0; i < rows * BOX_STRIDE; i++) level->boxes[i] = GUARD;
-        for (size_t i = 0; i < rows * SCORE_STRIDE; i++) level->scores[i] = GUARD;
+        for (size_t i = 0; i < rows * (size_t)score_stride; i++) level->scores[i] = GUARD;
     }
     return head;
+}
+
+static struct head make_head(struct arena *arena, int images, int size)
+{
+    return make_head_of(arena, images, size, CLASSES, SCORE_STRIDE);
 }
 
 static float *at(const struct head *head, int image, int anchor, int box)
@@ -133,8 +138,8 @@ static struct loss_detect make_loss(struct arena *arena, const struct head *head
 {
     struct loss_detect loss;
     struct error err;
-    check_ok(loss_detect_init(&loss, arena, kernels, LOSS_GAINS, head->images, head_anchors(head), CLASSES,
-                              MAX_TARGETS, threads, &err),
+    check_ok(loss_detect_init(&loss, arena, kernels, LOSS_GAINS, head->images, head_anchors(head),
+                              head->classes, MAX_TARGETS, threads, &err),
              &err);
     return loss;
 }
@@ -147,6 +152,12 @@ static const struct target BOXES[] = {
 enum { BOX_COUNT = sizeof BOXES / sizeof *BOXES };
 
 /* ---- reference values ---- */
+
+static void check_relative(double got, double expected, double tolerance)
+{
+    require(fabs(got - expected) <= tolerance * fabs(expected), "%.9g instead of %.9g (tolerance %g)\n", got,
+            expected, tolerance);
+}
 
 #if HAVE_JANSSON
 static double number(const json_t *array, size_t i) { return json_number_value(json_array_get(array, i)); }
@@ -201,12 +212,6 @@ static void check_entries(const struct head *gradient, const json_t *expected, i
             at(gradient, (int)number(entry, 0), (int)number(entry, 2), box)[(int)number(entry, 1)];
         assert_true(fabs(got - number(entry, 3)) <= 1e-5 * fabs(number(entry, 3)));
     }
-}
-
-static void check_relative(double got, double expected, double tolerance)
-{
-    require(fabs(got - expected) <= tolerance * fabs(expected), "%.9g instead of %.9g (tolerance %g)\n", got,
-            expected, tolerance);
 }
 
 /* The tolerance 1e-5 is that of golden/yolo11/README.md: the reference's float32 differs from its float64 by
@@ -315,6 +320,46 @@ static void check_assignment(const struct weights *file, struct arena *arena, ch
         for (int c = 0; c < 4; c++)
             assert_true(fabs(loss->assign.box[owner][c] - box[i * 4 + c]) < 1e-4); /* float32 pixels */
     }
+}
+
+/* A real forward pass's outputs, 80 classes: the loss items of golden/yolo11/train_step.json, tolerance 1e-4.
+ */
+static void a_forward_pass_has_the_reference_items(void **state)
+{
+    (void)state;
+    static const struct target targets[] = {
+        {0, 0, 0.3f, 0.35f, 0.4f, 0.5f},    {0, 17, 0.62f, 0.55f, 0.55f, 0.6f},
+        {0, 79, 0.85f, 0.15f, 0.12f, 0.1f}, {1, 2, 0.5f, 0.5f, 0.9f, 0.8f},
+        {1, 2, 0.2f, 0.75f, 0.25f, 0.3f},   {1, 41, 0.92f, 0.9f, 0.16f, 0.2f}};
+    static const double expected[] = {3.15759408, 2095.20541, 4.45497762};
+    enum { IMAGES = 2, SIZE = 128, MANY = 80, POINTS = 336 };
+    struct weights file;
+    struct error err;
+    struct arena arena = {0};
+    check_ok(weights_open(&file, check_shared("golden/yolo11/train_state_nc80.safetensors"), &err), &err);
+    const struct head head = make_head_of(&arena, IMAGES, SIZE, MANY, MANY);
+    for (int box = 0; box < 2; box++) {
+        static float values[IMAGES * MANY * POINTS];
+        const int channels = box ? HEAD_BOX_LOGITS : MANY;
+        const struct weight_tensor *tensor = weights_find(&file, box ? "raw_boxes" : "raw_scores");
+        assert_non_null(tensor);
+        assert_int_equal(tensor->count, IMAGES * channels * POINTS);
+        weights_read(values, tensor);
+        for (int i = 0; i < IMAGES; i++)
+            for (int c = 0; c < channels; c++)
+                for (int a = 0; a < POINTS; a++)
+                    at(&head, i, a, box)[c] = values[(i * channels + c) * POINTS + a];
+    }
+    struct loss_detect loss = make_loss(&arena, &head, 2);
+    struct loss_items items;
+    check_ok(loss_detect_run(&loss, &items, NULL, &head, targets, (int)(sizeof targets / sizeof *targets), 1,
+                             &err),
+             &err);
+    check_relative(items.box, expected[0], 1e-4);
+    check_relative(items.classes, expected[1], 1e-4);
+    check_relative(items.distribution, expected[2], 1e-4);
+    arena_free(&arena);
+    weights_close(&file);
 }
 
 static void every_row_equals_the_reference(void **state)
@@ -614,6 +659,7 @@ int main(void)
         cmocka_unit_test(loss_equals_the_reference),
 #endif
         cmocka_unit_test(every_row_equals_the_reference),
+        cmocka_unit_test(a_forward_pass_has_the_reference_items),
         cmocka_unit_test(box_gradient_equals_finite_differences),
         cmocka_unit_test(ciou_gradient_equals_finite_differences),
         cmocka_unit_test(class_gradient_equals_finite_differences),

@@ -131,6 +131,7 @@ static double overlap_of(const struct view *view, int target, int index, struct 
 
 static double alignment_of(const struct view *view, int target, struct anchor a, double overlap)
 {
+    if (overlap == 0) return 0;
     const struct head_level *level = &view->head->level[a.level];
     const double logit =
         level->scores[cell(level, view->image, a) * level->score_stride + view->targets[target].class_id];

@@ -58,7 +58,8 @@ void mask_ends(uint8_t *mask, struct mask_table table, enum mask_rule rule, doub
                struct mask_draws draws);
 
 /* Any rule. score: u of the phase before for MASK_PREVIOUS_U (NULL in the first phase), the changes for the
- * probing rules, else unused. draws come from the stream "random_mask" of the phase. */
+ * probing rules, else unused; forced as in mask_top, heeded where the score ranks. draws come from the stream
+ * "random_mask" of the phase. */
 void mask_make(uint8_t *mask, struct mask_table table, enum mask_rule rule, double fraction,
                const float *score, const bool *forced, uint64_t seed, uint64_t phase);
 
