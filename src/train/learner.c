@@ -1,0 +1,187 @@
+#include "train/learner.h"
+
+#include "base/par.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define LOSS_SCALE 0x1p32
+
+static enum status allocate(struct learner *learner, struct error *err)
+{
+    const size_t n = learner->coordinates;
+    const bool adam = learner->options.optimizer != OPTIMIZER_SGD;
+    learner->gradient = arena_alloc(&learner->arena, n, sizeof(float));
+    learner->m = arena_alloc(&learner->arena, n, sizeof(float));
+    if (adam) learner->v = arena_alloc(&learner->arena, n, sizeof(float));
+    if (learner->options.optimizer == OPTIMIZER_ADAM)
+        learner->u = arena_alloc(&learner->arena, n, sizeof(float));
+    learner->sums = arena_alloc(&learner->arena, (size_t)learner->model->params.count, sizeof(double));
+    const bool short_of_u = learner->options.optimizer == OPTIMIZER_ADAM && !learner->u;
+    if (!learner->gradient || !learner->m || (adam && !learner->v) || short_of_u || !learner->sums)
+        return fail_memory(err, "gradients and moments", 4 * n * sizeof(float));
+    return OK;
+}
+
+/* The optimiser's view of the parameters; only trainable kinds lie in the flat arrays. */
+static enum status describe_tensors(struct learner *learner, struct error *err)
+{
+    const struct params *params = &learner->model->params;
+    learner->tensors = arena_alloc(&learner->arena, (size_t)params->count, sizeof *learner->tensors);
+    if (!learner->tensors) return fail_memory(err, "the table of tensors", (size_t)params->count);
+    int count = 0;
+    for (int i = 0; i < params->count; i++) {
+        const struct param *param = params->list + i;
+        if (param->kind != PARAM_TRAINABLE) continue;
+        learner->tensors[count++] = (struct optim_tensor){.name = param->name,
+                                                          .offset = param->offset,
+                                                          .size = param->size,
+                                                          .group = optim_group_of(param->name),
+                                                          .trainable = !param->frozen};
+    }
+    learner->optim = (struct optim){learner->kernels, learner->tensors, count, learner->options.threads};
+    return OK;
+}
+
+static void forget_net(struct learner_net *n)
+{
+    net_free(&n->net);
+    graph_free(&n->graph);
+    n->batch = 0;
+}
+
+static enum status plan_net(struct learner *learner, struct learner_net *n, int batch, struct error *err)
+{
+    if (n->batch == batch) return OK;
+    forget_net(n);
+    const struct learner_options *o = &learner->options;
+    graph_begin(&n->graph, &learner->model->params);
+    TRY(yolo11_build(&n->network, &n->graph, learner->model->config, o->size, o->size, err));
+    const struct net_options options = {
+        .batch = batch, .threads = o->threads, .mode = o->frozen_norm ? NET_FROZEN : NET_TRAINING};
+    TRY(net_create(&n->net, &n->graph, learner->kernels, options, err));
+    n->batch = batch;
+    return OK;
+}
+
+static enum status make(struct learner *learner, struct error *err)
+{
+    const struct learner_options *o = &learner->options;
+    TRY(model_copy(&learner->average, learner->model, err));
+    TRY(describe_tensors(learner, err));
+    TRY(allocate(learner, err));
+    TRY(plan_net(learner, &learner->full, o->batch, err));
+    const struct head head = yolo11_head(&learner->full.network, &learner->full.net, false);
+    return loss_detect_init(&learner->loss, &learner->arena, learner->kernels, LOSS_GAINS, o->batch,
+                            head_anchors(&head), head.classes, o->max_targets, o->threads, err);
+}
+
+enum status learner_make(struct learner *learner, struct model *model, const struct kernels *kernels,
+                         const struct learner_options *options, struct error *err)
+{
+    assert(options->optimizer != OPTIMIZER_AUTO && !model->config.folded);
+    *learner = (struct learner){.options = *options,
+                                .kernels = kernels,
+                                .model = model,
+                                .clock = OPTIM_CLOCK_START,
+                                .coordinates = model->params.trainable};
+    const enum status status = make(learner, err);
+    if (status != OK) learner_free(learner);
+    return status;
+}
+
+void learner_free(struct learner *learner)
+{
+    forget_net(&learner->full);
+    forget_net(&learner->rest);
+    model_free(&learner->average);
+    arena_free(&learner->arena);
+    *learner = (struct learner){0};
+}
+
+static struct learner_net *net_for(struct learner *learner, int images)
+{
+    return images == learner->options.batch ? &learner->full : &learner->rest;
+}
+
+enum status learner_input(struct learner *learner, int images, float **input, struct error *err)
+{
+    assert(images >= 1 && images <= learner->options.batch);
+    struct learner_net *n = net_for(learner, images);
+    TRY(plan_net(learner, n, images, err));
+    *input = net_value(&n->net, n->graph.input).data;
+    return OK;
+}
+
+enum status learner_gradient(struct learner *learner, int images, const struct target *targets, int count,
+                             struct loss_items *items, struct error *err)
+{
+    struct learner_net *n = net_for(learner, images);
+    assert(n->batch == images && count <= learner->options.max_targets);
+    net_pack(&n->net);
+    net_forward(&n->net);
+    const struct head head = yolo11_head(&n->network, &n->net, false);
+    const struct head gradient = yolo11_head(&n->network, &n->net, true);
+    TRY(loss_detect_run(&learner->loss, items, &gradient, &head, targets, count, LOSS_SCALE, err));
+    net_backward(&n->net, learner->gradient);
+    return OK;
+}
+
+static void apply(struct learner *learner, const struct optim_rates *rates, double momentum)
+{
+    const struct optim_arrays arrays = {.w = learner->model->params.values,
+                                        .m = learner->m,
+                                        .v = learner->v,
+                                        .u = learner->u,
+                                        .g = learner->gradient,
+                                        .mask = learner->mask};
+    switch (learner->options.optimizer) {
+    case OPTIMIZER_SGD:
+        optim_sgd(&learner->optim, &arrays, rates, momentum, true);
+        break;
+    case OPTIMIZER_ADAM:
+        optim_adam(&learner->optim, &arrays, &learner->clock, rates->rate[OPTIM_WEIGHT]);
+        break;
+    default:
+        optim_adamw(&learner->optim, &arrays, &learner->clock, rates);
+        break;
+    }
+}
+
+static void average(struct learner *learner)
+{
+    const struct params *params = &learner->model->params;
+    const double decay = schedule_average_decay(++learner->averaged);
+    float *values = learner->average.params.values;
+    const size_t n = learner->coordinates;
+    optim_average(&learner->optim, values, params->values, learner->mask, decay, n);
+    optim_average(&learner->optim, values + n, params->values + n, NULL, decay, params->total - n);
+}
+
+enum status learner_step(struct learner *learner, const struct optim_rates *rates, double momentum,
+                         double *norm, struct error *err)
+{
+    double found;
+    optim_scale(&learner->optim, learner->gradient, 1.0 / LOSS_SCALE);
+    TRY(optim_norm(&found, &learner->optim, learner->gradient, learner->sums, err));
+    if (norm) *norm = found;
+    const double factor = learner->options.clip > 0 ? optim_clip_factor(found, learner->options.clip) : 1.0;
+    if (factor < 1.0) optim_scale(&learner->optim, learner->gradient, factor);
+    apply(learner, rates, momentum);
+    average(learner);
+    memset(learner->gradient, 0, learner->coordinates * sizeof(float));
+    return OK;
+}
+
+enum status learner_set_mask(struct learner *learner, const uint8_t *mask, struct error *err)
+{
+    if (!mask) {
+        learner->mask = NULL;
+        return OK;
+    }
+    uint8_t *copy = learner->mask ? learner->mask : arena_alloc(&learner->arena, learner->coordinates, 1);
+    if (!copy) return fail_memory(err, "the update mask", learner->coordinates);
+    memcpy(copy, mask, learner->coordinates);
+    learner->mask = copy;
+    return OK;
+}

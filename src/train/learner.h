@@ -1,0 +1,70 @@
+/* The student while it learns: network, gradients, moments, weight average and mask.
+ *
+ * One optimiser step is: learner_gradient for each mini-batch that it accumulates, then learner_step.
+ * Gradients of the loss are multiplied by 2^32 where backward starts and divided again before the step, which
+ * changes no bit but keeps small ones above the flush threshold (docs/NUMERICS.md). */
+#ifndef RETORT_TRAIN_LEARNER_H
+#define RETORT_TRAIN_LEARNER_H
+
+#include "detect/model.h"
+#include "train/loss_detect.h"
+#include "train/mask.h"
+#include "train/optim.h"
+#include "train/schedule.h"
+
+struct learner_options {
+    int batch, size, threads;
+    int max_targets; /* boxes in one mini-batch, at most */
+    bool frozen_norm;
+    double clip; /* largest gradient norm; 0: none */
+    enum optimizer optimizer;
+};
+
+/* The network planned for one number of images. */
+struct learner_net {
+    int batch;
+    struct graph graph;
+    struct yolo11 network;
+    struct net net;
+};
+
+struct learner {
+    struct arena arena;
+    struct learner_options options;
+    const struct kernels *kernels;
+    struct model *model;           /* the weights that move */
+    struct model average;          /* their moving average, statistics included */
+    struct learner_net full, rest; /* whole mini-batches; the smaller last one of an epoch */
+    struct loss_detect loss;
+    struct optim optim;
+    struct optim_tensor *tensors;
+    struct optim_clock clock;
+    int64_t averaged; /* updates of the average */
+    size_t coordinates;
+    float *gradient, *m, *v, *u; /* flat, [coordinates]; u with masked Adam only */
+    uint8_t *mask;               /* or NULL: all */
+    double *sums;                /* scratch */
+};
+
+/* The model outlives the learner; its weights are the start. optimizer is not AUTO. */
+enum status learner_make(struct learner *learner, struct model *model, const struct kernels *kernels,
+                         const struct learner_options *options, struct error *err);
+void learner_free(struct learner *learner);
+
+/* The input rows of a mini-batch of `images` pictures: [images][size][size][3] in [0, 1], to fill before the
+ * call below. ERR_SYSTEM when the plan for this batch size does not fit in memory. */
+enum status learner_input(struct learner *learner, int images, float **input, struct error *err);
+
+/* Forward, loss and backward; adds to the gradient. ERR_CHECK when a logit is not finite. */
+enum status learner_gradient(struct learner *learner, int images, const struct target *targets, int count,
+                             struct loss_items *items, struct error *err);
+
+/* Clips, steps, averages and clears the gradient. rate.momentum is for SGD. norm is that before clipping.
+ * ERR_CHECK names the tensor whose gradient is not finite; nothing has moved then. */
+enum status learner_step(struct learner *learner, const struct optim_rates *rates, double momentum,
+                         double *norm, struct error *err);
+
+/* Chooses the mask (a copy is kept; NULL: all coordinates move). */
+enum status learner_set_mask(struct learner *learner, const uint8_t *mask, struct error *err);
+
+#endif
