@@ -7,10 +7,15 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static enum status hash_file(struct manifest_file *file, const char *path, struct error *err)
 {
     struct file_view view;
+    struct stat info;
+    if (stat(path, &info) == 0 &&
+        !S_ISREG(info.st_mode)) /* reading a pipe here would take it from the command */
+        return fail(err, ERR_INPUT, "%s: is a pipe or a device, a manifest needs files", path);
     TRY(file_map(&view, path, err));
     file->bytes = view.size;
     sha256_bytes(view.data, view.size, file->sha256);

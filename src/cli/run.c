@@ -2,6 +2,7 @@
 #include "base/par.h"
 #include "cli/command.h"
 #include "cli/manifest.h"
+#include "kernels/kernels.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -120,6 +121,8 @@ static enum status write_manifest(const char *path, struct manifest_list *inputs
         .operand_count = run->operand_count,
         .threads = run->threads,
     };
+    const struct kernels *kernels;
+    if (kernels_get(&kernels, NULL, NULL) == OK) manifest.isa = kernels->name;
     for (int i = 0; i < run->extra_count; i++) TRY(add(inputs, "read", run->extra_inputs[i], run, err));
     manifest.inputs = *inputs;
     TRY(collect(&manifest.outputs, run, true, err));
