@@ -22,8 +22,8 @@ static const struct {
     const char *name;
     void (*run)(struct golden *golden);
 } entries[] = {
-    {"rng", golden_rng},   {"dmath", golden_dmath}, {"math", golden_math},
-    {"rows", golden_rows}, {"conv", golden_conv},   {"optim", golden_optim},
+    {"rng", golden_rng},   {"dmath", golden_dmath}, {"math", golden_math},   {"rows", golden_rows},
+    {"conv", golden_conv}, {"optim", golden_optim}, {"image", golden_image},
 };
 enum { ENTRIES = sizeof entries / sizeof *entries, MAX_LINES = 1024, HASH_DIGITS = 16 };
 

@@ -46,5 +46,6 @@ void golden_math(struct golden *golden);
 void golden_rows(struct golden *golden);
 void golden_conv(struct golden *golden);
 void golden_optim(struct golden *golden);
+void golden_image(struct golden *golden);
 
 #endif

@@ -49,12 +49,11 @@ static enum status start_stream(struct source *source, struct error *err)
         return OK;
     }
     if (ferror(stream->file)) return fail_errno(err, "read", stream->name);
-    return fail(
-        err, ERR_INPUT, "%s: byte 0: expected Y4M, JPEG, PNG or PNM, found %s", stream->name,
-        stream->head_size
-            ? "something else; to play other videos: ffmpeg -i VIDEO -pix_fmt yuv420p -f yuv4mpegpipe - | "
-              "..."
-            : "nothing");
+    if (!stream->head_size) return fail(err, ERR_INPUT, "%s: is empty, expected pictures", stream->name);
+    return fail(err, ERR_INPUT,
+                "%s: byte 0: expected Y4M, JPEG, PNG or PNM; other videos can be piped in with"
+                " ffmpeg -i VIDEO -pix_fmt yuv420p -f yuv4mpegpipe -",
+                stream->name);
 }
 
 /* A named path that is not a folder. */

@@ -1,4 +1,4 @@
-/* Geometry and colour changes of training pictures (YOLO11 specification 7). All float32 in a fixed order. */
+/* Affine warp of training pictures (YOLO11 specification 7), float32 in a fixed order. */
 #ifndef RETORT_IMAGE_WARP_H
 #define RETORT_IMAGE_WARP_H
 
@@ -6,8 +6,7 @@
 
 /* out(x, y) = in at the inverse of the forward matrix m (source to result), bilinear; integer coordinates are
  * pixel centres. A neighbour outside the picture counts as `border` on its own, so that edges blend. A matrix
- * without an inverse maps everything to the source's translation (the reference's rule). `in` and `out` must
- * differ. */
+ * without an inverse shows the first pixel everywhere. `in` and `out` must differ. */
 enum status warp_affine(struct image *out, const struct image *in, const double m[2][3], int width,
                         int height, uint8_t border, struct error *err);
 
