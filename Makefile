@@ -204,7 +204,9 @@ install: all $(BUILD)/retort.pc
 	$(INSTALL) -m 644 $(LIBRARY) "$(DESTDIR)$(PREFIX)/lib/"
 	$(INSTALL) -m 644 $(BUILD)/retort.pc "$(DESTDIR)$(PREFIX)/lib/pkgconfig/"
 	$(INSTALL) -d "$(DESTDIR)$(PREFIX)/include"
-	$(INSTALL) -m 644 include/retort.h "$(DESTDIR)$(PREFIX)/include/"
+	set -e; for header in $(wildcard include/*.h); do \
+	    $(INSTALL) -m 644 $$header "$(DESTDIR)$(PREFIX)/include/"; \
+	done
 	$(INSTALL) -d "$(DESTDIR)$(PREFIX)/bin"
 	$(INSTALL) -m 755 $(BUILD)/retort "$(DESTDIR)$(PREFIX)/bin/"
 	set -e; for page in $(MAN_PAGES); do \
