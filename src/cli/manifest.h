@@ -14,6 +14,8 @@
 
 enum { MANIFEST_MAX_FILES = 1 << 20, MANIFEST_MAX_ENTRIES = 4096, MANIFEST_MAX_DEPTH = 32 };
 
+struct json;
+
 struct manifest_file {
     const char *path; /* relative to the folder; "" for a single file */
     uint64_t bytes;
@@ -35,8 +37,8 @@ struct manifest_list {
 
 struct manifest {
     const char *version, *command;
-    const char *options_text; /* writing: members made by options_json */
-    const void *options;      /* reading: json_t object, lives until manifest_close */
+    const char *options_text;   /* writing: members made by options_json */
+    const struct json *options; /* reading: an object, lives until manifest_close */
     const char *const *operands;
     int operand_count;
     struct manifest_list inputs, outputs;
@@ -44,7 +46,7 @@ struct manifest {
     char result_sha256[SHA256_HEX];
     int threads; /* informative, as is the ISA */
     const char *isa;
-    void *document; /* of a manifest that was read */
+    struct json *document; /* of a manifest that was read */
 };
 
 /* Hashes a file or folder into *entry; everything is in the arena. */

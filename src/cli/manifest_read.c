@@ -1,12 +1,8 @@
 /* The reading half of the manifest. A manifest may come from anywhere: every member is checked. */
+#include "base/json.h"
 #include "cli/manifest.h"
 
 #include <string.h>
-
-#if HAVE_JANSSON
-#include "base/file.h"
-
-#include <jansson.h>
 
 enum { MANIFEST_MAX_BYTES = 1 << 28 };
 
@@ -15,29 +11,29 @@ static enum status missing(const char *path, const char *member, const char *exp
     return fail(err, ERR_INPUT, "%s: %s: expected %s", path, member, expected);
 }
 
-static enum status read_file(struct manifest_file *file, json_t *value, const char *source, struct error *err)
+static enum status read_file(struct manifest_file *file, const struct json *value, const char *source,
+                             struct error *err)
 {
-    const char *hash = json_string_value(json_object_get(value, "sha256"));
-    const json_t *bytes = json_object_get(value, "bytes");
+    const char *hash = json_text(json_member(value, "sha256"));
+    const int64_t bytes = json_int(json_member(value, "bytes"), -1);
     if (!hash || strlen(hash) != SHA256_HEX - 1 || strspn(hash, "0123456789abcdef") != SHA256_HEX - 1)
         return missing(source, "sha256", "64 hexadecimal digits", err);
-    if (!json_is_integer(bytes) || json_integer_value(bytes) < 0)
-        return missing(source, "bytes", "a size", err);
-    file->bytes = (uint64_t)json_integer_value(bytes);
+    if (bytes < 0) return missing(source, "bytes", "a size", err);
+    file->bytes = (uint64_t)bytes;
     memcpy(file->sha256, hash, SHA256_HEX);
     return OK;
 }
 
-static enum status read_entry(struct manifest_entry *entry, json_t *value, const char *source,
+static enum status read_entry(struct manifest_entry *entry, const struct json *value, const char *source,
                               struct arena *arena, struct error *err)
 {
-    entry->role = json_string_value(json_object_get(value, "role"));
-    entry->path = json_string_value(json_object_get(value, "path"));
+    entry->role = json_text(json_member(value, "role"));
+    entry->path = json_text(json_member(value, "path"));
     if (!entry->role || !entry->path || !*entry->path)
         return missing(source, "path", "a role and a path", err);
-    json_t *files = json_object_get(value, "files");
-    entry->folder = json_is_array(files);
-    const size_t count = entry->folder ? json_array_size(files) : 1;
+    const struct json *files = json_member(value, "files");
+    entry->folder = json_kind(files) == JSON_KIND_ARRAY;
+    const size_t count = entry->folder ? json_count(files) : 1;
     if (count > MANIFEST_MAX_FILES) return missing(source, "files", "fewer files", err);
     entry->file_count = (int)count;
     entry->files = arena_alloc(arena, count, sizeof *entry->files);
@@ -45,8 +41,8 @@ static enum status read_entry(struct manifest_entry *entry, json_t *value, const
     entry->files[0].path = "";
     if (!entry->folder) return read_file(&entry->files[0], value, source, err);
     for (size_t i = 0; i < count; i++) {
-        json_t *file = json_array_get(files, i);
-        entry->files[i].path = json_string_value(json_object_get(file, "path"));
+        const struct json *file = json_item(files, i);
+        entry->files[i].path = json_text(json_member(file, "path"));
         if (!entry->files[i].path) return missing(source, "files", "a path in each", err);
         if (i && strcmp(entry->files[i - 1].path, entry->files[i].path) >= 0)
             return missing(source, "files", "paths in ascending order", err);
@@ -55,49 +51,48 @@ static enum status read_entry(struct manifest_entry *entry, json_t *value, const
     return OK;
 }
 
-static enum status read_list(struct manifest_list *list, json_t *value, const char *source,
+static enum status read_list(struct manifest_list *list, const struct json *value, const char *source,
                              struct arena *arena, struct error *err)
 {
-    if (!json_is_array(value) || json_array_size(value) > MANIFEST_MAX_ENTRIES)
+    if (json_kind(value) != JSON_KIND_ARRAY || json_count(value) > MANIFEST_MAX_ENTRIES)
         return missing(source, "inputs and outputs", "two lists", err);
-    list->count = (int)json_array_size(value);
+    list->count = (int)json_count(value);
     list->entries = arena_alloc(arena, (size_t)list->count, sizeof *list->entries);
     if (!list->entries) return fail_memory(err, source, (size_t)list->count * sizeof *list->entries);
     for (int i = 0; i < list->count; i++)
-        TRY(read_entry(&list->entries[i], json_array_get(value, (size_t)i), source, arena, err));
+        TRY(read_entry(&list->entries[i], json_item(value, (size_t)i), source, arena, err));
     return OK;
 }
 
-static enum status read_operands(struct manifest *manifest, json_t *value, const char *source,
+static enum status read_operands(struct manifest *manifest, const struct json *value, const char *source,
                                  struct arena *arena, struct error *err)
 {
-    if (!json_is_array(value) || json_array_size(value) > MANIFEST_MAX_ENTRIES)
+    if (json_kind(value) != JSON_KIND_ARRAY || json_count(value) > MANIFEST_MAX_ENTRIES)
         return missing(source, "operands", "a list", err);
-    manifest->operand_count = (int)json_array_size(value);
+    manifest->operand_count = (int)json_count(value);
     const char **operands = arena_alloc(arena, (size_t)manifest->operand_count, sizeof *operands);
     if (!operands) return fail_memory(err, source, (size_t)manifest->operand_count * sizeof *operands);
     for (int i = 0; i < manifest->operand_count; i++) {
-        operands[i] = json_string_value(json_array_get(value, (size_t)i));
+        operands[i] = json_text(json_item(value, (size_t)i));
         if (!operands[i]) return missing(source, "operands", "texts", err);
     }
     manifest->operands = operands;
     return OK;
 }
 
-static enum status read_members(struct manifest *manifest, json_t *root, const char *source,
+static enum status read_members(struct manifest *manifest, const struct json *root, const char *source,
                                 struct arena *arena, struct error *err)
 {
     struct manifest_file printed;
-    manifest->version = json_string_value(json_object_get(root, "retort"));
-    manifest->command = json_string_value(json_object_get(root, "command"));
-    manifest->options = json_object_get(root, "options");
+    manifest->version = json_text(json_member(root, "retort"));
+    manifest->command = json_text(json_member(root, "command"));
+    manifest->options = json_member(root, "options");
     if (!manifest->version || !manifest->command) return missing(source, "retort, command", "two texts", err);
-    if (!json_is_object((const json_t *)manifest->options))
-        return missing(source, "options", "an object", err);
-    TRY(read_operands(manifest, json_object_get(root, "operands"), source, arena, err));
-    TRY(read_list(&manifest->inputs, json_object_get(root, "inputs"), source, arena, err));
-    TRY(read_list(&manifest->outputs, json_object_get(root, "outputs"), source, arena, err));
-    TRY(read_file(&printed, json_object_get(root, "stdout"), source, err));
+    if (json_kind(manifest->options) != JSON_KIND_OBJECT) return missing(source, "options", "an object", err);
+    TRY(read_operands(manifest, json_member(root, "operands"), source, arena, err));
+    TRY(read_list(&manifest->inputs, json_member(root, "inputs"), source, arena, err));
+    TRY(read_list(&manifest->outputs, json_member(root, "outputs"), source, arena, err));
+    TRY(read_file(&printed, json_member(root, "stdout"), source, err));
     manifest->result_bytes = printed.bytes;
     memcpy(manifest->result_sha256, printed.sha256, SHA256_HEX);
     return OK;
@@ -105,17 +100,9 @@ static enum status read_members(struct manifest *manifest, json_t *root, const c
 
 enum status manifest_open(struct manifest *manifest, const char *path, struct arena *arena, struct error *err)
 {
-    struct file_view view;
-    json_error_t where;
+    struct json *root;
     *manifest = (struct manifest){0};
-    TRY(file_map(&view, path, err));
-    const bool large = view.size > MANIFEST_MAX_BYTES;
-    json_t *root =
-        large ? NULL : json_loadb((const char *)view.data, view.size, JSON_REJECT_DUPLICATES, &where);
-    file_unmap(&view);
-    if (large) return fail(err, ERR_INPUT, "%s: larger than %d bytes", path, MANIFEST_MAX_BYTES);
-    if (!root)
-        return fail(err, ERR_INPUT, "%s: line %d, column %d: %s", path, where.line, where.column, where.text);
+    TRY(json_read_file(&root, path, MANIFEST_MAX_BYTES, err));
     manifest->document = root;
     const enum status status = read_members(manifest, root, path, arena, err);
     if (status != OK) manifest_close(manifest);
@@ -124,15 +111,6 @@ enum status manifest_open(struct manifest *manifest, const char *path, struct ar
 
 void manifest_close(struct manifest *manifest)
 {
-    json_decref(manifest->document);
+    json_free(manifest->document);
     *manifest = (struct manifest){0};
 }
-#else
-enum status manifest_open(struct manifest *manifest, const char *path, struct arena *arena, struct error *err)
-{
-    (void)manifest, (void)arena;
-    return fail(err, ERR_SYSTEM, "%s: this build has no JSON reader (jansson)", path);
-}
-
-void manifest_close(struct manifest *manifest) { *manifest = (struct manifest){0}; }
-#endif

@@ -8,6 +8,7 @@
 #define RETORT_CLI_OPTIONS_H
 
 #include "base/arena.h"
+#include "base/json.h"
 #include "base/status.h"
 #include "base/text.h"
 
@@ -90,7 +91,7 @@ void options_json(struct text *out, const struct option_set *set, const char *in
 
 /* The reverse: json is a json_t object (jansson). Texts are copied into the arena. Unknown names are
  * ERR_INPUT. */
-enum status options_restore(const struct option_set *set, const void *json, struct arena *arena,
+enum status options_restore(const struct option_set *set, const struct json *object, struct arena *arena,
                             struct error *err);
 
 /* The name nearest to word by edit distance, or NULL when none is near. */

@@ -53,59 +53,43 @@ void options_json(struct text *out, const struct option_set *set, const char *in
     }
 }
 
-#if HAVE_JANSSON
-#include <jansson.h>
-
 /* A JSON value as it would stand on the command line, in the arena; NULL when it cannot. */
-static const char *command_line_text(const json_t *value, struct arena *arena)
+static const char *command_line_text(const struct json *value, struct arena *arena)
 {
-    if (json_is_string(value)) return arena_strdup(arena, json_string_value(value));
-    if (json_is_integer(value)) return arena_printf(arena, "%lld", (long long)json_integer_value(value));
-    if (json_is_real(value)) return arena_printf(arena, "%.17g", json_real_value(value));
-    if (!json_is_array(value)) return NULL;
+    if (json_kind(value) == JSON_KIND_TEXT) return arena_strdup(arena, json_text(value));
+    if (json_kind(value) == JSON_KIND_INT) return arena_printf(arena, "%lld", (long long)json_int(value, 0));
+    if (json_kind(value) == JSON_KIND_REAL) return arena_printf(arena, "%.17g", json_number(value, 0));
     struct text list = {0};
-    for (size_t i = 0; i < json_array_size(value); i++)
-        text_format(&list, "%s%lld", i ? "," : "", (long long)json_integer_value(json_array_get(value, i)));
+    for (size_t i = 0; i < json_count(value); i++)
+        text_format(&list, "%s%lld", i ? "," : "", (long long)json_int(json_item(value, i), INT64_MIN));
     const char *copy = list.size ? arena_strdup(arena, list.data) : NULL;
     text_free(&list);
     return copy;
 }
 
-static enum status restore_one(const struct option *option, void *values, const json_t *value,
-                               struct arena *arena, struct error *err)
+static enum status restore_one(const struct option *option, void *values, const struct json *object,
+                               const struct json *value, struct arena *arena, struct error *err)
 {
-    if (option->type == OPTION_FLAG) {
-        if (!json_is_boolean(value))
-            return fail(err, ERR_INPUT, "option %s: expected true or false", option->name);
-        *(bool *)((char *)values + option->offset) = json_is_true(value);
-        return OK;
-    }
+    if (option->type == OPTION_FLAG)
+        return json_get_bool((bool *)((char *)values + option->offset), object, option->name, "options", err);
     const char *text = command_line_text(value, arena);
     if (!text)
-        return fail(err, ERR_INPUT, "option %s: expected a text, a number or a list of numbers",
+        return fail(err, ERR_INPUT, "option %s: expected a text, a number or a list of integers",
                     option->name);
     return option_set_text(option, values, text, err);
 }
 
-enum status options_restore(const struct option_set *set, const void *json, struct arena *arena,
+enum status options_restore(const struct option_set *set, const struct json *object, struct arena *arena,
                             struct error *err)
 {
     const char *name;
-    json_t *value;
-    json_object_foreach((json_t *)json, name, value)
-    {
+    const struct json *value;
+    struct json_cursor cursor = {.object = object};
+    while (json_next(&cursor, &name, &value)) {
         const struct option *option = set->table;
         while (option->name && strcmp(option->name, name)) option++;
         if (!option->name) return fail(err, ERR_INPUT, "option %.60s: unknown to this version", name);
-        TRY(restore_one(option, set->values, value, arena, err));
+        TRY(restore_one(option, set->values, object, value, arena, err));
     }
     return OK;
 }
-#else
-enum status options_restore(const struct option_set *set, const void *json, struct arena *arena,
-                            struct error *err)
-{
-    (void)set, (void)json, (void)arena;
-    return fail(err, ERR_SYSTEM, "this build has no JSON reader (jansson)");
-}
-#endif

@@ -27,7 +27,7 @@ expect hash_not_hexadecimal 3 'sha256: expected 64 hexadecimal' "$RETORT" verify
 sed 's/"command": "help"/"command": "rerun"/' m.json >loop.json
 expect rerun_of_rerun 3 'expected a command of retort' "$RETORT" rerun loop.json
 sed 's/"man": false/"man": 7/' m.json >type.json
-expect option_of_wrong_type 3 'option man: expected true or false' "$RETORT" rerun type.json
+expect option_of_wrong_type 3 '"man": expected true or false' "$RETORT" rerun type.json
 sed 's/"man": false/"mann": false/' m.json >name.json
 expect option_unknown 3 'option mann: unknown' "$RETORT" rerun name.json
 check nothing_left_behind sh -c '! ls | grep "\.json\."'

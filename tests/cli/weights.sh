@@ -53,4 +53,31 @@ expect convert_reruns_all_the_same 0 ' 0 different$' "$RETORT" rerun --out kept 
 check rerun_keeps_the_output test -s kept/1-out.safetensors
 sed 's/"half": false/"half": true/' m.json >half.json
 expect rerun_finds_a_difference 1 '1-out.safetensors: sha256' "$RETORT" rerun half.json
+
+# Ctrl-C while the input is still coming through a pipe: a clean end without output. A second one kills at once.
+interrupt() { # signals of the process, in order
+    rm -f pipe
+    mkfifo pipe
+    "$RETORT" convert pipe stopped.safetensors >output 2>&1 &
+    process=$!
+    exec 3>pipe
+    head -c 20 in.safetensors >&3
+    sleep 0.3
+    for signal in "$@"; do
+        kill -s "$signal" $process
+        sleep 0.1
+    done
+    tail -c +21 in.safetensors >&3 2>/dev/null
+    exec 3>&-
+    wait $process 2>/dev/null
+    found=$?
+}
+trap '' PIPE
+interrupt INT
+check interrupt_ends_with_130 test $found -eq 130
+interrupt TERM
+check termination_ends_with_130 test $found -eq 130
+interrupt TERM TERM
+check second_signal_kills test $found -eq 143
+check interrupted_writes_nothing test ! -e stopped.safetensors
 finish
