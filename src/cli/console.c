@@ -136,8 +136,9 @@ static void describe(const struct console *console, char line[LINE + 1], int64_t
             snprintf(left, sizeof left, "  %s left", duration);
         }
     }
-    snprintf(line, LINE + 1, "%s %s%lld/%lld%s%s%s%s", console->stage, bar, (long long)done, (long long)total,
-             rate, left, *note ? "  " : "", note);
+    const int n = snprintf(line, LINE + 1, "%s %s%lld/%lld%s%s%s%s", console->stage, bar, (long long)done,
+                           (long long)total, rate, left, *note ? "  " : "", note);
+    if (n < 0) *line = 0; /* longer lines are cut */
 }
 
 static bool report(void *context, const char *stage, int64_t done, int64_t total, const char *note)
