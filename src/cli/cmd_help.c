@@ -34,7 +34,7 @@ static void list_commands(struct text *out)
     text_wrap(out, purpose, 0, 0);
     text_add(out, "\nCommands:\n");
     for (int i = 0; i < command_count; i++)
-        if (!commands[i]->hidden) text_format(out, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
+        text_format(out, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
     text_add(out, "\n");
     text_wrap(out, "Exit status: ", 0, 0);
     out->size -= out->size > 0; /* the sentence goes on behind the colon */
@@ -106,7 +106,6 @@ static void man_overview(struct text *out)
     man_section(out, "DESCRIPTION", purpose);
     text_add(out, ".SH COMMANDS\n");
     for (int i = 0; i < command_count; i++) {
-        if (commands[i]->hidden) continue;
         text_format(out, ".TP\n\\fB%s\\fR(1)\n", commands[i]->name);
         man_escape(out, commands[i]->summary);
         text_add(out, "\n");
@@ -149,8 +148,7 @@ static enum status run_help(struct run *run, struct error *err)
         return fail(err, ERR_USAGE, "%.60s: unknown command", run->operands[0]);
     struct text out = {0};
     if (values->names)
-        for (int i = 0; i < command_count; i++)
-            text_format(&out, "%s\n", commands[i]->hidden ? "" : commands[i]->name);
+        for (int i = 0; i < command_count; i++) text_format(&out, "%s\n", commands[i]->name);
     else if (values->man && command)
         man_page(&out, command);
     else if (values->man)

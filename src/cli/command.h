@@ -23,7 +23,6 @@ struct command {
     const struct option *options;   /* or NULL; offsets into the values */
     size_t values_size;
     const char *example; /* command lines with \n between */
-    bool hidden;         /* not in the list of commands */
     enum status (*run)(struct run *run, struct error *err);
 };
 

@@ -30,8 +30,7 @@ static int unknown_command(const char *name)
 {
     const char *names[MAX_COMMANDS];
     int count = 0;
-    for (int i = 0; i < command_count; i++)
-        if (!commands[i]->hidden) names[count++] = commands[i]->name;
+    for (int i = 0; i < command_count; i++) names[count++] = commands[i]->name;
     const char *nearest = nearest_name(name, names, count);
     fprintf(stderr, "retort: %.60s: unknown command", name);
     if (nearest) fprintf(stderr, ", did you mean %s?", nearest);
