@@ -107,16 +107,18 @@ struct conv_layer graph_conv_layer(struct graph *graph, const char *prefix, int 
     struct conv_layer layer = {.in = in, .out = out, .options = options};
     snprintf(layer.name, sizeof layer.name, "%s", prefix);
     const int64_t weight[4] = {out, in / options.groups, options.kernel, options.kernel}, channel[1] = {out};
+    assert(!options.linear || options.kernel == 1);
+    const int dims = options.linear ? 2 : 4;
     if (options.batch_norm) {
         layer.params = 5;
-        layer.param[CONV_WEIGHT] = declare(graph, prefix, ".conv.weight", PARAM_TRAINABLE, 4, weight);
+        layer.param[CONV_WEIGHT] = declare(graph, prefix, ".conv.weight", PARAM_TRAINABLE, dims, weight);
         layer.param[CONV_GAMMA] = declare(graph, prefix, ".bn.weight", PARAM_TRAINABLE, 1, channel);
         layer.param[CONV_BETA] = declare(graph, prefix, ".bn.bias", PARAM_TRAINABLE, 1, channel);
         layer.param[CONV_MEAN] = declare(graph, prefix, ".bn.running_mean", PARAM_STATISTIC, 1, channel);
         layer.param[CONV_VARIANCE] = declare(graph, prefix, ".bn.running_var", PARAM_STATISTIC, 1, channel);
     } else {
         layer.params = 2;
-        layer.param[CONV_WEIGHT] = declare(graph, prefix, ".weight", PARAM_TRAINABLE, 4, weight);
+        layer.param[CONV_WEIGHT] = declare(graph, prefix, ".weight", PARAM_TRAINABLE, dims, weight);
         layer.param[CONV_BIAS] = declare(graph, prefix, ".bias", PARAM_TRAINABLE, 1, channel);
     }
     return layer;
@@ -271,20 +273,28 @@ int graph_scale_add(struct graph *graph, const char *gamma, int x, int f)
     return add_node(graph, node, t.height, t.width, t.channels);
 }
 
-int graph_tokens(struct graph *graph, int x, struct token_options o)
+struct token_layer graph_token_layer(struct graph *graph, int channels, struct token_options o)
+{
+    const int64_t cls[3] = {1, 1, channels}, table[3] = {1, 1 + (int64_t)o.grid * o.grid, channels},
+                  extra[3] = {1, o.registers, channels};
+    struct token_layer layer = {.params = 2, .channels = channels, .options = o};
+    layer.param[0] = declare(graph, "cls_token", "", PARAM_TRAINABLE, 3, cls);
+    layer.param[1] = declare(graph, "pos_embed", "", PARAM_TRAINABLE, 3, table);
+    if (o.registers)
+        layer.param[layer.params++] = declare(graph, "register_tokens", "", PARAM_TRAINABLE, 3, extra);
+    return layer;
+}
+
+int graph_tokens(struct graph *graph, const struct token_layer *layer, int x)
 {
     if (graph->out_of_memory) return 0;
     const struct tensor t = graph->tensors[x];
-    const int64_t cls[3] = {1, 1, t.channels}, table[3] = {1, 1 + (int64_t)o.grid * o.grid, t.channels},
-                  extra[3] = {1, o.registers, t.channels};
+    assert(t.channels == layer->channels);
     struct node node = simple(OP_TOKENS, "tokens", x);
-    node.as.tokens = o;
-    node.params = 2;
-    node.param[0] = declare(graph, "cls_token", "", PARAM_TRAINABLE, 3, cls);
-    node.param[1] = declare(graph, "pos_embed", "", PARAM_TRAINABLE, 3, table);
-    if (o.registers)
-        node.param[node.params++] = declare(graph, "register_tokens", "", PARAM_TRAINABLE, 3, extra);
-    return add_node(graph, node, 1, 1 + o.registers + t.height * t.width, t.channels);
+    node.as.tokens = layer->options;
+    node.params = layer->params;
+    memcpy(node.param, layer->param, sizeof layer->param);
+    return add_node(graph, node, 1, 1 + layer->options.registers + t.height * t.width, t.channels);
 }
 
 int graph_mean(struct graph *graph, int x)

@@ -36,7 +36,7 @@ enum op_kind {
     OP_COPY,       /* into a concatenation that could not be a view */
     OP_MAX_POOL,   /* square window, stride, -inf padding */
     OP_UPSAMPLE,   /* nearest, factor 2 */
-    OP_BILINEAR,   /* resize to a given size */
+    OP_BILINEAR,   /* resize to a given size, corners aligned */
     OP_GATHER,     /* per-head channel ranges made contiguous */
     OP_ATTENTION,  /* softmax(scale * q k^T) v per head over all pixels */
     OP_ACTIVATION, /* elementwise */
@@ -50,6 +50,7 @@ enum op_kind {
 struct conv_options {
     int kernel, stride, padding, dilation, groups; /* 0 means 1 for stride, dilation, groups */
     bool batch_norm;                               /* else a bias */
+    bool linear;                                   /* kernel 1, the weight stored as [out, in] */
     float eps;                                     /* of the batch norm */
     enum activation activation;
 };
@@ -137,8 +138,16 @@ int graph_attention(struct graph *graph, int x, struct attention_options options
 int graph_activation(struct graph *graph, int x, enum activation activation);
 int graph_layer_norm(struct graph *graph, const char *prefix, int x, float eps);
 int graph_scale_add(struct graph *graph, const char *gamma, int x, int f);
-/* [R, C, D] patches to [1, 1 + registers + R*C, D]; parameters cls_token, pos_embed, register_tokens. */
-int graph_tokens(struct graph *graph, int x, struct token_options options);
+
+/* [R, C, channels] patches to [1, 1 + registers + R*C, channels]. The parameters cls_token, pos_embed and
+ * register_tokens are declared apart because a state dict has them before the patch embedding. */
+struct token_layer {
+    int params, param[3];
+    int channels;
+    struct token_options options;
+};
+struct token_layer graph_token_layer(struct graph *graph, int channels, struct token_options options);
+int graph_tokens(struct graph *graph, const struct token_layer *layer, int x);
 int graph_mean(struct graph *graph, int x);
 
 void graph_output(struct graph *graph, int tensor);

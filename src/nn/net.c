@@ -10,10 +10,18 @@
 #include <string.h>
 
 static const struct op *const ops[OP_KINDS] = {
-    [OP_CONV] = &op_conv,           [OP_ADD] = &op_add,
-    [OP_COPY] = &op_copy,           [OP_MAX_POOL] = &op_max_pool,
-    [OP_UPSAMPLE] = &op_upsample,   [OP_GATHER] = &op_gather,
-    [OP_ATTENTION] = &op_attention, [OP_ACTIVATION] = &op_activation,
+    [OP_CONV] = &op_conv,
+    [OP_ADD] = &op_add,
+    [OP_COPY] = &op_copy,
+    [OP_MAX_POOL] = &op_max_pool,
+    [OP_UPSAMPLE] = &op_upsample,
+    [OP_GATHER] = &op_gather,
+    [OP_ATTENTION] = &op_attention,
+    [OP_ACTIVATION] = &op_activation,
+    [OP_LAYER_NORM] = &op_layer_norm,
+    [OP_SCALE_ADD] = &op_scale_add,
+    [OP_TOKENS] = &op_tokens,
+    [OP_BILINEAR] = &op_bilinear,
     [OP_MEAN] = &op_mean,
 };
 
