@@ -74,7 +74,7 @@ enum status vit_build(struct vit *model, struct graph *graph, struct vit_config 
 static int size_of(const struct weights *weights, const char *name, int dims, int i)
 {
     const struct weight_tensor *t = weights_find(weights, name);
-    return t && t->dims == dims && t->shape[i] >= 1 && t->shape[i] <= 65536 ? (int)t->shape[i] : 0;
+    return t && t->dims == dims && t->shape[i] >= 1 && t->shape[i] <= MAX_SIZE ? (int)t->shape[i] : 0;
 }
 
 enum status vit_identify(struct vit_config *config, const struct weights *weights, struct error *err)
@@ -89,8 +89,8 @@ enum status vit_identify(struct vit_config *config, const struct weights *weight
         c.depth++;
     c.heads = dim % 64 == 0 ? dim / 64 : dim / 32;
     const int patch = size_of(weights, "patch_embed.proj.weight", 4, 2);
-    if (!dim || dim % 32 || !c.mlp || !c.grid || c.grid * c.grid + 1 != table || !c.depth ||
-        patch != VIT_PATCH || c.depth > VIT_MAX_DEPTH)
+    if (!dim || dim > MAX_DIM || dim % 32 || c.registers > MAX_REGISTERS || !c.mlp || !c.grid ||
+        c.grid * c.grid + 1 != table || !c.depth || patch != VIT_PATCH || c.depth > VIT_MAX_DEPTH)
         return fail(
             err, ERR_INPUT,
             "%s: no vision transformer of the known layout: found width %d, %d blocks, hidden width %d, "

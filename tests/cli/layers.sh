@@ -8,7 +8,8 @@ allowed() {
     base) ;;
     kernels) echo base ;;
     image | nn) echo base kernels ;;
-    detect | select) echo base kernels image nn ;;
+    detect) echo base kernels image nn ;;
+    select) echo base kernels image nn detect ;;
     train) echo base kernels image nn detect select ;;
     stream) echo base kernels image nn detect select train ;;
     cli | api) echo base kernels image nn detect select train stream api ;;
