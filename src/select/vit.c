@@ -69,6 +69,9 @@ enum status vit_build(struct vit *model, struct graph *graph, struct vit_config 
 
 /* ---- Recognising a file ---- */
 
+/* Limits of what is accepted from a file, far above any published model. */
+enum { MAX_SIZE = 16384, MAX_DIM = 4096, MAX_REGISTERS = 64 };
+
 /* Dimension i of a tensor with `dims` dimensions, or 0 where there is no such tensor or it is out of range.
  */
 static int size_of(const struct weights *weights, const char *name, int dims, int i)
