@@ -101,7 +101,7 @@ static void train(struct net *net, enum kind kind, int steps, int threads, bool 
 {
     static float g[N];
     const struct optim optim = {kernels, PIECES, TENSORS, threads};
-    const struct optim_rates rates = {{1e-3, 2e-3, 3e-3}, 0.05};
+    const struct optim_rates rates = {{1e-3, 2e-3, 3e-3}, 0.05, 0};
     struct optim_clock clock = OPTIM_CLOCK_START;
     const uint8_t *mask = masked ? net->mask : NULL;
     for (int step = 1; step <= steps; step++) {
@@ -187,7 +187,7 @@ static void sgd_by_hand(void **state)
     static const struct optim_tensor tensors[] = {{"t.weight", 0, 1, OPTIM_WEIGHT, true},
                                                   {"t.bias", 1, 1, OPTIM_BIAS, true}};
     const struct optim optim = {kernels, tensors, 2, 1};
-    const struct optim_rates rates = {{0.25, 0.25, 0.125}, 0.125};
+    const struct optim_rates rates = {{0.25, 0.25, 0.125}, 0.125, 0};
     const float g[2] = {0.5f, 0.5f};
     float w[2] = {1, 1}, m[2] = {0};
     const struct optim_arrays arrays = {w, m, NULL, NULL, g, NULL};
@@ -248,7 +248,7 @@ static void one_step_equals_the_reference(void **state)
     struct error err;
     check_ok(weights_open(&gradients, check_shared("golden/yolo11/train_grad_nc80.safetensors"), &err), &err);
     check_ok(weights_open(&after, check_shared("golden/yolo11/train_state_nc80.safetensors"), &err), &err);
-    const struct optim_rates rates = {{0.002, 0.002, 0.002}, 0.0005};
+    const struct optim_rates rates = {{0.002, 0.002, 0.002}, 0.0005, 0};
     int compared = 0;
     for (size_t i = 0; i < after.count; i++) {
         if (strncmp(after.tensors[i].name, "after.", 6)) continue;

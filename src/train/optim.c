@@ -8,7 +8,6 @@
 
 #define BETA1 0.9
 #define BETA2 0.999
-#define EPSILON 1e-8
 enum { GRAIN = 4096, LANES = 16 };
 
 enum optim_group optim_group_of(const char *name)
@@ -78,6 +77,7 @@ void optim_adamw(const struct optim *optim, const struct optim_arrays *arrays, s
 {
     tick(clock);
     struct adamw_job job = {.kernels = optim->kernels, .arrays = arrays};
+    const double epsilon = rates->epsilon > 0 ? rates->epsilon : OPTIM_EPSILON;
     for (int g = 0; g < 3; g++)
         job.step[g] = (struct adamw_step){
             .beta1 = (float)BETA1,
@@ -86,7 +86,7 @@ void optim_adamw(const struct optim *optim, const struct optim_arrays *arrays, s
             .one_minus_beta2 = (float)(1 - BETA2),
             .rate = (float)(rates->rate[g] / (1 - clock->power1)),
             .root = (float)sqrt(1 - clock->power2),
-            .epsilon = (float)EPSILON,
+            .epsilon = (float)epsilon,
             .decay = g == OPTIM_WEIGHT ? (float)(rates->rate[g] * rates->weight_decay) : 0.f,
         };
     visit(optim, adamw_piece, &job);
@@ -101,7 +101,7 @@ struct adam_step optim_adam_constants(struct optim_clock *clock, double rate)
         .one_minus_beta1 = (float)(1 - BETA1),
         .one_minus_beta2 = (float)(1 - BETA2),
         .rate = (float)(rate * sqrt(1 - clock->power2) / (1 - clock->power1)),
-        .epsilon = (float)EPSILON,
+        .epsilon = (float)OPTIM_EPSILON,
     };
 }
 
@@ -212,7 +212,7 @@ static void scale_piece(const void *context, const struct optim_tensor *tensor, 
     const struct scale_job *job = context;
     for (float *x = job->g + begin, *end = x + n; x < end; x++) {
         const float y = *x * job->factor;
-        *x = fabsf(y) >= 0x1p-58f ? y : 0.f;
+        *x = fabsf(y) < 0x1p-58f ? 0.f : y; /* what is not finite stays */
     }
 }
 

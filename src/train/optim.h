@@ -49,14 +49,16 @@ struct optim_arrays {
 /* Rates of the three groups (index enum optim_group). */
 struct optim_rates {
     double rate[3], weight_decay;
+    double epsilon; /* AdamW's; 0: OPTIM_EPSILON */
 };
+#define OPTIM_EPSILON 1e-8
 
-/* Advances *clock by one and applies the step. AdamW with betas 0.9, 0.999 and epsilon 1e-8. */
+/* Advances *clock by one and applies the step. AdamW with betas 0.9 and 0.999. */
 void optim_adamw(const struct optim *optim, const struct optim_arrays *arrays, struct optim_clock *clock,
                  const struct optim_rates *rates);
 
-/* Adam with epsilon outside the uncorrected root, one rate for all groups, no decay. With a mask of zeros
- * only the moments move: the moment warm-up of AMS 13.4. */
+/* Adam with OPTIM_EPSILON outside the uncorrected root, one rate for all groups, no decay. With a mask of
+ * zeros only the moments move: the moment warm-up of AMS 13.4. */
 void optim_adam(const struct optim *optim, const struct optim_arrays *arrays, struct optim_clock *clock,
                 double rate);
 
@@ -74,7 +76,8 @@ enum status optim_norm(double *norm, const struct optim *optim, const float *g, 
 /* The factor that brings a norm to at most limit: min(limit / (norm + 1e-6), 1). */
 double optim_clip_factor(double norm, double limit);
 
-/* g = g * factor, rounded to float; magnitudes below 2^-58 become 0 so that no square underflows. */
+/* g = g * factor, rounded to float; magnitudes below 2^-58 become 0 so that no square underflows;
+ * values that are not finite stay so. */
 void optim_scale(const struct optim *optim, float *g, double factor);
 
 /* average += (1 - decay) * (w - average); where mask is 0 average = w. n floats; running statistics take no
