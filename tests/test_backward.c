@@ -1,5 +1,6 @@
 /* The detector's gradients and batch statistics against the reference implementation. */
 #include "check.h"
+#include "check_gradients.h"
 #include "check_json.h"
 #include "check_net.h"
 
@@ -41,13 +42,14 @@ static int read_targets(const json_t *root, struct target *targets, int classes)
         const json_t *row = json_array_get(rows, (size_t)i);
         double v[6];
         for (size_t k = 0; k < 6; k++) v[k] = json_number_value(json_array_get(row, k));
-        targets[i] = (struct target){(int)v[0], classes == 1 ? 0 : (int)v[1], (float)v[2], (float)v[3], (float)v[4],
-                                     (float)v[5]};
+        targets[i] = (struct target){
+            (int)v[0], classes == 1 ? 0 : (int)v[1], (float)v[2], (float)v[3], (float)v[4], (float)v[5]};
     }
     return n;
 }
 
-/* One forward and backward of the reference's case; the loss is scaled by 2^32 on the way and the gradients back. */
+/* One forward and backward of the reference's case; the loss is scaled by 2^32 on the way and the gradients
+ * back. */
 static void run_case(struct run *run, const json_t *root, int classes, int threads)
 {
     struct error err;
@@ -72,8 +74,8 @@ static void run_case(struct run *run, const json_t *root, int classes, int threa
     const int count = read_targets(root, targets, classes);
     const struct head head = yolo11_head(&run->model, &run->net, false);
     const struct head gradient = yolo11_head(&run->model, &run->net, true);
-    check_ok(loss_detect_init(&run->loss, &run->arena, kernels, LOSS_GAINS, IMAGES, head_anchors(&head), classes, 16,
-                              threads, &err),
+    check_ok(loss_detect_init(&run->loss, &run->arena, kernels, LOSS_GAINS, IMAGES, head_anchors(&head),
+                              classes, 16, threads, &err),
              &err);
     check_ok(loss_detect_run(&run->loss, &run->items, &gradient, &head, targets, count, 0x1p32, &err), &err);
     run->gradients = calloc(run->params.trainable, sizeof(float));
@@ -92,61 +94,14 @@ static void finish(struct run *run)
 
 static void loss_matches(const struct run *run, const json_t *root, const char *name)
 {
-    const json_t *item = json_object_get(json_object_get(json_object_get(root, "cases"), name),
-                                         "loss_items_box_cls_dfl");
+    const json_t *item =
+        json_object_get(json_object_get(json_object_get(root, "cases"), name), "loss_items_box_cls_dfl");
     const double found[3] = {run->items.box, run->items.classes, run->items.distribution};
     for (size_t i = 0; i < 3; i++) {
         const double expected = json_number_value(json_array_get(item, i));
         printf("%s loss item %zu: %.9g, reference %.9g\n", name, i, found[i], expected);
         assert_true(fabs(found[i] - expected) <= 1e-4 * expected); /* float32 against float64: 1.1e-5 */
     }
-}
-
-/* Tensors whose gradient is zero in real arithmetic: what is there is rounding noise. */
-static bool zero_by_construction(const char *name)
-{
-    return strstr(name, "attn.proj.bn.bias") || strstr(name, "attn.pe.bn.bias") || strstr(name, "ffn.1.bn.bias") ||
-           strstr(name, "attn.qkv.bn.bias");
-}
-
-/* qkv's bias: the k part of each head (32..63 of 128) is zero by construction, the rest counts. */
-static void drop_key_part(float *values, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (i % 128 >= 32 && i % 128 < 64) values[i] = 0;
-}
-
-static void gradients_match(struct run *run, const char *file)
-{
-    struct error err;
-    struct weights reference;
-    double worst = 0, sum = 0;
-    int compared = 0;
-    check_ok(weights_open(&reference, check_shared(file), &err), &err);
-    for (int i = 0; i < run->params.count; i++) {
-        const struct param *p = run->params.list + i;
-        char prefixed[128];
-        snprintf(prefixed, sizeof prefixed, "grad.%s", p->name);
-        const char *name = weights_find(&reference, p->name) ? p->name : prefixed;
-        const bool keys = strstr(p->name, "attn.qkv.bn.bias") != NULL;
-        if (p->kind != PARAM_TRAINABLE || !weights_find(&reference, name)) continue;
-        if (zero_by_construction(p->name) && !keys) continue;
-        float *expected = check_reference(&reference, name, NULL), *found = run->gradients + p->offset;
-        if (keys) {
-            drop_key_part(expected, p->size);
-            drop_key_part(found, p->size);
-        }
-        const double difference = check_relative_l2(found, expected, p->size);
-        if (difference > 1e-3) print_error("%s: relative l2 %g\n", p->name, difference);
-        assert_true(difference <= 1e-3); /* expected 1e-4: what two float32 programs differ by */
-        worst = fmax(worst, difference);
-        sum += difference;
-        compared++;
-        free(expected);
-    }
-    printf("%d gradients: relative l2 mean %.2g, worst %.2g\n", compared, sum / compared, worst);
-    assert_true(compared > 10);
-    weights_close(&reference);
 }
 
 static void gradients_of_80_classes_match(void **state)
@@ -157,7 +112,7 @@ static void gradients_of_80_classes_match(void **state)
     json_t *root = golden();
     run_case(&run, root, 80, 2);
     loss_matches(&run, root, "nc80");
-    gradients_match(&run, "golden/yolo11/train_grad_nc80.safetensors");
+    check_gradients(&run.params, run.gradients, "golden/yolo11/train_grad_nc80.safetensors");
     finish(&run);
     json_decref(root);
 }
@@ -170,7 +125,7 @@ static void gradients_of_one_class_match(void **state)
     json_t *root = golden();
     run_case(&run, root, 1, 2);
     loss_matches(&run, root, "nc1");
-    gradients_match(&run, "golden/yolo11/train_nc1.safetensors");
+    check_gradients(&run.params, run.gradients, "golden/yolo11/train_nc1.safetensors");
     finish(&run);
     json_decref(root);
 }
@@ -184,7 +139,8 @@ static void running_statistics_match(void **state)
     struct weights reference;
     json_t *root = golden();
     run_case(&run, root, 80, 1);
-    check_ok(weights_open(&reference, check_shared("golden/yolo11/train_state_nc80.safetensors"), &err), &err);
+    check_ok(weights_open(&reference, check_shared("golden/yolo11/train_state_nc80.safetensors"), &err),
+             &err);
     double worst = 0;
     for (int i = 0; i < run.params.count; i++) {
         const struct param *p = run.params.list + i;

@@ -1,0 +1,11 @@
+/* Gradients of a network's parameters against a file of the reference. */
+#ifndef RETORT_TESTS_CHECK_GRADIENTS_H
+#define RETORT_TESTS_CHECK_GRADIENTS_H
+
+#include "nn/params.h"
+
+/* Compares every trainable tensor that the file (below ../shared) holds as NAME or grad.NAME; tensors whose
+ * gradient is zero in real arithmetic are left out. */
+void check_gradients(const struct params *params, const float *gradients, const char *file);
+
+#endif
