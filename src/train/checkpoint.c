@@ -1,0 +1,196 @@
+#include "train/checkpoint.h"
+
+#include "nn/safetensors.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ARRAYS = 6, FIELDS = 12, FIELD_LENGTH = 80 };
+
+/* The flat arrays of a learner; those it does not have are NULL. */
+struct array {
+    const char *name;
+    float *values;
+    size_t n;
+};
+
+static void arrays_of(const struct learner *learner, struct array arrays[ARRAYS])
+{
+    const size_t n = learner->coordinates, total = learner->model->params.total;
+    const struct array all[ARRAYS] = {
+        {"weights", learner->model->params.values, total},
+        {"average", learner->average.params.values, total},
+        {"gradient", learner->gradient, n},
+        {"m", learner->m, n},
+        {"v", learner->v, n},
+        {"u", learner->u, n},
+    };
+    memcpy(arrays, all, sizeof all);
+}
+
+/* The scalars, as text; reals in hexadecimal so that every bit survives. */
+struct fields {
+    char text[FIELDS][FIELD_LENGTH];
+    struct weight_text list[FIELDS];
+    size_t count;
+};
+
+static void put(struct fields *fields, const char *key, const char *text)
+{
+    snprintf(fields->text[fields->count], FIELD_LENGTH, "%s", text);
+    fields->list[fields->count] = (struct weight_text){key, fields->text[fields->count]};
+    fields->count++;
+}
+static void put_int(struct fields *fields, const char *key, int64_t value)
+{
+    char text[FIELD_LENGTH];
+    snprintf(text, sizeof text, "%" PRId64, value);
+    put(fields, key, text);
+}
+static void put_real(struct fields *fields, const char *key, double value)
+{
+    char text[FIELD_LENGTH];
+    snprintf(text, sizeof text, "%a", value);
+    put(fields, key, text);
+}
+
+enum status checkpoint_write(const char *path, const struct learner *learner, const struct checkpoint *state,
+                             struct error *err)
+{
+    struct fields fields = {0};
+    put(&fields, "format", "retort-checkpoint-1");
+    put(&fields, "recipe", state->recipe);
+    put_int(&fields, "epoch", state->epoch);
+    put_int(&fields, "last", state->schedule.last);
+    put_int(&fields, "steps", state->schedule.steps);
+    put_int(&fields, "clock", learner->clock.step);
+    put_real(&fields, "power1", learner->clock.power1);
+    put_real(&fields, "power2", learner->clock.power2);
+    put_int(&fields, "averaged", learner->averaged);
+    put_real(&fields, "best_score", state->best_score);
+    put_int(&fields, "best_epoch", state->best_epoch);
+
+    struct array arrays[ARRAYS];
+    struct safetensors_item items[ARRAYS + 1];
+    size_t count = 0;
+    arrays_of(learner, arrays);
+    for (int i = 0; i < ARRAYS; i++)
+        if (arrays[i].values)
+            items[count++] = (struct safetensors_item){.name = arrays[i].name,
+                                                       .dims = 1,
+                                                       .shape = {(int64_t)arrays[i].n},
+                                                       .values = arrays[i].values};
+    float *mask = NULL;
+    if (learner->mask) {
+        mask = malloc(learner->coordinates * sizeof *mask);
+        if (!mask) return fail_memory(err, "the update mask", learner->coordinates * sizeof *mask);
+        for (size_t i = 0; i < learner->coordinates; i++) mask[i] = learner->mask[i];
+        items[count++] = (struct safetensors_item){
+            .name = "mask", .dims = 1, .shape = {(int64_t)learner->coordinates}, .values = mask};
+    }
+    const enum status status = safetensors_write(path, items, count, fields.list, fields.count, err);
+    free(mask);
+    return status;
+}
+
+static enum status get_text(const char **text, const struct weights *file, const char *key, struct error *err)
+{
+    *text = weights_metadata(file, key);
+    return *text ? OK
+                 : fail(err, ERR_INPUT, "%s: metadata: expected \"%s\" of a checkpoint, found nothing",
+                        file->path, key);
+}
+
+static enum status get_int(int64_t *value, const struct weights *file, const char *key, struct error *err)
+{
+    const char *text;
+    char *end;
+    TRY(get_text(&text, file, key, err));
+    errno = 0;
+    *value = strtoll(text, &end, 10);
+    if (errno || *end || end == text || *value < -1 || *value > INT32_MAX)
+        return fail(err, ERR_INPUT, "%s: metadata \"%s\": expected a count, found \"%.40s\"", file->path, key,
+                    text);
+    return OK;
+}
+
+static enum status get_real(double *value, const struct weights *file, const char *key, struct error *err)
+{
+    const char *text;
+    char *end;
+    TRY(get_text(&text, file, key, err));
+    *value = strtod(text, &end);
+    if (*end || end == text || !isfinite(*value))
+        return fail(err, ERR_INPUT, "%s: metadata \"%s\": expected a number, found \"%.40s\"", file->path,
+                    key, text);
+    return OK;
+}
+
+static enum status read_array(const struct weights *file, const char *name, float *values, size_t n,
+                              struct error *err)
+{
+    const struct weight_tensor *tensor = weights_find(file, name);
+    if (!tensor || tensor->dims != 1 || (size_t)tensor->count != n)
+        return fail(err, ERR_INPUT, "%s: tensor \"%s\": expected %zu numbers, found %lld", file->path, name,
+                    n, tensor ? (long long)tensor->count : 0LL);
+    return weights_read_finite(values, file, tensor, err);
+}
+
+static enum status read_mask(const struct weights *file, struct learner *learner, struct error *err)
+{
+    const size_t n = learner->coordinates;
+    float *values = malloc(n * sizeof *values);
+    uint8_t *mask = malloc(n);
+    enum status status = values && mask ? read_array(file, "mask", values, n, err)
+                                        : fail_memory(err, "the update mask", n * sizeof *values);
+    if (status == OK) {
+        for (size_t i = 0; i < n; i++) mask[i] = values[i] != 0;
+        status = learner_set_mask(learner, mask, err);
+    }
+    free(values);
+    free(mask);
+    return status;
+}
+
+static enum status read_state(const struct weights *file, struct learner *learner, struct checkpoint *state,
+                              struct error *err)
+{
+    const char *recipe;
+    int64_t epoch, best_epoch;
+    TRY(get_text(&recipe, file, "recipe", err));
+    if (strcmp(recipe, state->recipe))
+        return fail(err, ERR_INPUT,
+                    "%s: belongs to a run with other options, data or start weights; give the same ones "
+                    "or train without --resume",
+                    file->path);
+    TRY(get_int(&epoch, file, "epoch", err));
+    TRY(get_int(&state->schedule.last, file, "last", err));
+    TRY(get_int(&state->schedule.steps, file, "steps", err));
+    TRY(get_int(&learner->clock.step, file, "clock", err));
+    TRY(get_real(&learner->clock.power1, file, "power1", err));
+    TRY(get_real(&learner->clock.power2, file, "power2", err));
+    TRY(get_int(&learner->averaged, file, "averaged", err));
+    TRY(get_real(&state->best_score, file, "best_score", err));
+    TRY(get_int(&best_epoch, file, "best_epoch", err));
+    state->epoch = (int)epoch;
+    state->best_epoch = (int)best_epoch;
+    struct array arrays[ARRAYS];
+    arrays_of(learner, arrays);
+    for (int i = 0; i < ARRAYS; i++)
+        if (arrays[i].values) TRY(read_array(file, arrays[i].name, arrays[i].values, arrays[i].n, err));
+    return weights_find(file, "mask") ? read_mask(file, learner, err) : OK;
+}
+
+enum status checkpoint_read(const char *path, struct learner *learner, struct checkpoint *state,
+                            struct error *err)
+{
+    struct weights file;
+    TRY(weights_open(&file, path, err));
+    const enum status status = read_state(&file, learner, state, err);
+    weights_close(&file);
+    return status;
+}

@@ -1,0 +1,430 @@
+#include "train/trainer.h"
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/json_write.h"
+#include "base/rng.h"
+#include "nn/load.h"
+#include "train/checkpoint.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { MASK_WARMUP_PASSES = 20 };
+
+struct trainer_options trainer_defaults(void)
+{
+    return (struct trainer_options){.schedule = SCHEDULE_DEFAULTS,
+                                    .batch = 16,
+                                    .epochs = 100,
+                                    .threads = 1,
+                                    .patience = 100,
+                                    .clip = 10,
+                                    .augment = AUGMENT_DEFAULTS,
+                                    .mask = MASK_FULL,
+                                    .fraction = 1,
+                                    .checkpoint_every = 1};
+}
+
+struct trainer {
+    const struct trainer_options *options;
+    struct pictures *pictures;
+    const struct progress *progress;
+    struct arena *arena;
+    struct trainer_result *result;
+    struct learner learner;
+    struct schedule schedule;
+    struct checkpoint state;
+    struct model best;
+    struct json_log log;
+    struct target *targets;
+    int *order, *shuffled; /* of the pictures in this epoch */
+    int since_best;
+    struct trainer_epoch *now;
+};
+
+static const char *in_folder(struct trainer *t, const char *name)
+{
+    return arena_printf(t->arena, "%s/%s", t->options->folder, name);
+}
+
+/* ---- What a checkpoint must agree with ---- */
+
+static void add_number(struct sha256 *hash, double value)
+{
+    char text[40];
+    sha256_add(hash, text, (size_t)snprintf(text, sizeof text, "%a;", value));
+}
+
+static void make_recipe(struct trainer *t, const struct model *model)
+{
+    const struct trainer_options *o = t->options;
+    const struct schedule_options *s = &o->schedule;
+    const struct augment_options *a = &o->augment;
+    const double numbers[] = {o->batch,
+                              o->epochs,
+                              o->patience,
+                              o->clip,
+                              o->frozen_norm,
+                              (double)o->seed,
+                              o->mask,
+                              o->fraction,
+                              o->mask_warmup,
+                              s->nominal_batch,
+                              s->optimizer,
+                              s->rate,
+                              s->momentum,
+                              s->weight_decay,
+                              s->final_factor,
+                              s->warmup_epochs,
+                              s->warmup_floor,
+                              s->warmup_bias_rate,
+                              s->warmup_momentum,
+                              s->plain_epochs,
+                              a->size,
+                              a->mosaic,
+                              a->scale,
+                              a->translate,
+                              a->hue,
+                              a->saturation,
+                              a->value,
+                              a->flip,
+                              o->validation.score != NULL};
+    struct sha256 hash;
+    char hex[SHA256_HEX];
+    sha256_init(&hash);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) add_number(&hash, numbers[i]);
+    params_hash(&model->params, hex);
+    sha256_add(&hash, hex, sizeof hex);
+    for (int i = 0; i < t->pictures->count; i++) {
+        const struct picture *p = t->pictures->list + i;
+        sha256_add(&hash, p->image.pixels, image_bytes(&p->image));
+        sha256_add(&hash, p->labels.rows, p->labels.count * sizeof *p->labels.rows);
+    }
+    sha256_hex(&hash, t->state.recipe);
+}
+
+/* ---- Mini-batches ---- */
+
+static struct augment_options augmentation(const struct trainer *t, int epoch)
+{
+    struct augment_options a = t->options->augment;
+    if (epoch >= t->schedule.plain_from) a.mosaic = 0;
+    return a;
+}
+
+static void shuffle(struct trainer *t, int epoch)
+{
+    const int n = t->pictures->count;
+    struct rng rng = {rng_step(rng_key(t->options->seed, "minibatch"), (uint64_t)epoch), 0};
+    rng_choose(&rng, n, n, t->order, t->shuffled);
+}
+
+/* Gradient of mini-batch i of the epoch. */
+static enum status gradient(struct trainer *t, int epoch, int i, struct loss_items *items, struct error *err)
+{
+    const int n = t->pictures->count, batch = t->options->batch < n ? t->options->batch : n,
+              first = i * batch;
+    const int images = n - first < batch ? n - first : batch;
+    const struct augment_options augment = augmentation(t, epoch);
+    float *input;
+    int count;
+    TRY(learner_input(&t->learner, images, &input, err));
+    TRY(pictures_batch(t->pictures, t->order + first, images, first, epoch, t->options->seed, &augment, input,
+                       t->targets, &count, err));
+    return learner_gradient(&t->learner, images, t->targets, count, items, err);
+}
+
+static struct optim_rates rates_of(const struct trainer *t, const struct schedule_step *step)
+{
+    struct optim_rates rates = {.weight_decay = t->schedule.weight_decay};
+    rates.rate[OPTIM_WEIGHT] = rates.rate[OPTIM_NORM] = step->rate;
+    rates.rate[OPTIM_BIAS] = step->bias_rate;
+    return rates;
+}
+
+static void add_items(struct loss_items *sum, const struct loss_items *items)
+{
+    sum->box += items->box;
+    sum->classes += items->classes;
+    sum->distribution += items->distribution;
+    sum->total += items->total;
+    sum->foreground += items->foreground;
+}
+
+static bool show(struct trainer *t, int epoch, int i, const struct loss_items *items)
+{
+    char note[96];
+    snprintf(note, sizeof note, "epoch %d/%d  box %.3f  cls %.3f  dfl %.3f", epoch + 1, t->schedule.epochs,
+             items->box, items->classes, items->distribution);
+    const int64_t batches = t->schedule.batches;
+    return progress_report(t->progress, "train", epoch * batches + i + 1, t->schedule.epochs * batches, note);
+}
+
+static enum status run_epoch(struct trainer *t, int epoch, struct error *err)
+{
+    const int batches = t->schedule.batches;
+    *t->now = (struct trainer_epoch){.epoch = epoch, .score = NAN};
+    shuffle(t, epoch);
+    for (int i = 0; i < batches; i++) {
+        struct loss_items items;
+        const struct schedule_step step = schedule_next(&t->schedule, &t->state.schedule, epoch, i);
+        TRY(gradient(t, epoch, i, &items, err));
+        if (step.due) {
+            const struct optim_rates rates = rates_of(t, &step);
+            TRY(learner_step(&t->learner, &rates, step.momentum, &t->now->norm, err));
+        }
+        t->now->rate = step.rate;
+        add_items(&t->now->loss, &items);
+        t->result->iterations++;
+        if (!show(t, epoch, i, &items))
+            return fail(err, ERR_INTERRUPTED, "interrupted in epoch %d of %d%s", epoch + 1,
+                        t->schedule.epochs,
+                        t->options->folder && t->options->checkpoint_every
+                            ? "; --resume goes on from the last checkpoint"
+                            : "");
+    }
+    t->now->loss.box /= batches;
+    t->now->loss.classes /= batches;
+    t->now->loss.distribution /= batches;
+    t->now->loss.total /= batches;
+    t->now->steps = t->state.schedule.steps;
+    return OK;
+}
+
+/* ---- Validation, log, checkpoint ---- */
+
+/* Five decimals, as the reference compares them; a later equal epoch replaces an earlier one. */
+static double rounded(double score) { return rint(score * 1e5) / 1e5; }
+
+static enum status validate(struct trainer *t, int epoch, struct error *err)
+{
+    const struct trainer_validation *v = &t->options->validation;
+    if (!v->score) return OK;
+    TRY(v->score(v->context, &t->learner.average, &t->now->score, err));
+    const double score = rounded(t->now->score);
+    t->since_best = score > t->state.best_score || t->state.best_epoch < 0 ? 0 : t->since_best + 1;
+    if (t->state.best_epoch >= 0 && score < t->state.best_score) return OK;
+    t->state.best_score = score;
+    t->state.best_epoch = epoch;
+    memcpy(t->best.params.values, t->learner.average.params.values, t->best.params.total * sizeof(float));
+    if (!t->options->folder) return OK;
+    const char *path = in_folder(t, "best.safetensors");
+    return path ? model_save(&t->best, path, false, NULL, NULL, err) : fail_memory(err, "a path", 1);
+}
+
+static enum status write_log(struct trainer *t, struct error *err)
+{
+    if (!t->options->folder) return OK;
+    const struct trainer_epoch *e = t->now;
+    TRY(json_log_begin(&t->log, err));
+    struct json_writer *line = &t->log.line;
+    json_put_int(line, "epoch", e->epoch);
+    json_put_int(line, "steps", e->steps);
+    json_put_double(line, "rate", e->rate);
+    json_put_double(line, "box", e->loss.box);
+    json_put_double(line, "cls", e->loss.classes);
+    json_put_double(line, "dfl", e->loss.distribution);
+    json_put_double(line, "norm", e->norm);
+    json_put_double(line, "score", e->score);
+    return json_log_end(&t->log, err);
+}
+
+static enum status write_checkpoint(struct trainer *t, struct error *err)
+{
+    const int every = t->options->checkpoint_every, next = t->state.epoch;
+    if (!t->options->folder || !every || (next % every && next < t->schedule.epochs)) return OK;
+    const char *path = in_folder(t, "checkpoint.safetensors");
+    return path ? checkpoint_write(path, &t->learner, &t->state, err) : fail_memory(err, "a path", 1);
+}
+
+/* The log's first `epochs` lines; what a killed run wrote beyond its last checkpoint goes. */
+static enum status cut_log(const char *path, int epochs, struct error *err)
+{
+    struct file_view view = {0};
+    if (!file_exists(path)) return OK;
+    TRY(file_map(&view, path, err));
+    size_t end = 0;
+    for (int lines = 0; end < view.size && lines < epochs; end++) lines += view.data[end] == '\n';
+    const enum status status = file_write(path, view.data, end, err);
+    file_unmap(&view);
+    return status;
+}
+
+static enum status restore(struct trainer *t, struct error *err)
+{
+    const char *best = in_folder(t, "best.safetensors"), *path = in_folder(t, "checkpoint.safetensors");
+    if (!best || !path) return fail_memory(err, "a path", 1);
+    if (!file_exists(path)) return OK;
+    TRY(checkpoint_read(path, &t->learner, &t->state, err));
+    if (t->state.best_epoch < 0) return OK;
+    struct weights file;
+    TRY(weights_open(&file, best, err));
+    const enum status status = params_load(&t->best.params, &file, err);
+    weights_close(&file);
+    t->since_best = t->state.epoch - 1 - t->state.best_epoch;
+    return status;
+}
+
+static enum status open_folder(struct trainer *t, struct error *err)
+{
+    if (!t->options->folder) return OK;
+    TRY(file_make_folder(t->options->folder, err));
+    if (t->options->resume) TRY(restore(t, err));
+    const char *log = in_folder(t, "train.jsonl");
+    if (!log) return fail_memory(err, "a path", 1);
+    TRY(cut_log(log, t->state.epoch, err));
+    return json_log_open(&t->log, log, err);
+}
+
+/* ---- The mask of one round (AMS 13.4) ---- */
+
+/* The class branch's last layer starts fresh, so it must be able to move whatever the rule scores. */
+static bool fresh_layer(const char *name)
+{
+    int level, layer, length = 0;
+    return sscanf(name, "model.%d.cv3.%d.2.%n", &layer, &level, &length) == 2 && length > 0;
+}
+
+static enum status moment_passes(struct trainer *t, struct error *err)
+{
+    const int batches = t->schedule.batches;
+    int passes = t->options->mask_warmup;
+    if (!passes) passes = batches > MASK_WARMUP_PASSES ? batches : MASK_WARMUP_PASSES;
+    const struct optim_rates still = {0};
+    for (int pass = 0; pass < passes; pass++) {
+        struct loss_items items;
+        if (pass % batches == 0) shuffle(t, pass / batches);
+        TRY(gradient(t, pass / batches, pass % batches, &items, err));
+        TRY(learner_step(&t->learner, &still, 0, NULL, err));
+        if (!progress_report(t->progress, "choose coordinates", pass + 1, passes, ""))
+            return fail(err, ERR_INTERRUPTED, "interrupted while choosing the coordinates to train");
+    }
+    return OK;
+}
+
+/* Gradient passes that advance the moments and nothing else: no weight, no running statistic, no average. */
+static enum status warm_moments(struct trainer *t, struct error *err)
+{
+    struct learner *learner = &t->learner;
+    struct params *params = &learner->model->params;
+    const size_t bytes = params->total * sizeof(float);
+    float *before = arena_alloc(t->arena, params->total, sizeof *before);
+    if (!before) return fail_memory(err, "the start weights", bytes);
+    memcpy(before, params->values, bytes);
+    TRY(moment_passes(t, err));
+    memcpy(params->values, before, bytes);
+    memcpy(learner->average.params.values, before, bytes);
+    learner->averaged = 0;
+    return OK;
+}
+
+static enum status choose_mask(struct trainer *t, struct error *err)
+{
+    const struct trainer_options *o = t->options;
+    struct learner *learner = &t->learner;
+    t->result->moved = learner->coordinates;
+    if (o->mask == MASK_FULL) return OK;
+    const struct mask_table table = {learner->tensors, learner->optim.count};
+    uint8_t *mask = arena_alloc(t->arena, learner->coordinates, 1);
+    float *score = arena_alloc(t->arena, learner->coordinates, sizeof *score);
+    bool *forced = arena_alloc(t->arena, (size_t)table.count, sizeof *forced);
+    if (!mask || !score || !forced) return fail_memory(err, "the update mask", 5 * learner->coordinates);
+    for (int i = 0; i < table.count; i++) forced[i] = fresh_layer(learner->tensors[i].name);
+    if (o->mask == MASK_PREVIOUS_U || o->mask == MASK_PROBE || o->mask == MASK_PROBE_STRICT) {
+        TRY(learner_set_mask(learner, mask, err)); /* all zero: no weight moves */
+        TRY(warm_moments(t, err));
+        mask_moment_score(score, learner->m, learner->v, learner->coordinates);
+    }
+    mask_make(mask, table, o->mask, o->fraction, score, forced, o->seed, 1);
+    t->result->moved = 0;
+    for (size_t i = 0; i < learner->coordinates; i++) t->result->moved += mask[i];
+    return learner_set_mask(learner, mask, err);
+}
+
+/* ---- The run ---- */
+
+static enum status allocate(struct trainer *t, struct model *model, struct error *err)
+{
+    const size_t n = (size_t)t->pictures->count;
+    const size_t targets = (size_t)pictures_most_targets(t->pictures, t->options->batch);
+    t->order = arena_alloc(t->arena, n, sizeof *t->order);
+    t->shuffled = arena_alloc(t->arena, n, sizeof *t->shuffled);
+    t->targets = arena_alloc(t->arena, targets, sizeof *t->targets);
+    t->result->epochs = arena_alloc(t->arena, (size_t)t->schedule.epochs, sizeof *t->result->epochs);
+    if (!t->order || !t->shuffled || !t->targets || !t->result->epochs)
+        return fail_memory(err, "mini-batches", targets * sizeof *t->targets);
+    return model_copy(&t->best, model, err);
+}
+
+static enum status start(struct trainer *t, struct model *model, const struct kernels *kernels,
+                         struct error *err)
+{
+    const struct trainer_options *o = t->options;
+    struct schedule_options schedule = o->schedule;
+    schedule.images = t->pictures->count;
+    schedule.batch = o->batch;
+    schedule.epochs = o->epochs;
+    schedule.classes = model->config.classes;
+    TRY(schedule_make(&t->schedule, &schedule, err));
+    const struct learner_options options = {.batch =
+                                                o->batch < t->pictures->count ? o->batch : t->pictures->count,
+                                            .size = t->pictures->size,
+                                            .threads = o->threads,
+                                            .max_targets = pictures_most_targets(t->pictures, o->batch),
+                                            .frozen_norm = o->frozen_norm,
+                                            .clip = o->clip,
+                                            .optimizer = t->schedule.optimizer};
+    TRY(learner_make(&t->learner, model, kernels, &options, err));
+    TRY(allocate(t, model, err));
+    make_recipe(t, model);
+    TRY(open_folder(t, err));
+    return t->state.epoch ? OK : choose_mask(t, err);
+}
+
+static enum status epochs(struct trainer *t, struct error *err)
+{
+    for (int epoch = t->state.epoch; epoch < t->schedule.epochs; epoch++) {
+        t->now = t->result->epochs + t->result->count;
+        TRY(run_epoch(t, epoch, err));
+        TRY(validate(t, epoch, err));
+        t->result->count++;
+        t->state.epoch = epoch + 1;
+        TRY(write_log(t, err));
+        TRY(write_checkpoint(t, err));
+        if (t->options->validation.score && t->options->patience && t->since_best >= t->options->patience)
+            break;
+    }
+    return OK;
+}
+
+enum status trainer_run(struct trainer_result *result, struct model *model, struct pictures *pictures,
+                        const struct kernels *kernels, const struct trainer_options *options,
+                        const struct progress *progress, struct arena *arena, struct error *err)
+{
+    *result = (struct trainer_result){.best_epoch = -1, .best_score = NAN};
+    struct trainer t = {.options = options,
+                        .pictures = pictures,
+                        .progress = progress,
+                        .arena = arena,
+                        .result = result,
+                        .state = {.schedule = SCHEDULE_START, .best_epoch = -1}};
+    enum status status = start(&t, model, kernels, err);
+    if (status == OK) status = epochs(&t, err);
+    if (status == OK) {
+        const struct model *chosen = t.state.best_epoch >= 0 ? &t.best : &t.learner.average;
+        memcpy(model->params.values, chosen->params.values, model->params.total * sizeof(float));
+        result->steps = t.state.schedule.steps;
+        result->best_epoch = t.state.best_epoch;
+        if (t.state.best_epoch >= 0) result->best_score = t.state.best_score;
+    }
+    if (t.log.file) {
+        const enum status closed = json_log_close(&t.log, status == OK ? err : NULL);
+        if (status == OK) status = closed;
+    }
+    learner_free(&t.learner);
+    model_free(&t.best);
+    return status;
+}

@@ -1,0 +1,65 @@
+/* Fine-tuning: epochs of augmented mini-batches under a schedule, with checkpoints, validation and a mask
+ * (spec: YOLO11 6, D-SBAD 8, AMS 13.4). */
+#ifndef RETORT_TRAIN_TRAINER_H
+#define RETORT_TRAIN_TRAINER_H
+
+#include "base/progress.h"
+#include "train/learner.h"
+#include "train/pictures.h"
+#include "train/schedule.h"
+
+/* Scores the weights averaged so far; larger is better. */
+struct trainer_validation {
+    enum status (*score)(void *context, const struct model *average, double *score, struct error *err);
+    void *context;
+};
+
+struct trainer_options {
+    struct schedule_options schedule; /* images, batch, epochs, classes are filled in by trainer_run */
+    int batch, epochs, threads;
+    int patience;     /* epochs without a better score until training stops; 0: never */
+    double clip;      /* gradient norm */
+    bool frozen_norm; /* batch norms keep their running statistics */
+    uint64_t seed;
+    struct augment_options augment;
+    enum mask_rule mask; /* MASK_FULL: no mask */
+    double fraction;     /* of the coordinates that the mask lets move */
+    int mask_warmup; /* gradient passes that score the coordinates for MASK_PREVIOUS_U; 0: an epoch, at least
+                        20 */
+    const char
+        *folder; /* gets train.jsonl, checkpoint.safetensors, best.safetensors; NULL: nothing is written */
+    int checkpoint_every;                 /* epochs; 0: never */
+    bool resume;                          /* go on from the folder's checkpoint where there is one */
+    struct trainer_validation validation; /* score NULL: no validation, the last weights are the result */
+};
+
+struct trainer_options trainer_defaults(void);
+
+/* One epoch, as the log has it. Losses are means over its mini-batches, with gains and without the batch
+ * factor. */
+struct trainer_epoch {
+    int epoch; /* from 0 */
+    struct loss_items loss;
+    double rate, norm; /* learning rate and gradient norm of the last step */
+    int64_t steps;     /* optimiser steps so far */
+    double score;      /* NaN: not validated */
+};
+
+struct trainer_result {
+    struct trainer_epoch *epochs; /* [count], of this call, in the arena given */
+    int count;
+    int best_epoch; /* -1 without validation */
+    double best_score;
+    int64_t iterations, steps;
+    size_t moved; /* coordinates that the mask let move */
+};
+
+/* Trains model on the pictures (whose size is the network's) and leaves the result in it: the average of the
+ * best epoch, or of the last one without validation. ERR_INTERRUPTED leaves the last checkpoint; ERR_CHECK
+ * names the tensor or place that is not finite and leaves the model's weights as they were at the last good
+ * step. */
+enum status trainer_run(struct trainer_result *result, struct model *model, struct pictures *pictures,
+                        const struct kernels *kernels, const struct trainer_options *options,
+                        const struct progress *progress, struct arena *arena, struct error *err);
+
+#endif

@@ -1,0 +1,212 @@
+/* Fine-tuning: resuming gives the same bits, threads do not matter, masks hold, and it learns. */
+#include "check.h"
+
+#include "base/hash.h"
+#include "base/rng.h"
+#include "image/encode.h"
+#include "nn/load.h"
+#include "train/trainer.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PICTURES = 5, SIDE = 64 };
+
+/* Dark pictures with one bright square each, and its label. */
+static void write_picture(const char *folder, int i)
+{
+    struct error err;
+    struct image image;
+    char path[700], label[100];
+    check_ok(image_alloc(&image, SIDE, SIDE, &err), &err);
+    const int size = 14 + 4 * i, x0 = 6 * i, y0 = 40 - 8 * i;
+    for (int p = 0; p < SIDE * SIDE; p++) {
+        const int x = p % SIDE, y = p / SIDE;
+        const int inside = x >= x0 && x < x0 + size && y >= y0 && y < y0 + size;
+        const int noise = rng_int(7, (uint64_t)(i * SIDE * SIDE + p), 20);
+        for (int c = 0; c < 3; c++) image.pixels[3 * p + c] = (uint8_t)((inside ? 200 : 30) + noise);
+    }
+    snprintf(path, sizeof path, "%s/%d.ppm", folder, i);
+    check_ok(image_write(path, &image, 90, &err), &err);
+    image_free(&image);
+    const int n = snprintf(label, sizeof label, "0 %.6f %.6f %.6f %.6f\n", (x0 + size / 2.0) / SIDE,
+                           (y0 + size / 2.0) / SIDE, (double)size / SIDE, (double)size / SIDE);
+    snprintf(path, sizeof path, "%s/%d.txt", folder, i);
+    check_ok(file_write(path, label, (size_t)n, &err), &err);
+}
+
+struct setup {
+    struct arena arena;
+    struct model model;
+    struct pictures pictures;
+    const struct kernels *kernels;
+    char folder[600];
+};
+
+static void prepare(struct setup *s, int threads, const char *run)
+{
+    struct error err;
+    static char paths[PICTURES][2][700];
+    struct dataset_item items[PICTURES];
+    *s = (struct setup){0};
+    snprintf(s->folder, sizeof s->folder, "%s/%s", check_folder(), run);
+    check_ok(file_make_folder(s->folder, &err), &err);
+    for (int i = 0; i < PICTURES; i++) {
+        write_picture(s->folder, i);
+        snprintf(paths[i][0], sizeof paths[i][0], "%s/%d.ppm", s->folder, i);
+        snprintf(paths[i][1], sizeof paths[i][1], "%s/%d.txt", s->folder, i);
+        items[i] = (struct dataset_item){paths[i][0], paths[i][1]};
+    }
+    check_ok(kernels_get(&s->kernels, NULL, &err), &err);
+    struct model source;
+    check_ok(model_make(&source, (struct yolo11_config){.scale = YOLO11_PICO, .classes = 3}, &err), &err);
+    for (int i = 0; i < source.params.count; i++) {
+        const struct param *p = source.params.list + i;
+        check_synth(params_values(&source.params, i), p->name, p->shape, p->dims);
+    }
+    check_ok(model_restart(&s->model, &source, 1, HEAD_TRANSFER, NULL, 0, 0, 0, &err), &err);
+    model_free(&source);
+    check_ok(pictures_load(&s->pictures, items, PICTURES, 1, NULL, 0, SIDE, threads, NULL, &err), &err);
+}
+
+static struct trainer_options options_for(const struct setup *s, int threads, int epochs)
+{
+    struct trainer_options o = trainer_defaults();
+    o.batch = 2;
+    o.epochs = epochs;
+    o.threads = threads;
+    o.augment.size = SIDE;
+    o.schedule.nominal_batch = 4;
+    o.folder = s->folder;
+    return o;
+}
+
+static void done(struct setup *s)
+{
+    pictures_free(&s->pictures);
+    model_free(&s->model);
+    arena_free(&s->arena);
+}
+
+/* Asks to stop once *context units of training are done. */
+static bool stop_at(void *context, const char *stage, int64_t finished, int64_t total, const char *note)
+{
+    (void)total, (void)note;
+    return strcmp(stage, "train") || finished < *(int *)context;
+}
+
+/* Hash of the weights after four epochs; with stop_after the first call ends early, as after a kill, and a
+ * second one goes on from its checkpoint. */
+static void hash_after(char hex[SHA256_HEX], int threads, const char *run, int stop_after)
+{
+    struct setup s;
+    struct error err;
+    struct trainer_result result;
+    struct model start;
+    prepare(&s, threads, run);
+    struct trainer_options o = options_for(&s, threads, 4);
+    if (stop_after) {
+        const struct progress stop = {stop_at, &stop_after};
+        check_ok(model_copy(&start, &s.model, &err), &err);
+        assert_int_equal(trainer_run(&result, &s.model, &s.pictures, s.kernels, &o, &stop, &s.arena, &err),
+                         ERR_INTERRUPTED);
+        memcpy(s.model.params.values, start.params.values, start.params.total * sizeof(float));
+        model_free(&start);
+        o.resume = true;
+    }
+    check_ok(trainer_run(&result, &s.model, &s.pictures, s.kernels, &o, NULL, &s.arena, &err), &err);
+    params_hash(&s.model.params, hex);
+    done(&s);
+}
+
+static void resuming_gives_the_same_bits(void **state)
+{
+    (void)state;
+    char whole[SHA256_HEX], resumed[SHA256_HEX];
+    hash_after(whole, 2, "whole", 0);
+    hash_after(resumed, 2, "resumed", 8); /* in the third epoch of three mini-batches */
+    assert_string_equal(whole, resumed);
+}
+
+static void threads_do_not_matter(void **state)
+{
+    (void)state;
+    char one[SHA256_HEX], three[SHA256_HEX];
+    hash_after(one, 1, "one", 0);
+    hash_after(three, 3, "three", 0);
+    assert_string_equal(one, three);
+}
+
+static void a_checkpoint_of_another_run_is_refused(void **state)
+{
+    (void)state;
+    struct setup s;
+    struct error err;
+    struct trainer_result result;
+    prepare(&s, 1, "other");
+    struct trainer_options o = options_for(&s, 1, 1);
+    struct model start;
+    check_ok(model_copy(&start, &s.model, &err), &err);
+    check_ok(trainer_run(&result, &s.model, &s.pictures, s.kernels, &o, NULL, &s.arena, &err), &err);
+    memcpy(s.model.params.values, start.params.values, start.params.total * sizeof(float));
+    o.seed = 1;
+    o.resume = true;
+    assert_int_equal(trainer_run(&result, &s.model, &s.pictures, s.kernels, &o, NULL, &s.arena, &err),
+                     ERR_INPUT);
+    assert_non_null(strstr(err.message, "checkpoint.safetensors"));
+    model_free(&start);
+    done(&s);
+}
+
+static void a_mask_keeps_the_other_weights(void **state)
+{
+    (void)state;
+    struct setup s;
+    struct error err;
+    struct trainer_result result;
+    struct model start;
+    prepare(&s, 2, "mask");
+    check_ok(model_copy(&start, &s.model, &err), &err);
+    struct trainer_options o = options_for(&s, 2, 3);
+    o.mask = MASK_PREVIOUS_U;
+    o.fraction = 0.05;
+    o.mask_warmup = 3;
+    check_ok(trainer_run(&result, &s.model, &s.pictures, s.kernels, &o, NULL, &s.arena, &err), &err);
+    size_t changed = 0;
+    for (size_t i = 0; i < start.params.trainable; i++)
+        changed += memcmp(start.params.values + i, s.model.params.values + i, sizeof(float)) != 0;
+    assert_int_equal(result.moved, mask_count(0.05, start.params.trainable));
+    assert_true(changed > 0 && changed <= result.moved);
+    model_free(&start);
+    done(&s);
+}
+
+static void the_loss_falls(void **state)
+{
+    (void)state;
+    struct setup s;
+    struct error err;
+    struct trainer_result result;
+    prepare(&s, 2, "falls");
+    struct trainer_options o = options_for(&s, 2, 12);
+    o.augment.mosaic = 0;
+    check_ok(trainer_run(&result, &s.model, &s.pictures, s.kernels, &o, NULL, &s.arena, &err), &err);
+    const double first = result.epochs[0].loss.total, last = result.epochs[result.count - 1].loss.total;
+    printf("loss %.3f -> %.3f in %lld steps\n", first, last, (long long)result.steps);
+    assert_true(last < 0.8 * first);
+    done(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(resuming_gives_the_same_bits),
+        cmocka_unit_test(threads_do_not_matter),
+        cmocka_unit_test(a_checkpoint_of_another_run_is_refused),
+        cmocka_unit_test(a_mask_keeps_the_other_weights),
+        cmocka_unit_test(the_loss_falls),
+    };
+    return cmocka_run_group_tests_name("trainer", tests, NULL, NULL);
+}
