@@ -66,6 +66,6 @@ void run_free(struct run *run);
 extern const struct option common_option_table[];
 
 extern const struct command command_convert, command_filter, command_help, command_info, command_rerun,
-    command_select, command_verify;
+    command_select, command_train, command_verify;
 
 #endif

@@ -1,0 +1,140 @@
+/* retort train: fine-tune a detector on labelled pictures. */
+#include "cli/command.h"
+#include "cli/training_options.h"
+#include "detect/dataset.h"
+#include "kernels/kernels.h"
+#include "nn/load.h"
+
+#include <math.h>
+
+struct values {
+    const char *model, *data, *out;
+    struct option_ints label_classes, vehicles;
+    struct training_values training;
+    int64_t checkpoint_every;
+    bool resume;
+};
+
+#define AT(member) offsetof(struct values, member)
+static const struct option options[] = {
+    {"model", 'm', OPTION_INPUT, AT(model), .required = true, .help = "weights to start from"},
+    {"data", 'd', OPTION_INPUT, AT(data), .required = true,
+     .help = "folder with images/ and labels/, or a data.yaml"},
+    {"out", 'o', OPTION_OUTPUT_FOLDER, AT(out), .required = true,
+     .help = "gets weights.safetensors, train.jsonl and checkpoints"},
+    {"label-classes", 0, OPTION_INTS, AT(label_classes), NULL, 0, 65535,
+     .help =
+         "label classes that become the one class; the others are dropped. Not given: labels as they are"},
+    {"vehicle-classes", 0, OPTION_INTS, AT(vehicles), "2,5,7", 0, 65535,
+     .help = "classes of the start weights that --head keep averages"},
+    TRAINING_OPTIONS(AT(training)),
+    {"checkpoint-every", 0, OPTION_INT, AT(checkpoint_every), "5", 0, 10000, .help = "epochs; 0: never"},
+    {"resume", 'r', OPTION_FLAG, AT(resume), .help = "go on from the checkpoint in the output folder"},
+    {0},
+};
+#undef AT
+
+/* Everything that must be freed. */
+struct job {
+    const struct values *values;
+    struct dataset data;
+    struct model source, student;
+    struct pictures pictures;
+};
+
+static enum status open_student(struct job *job, struct error *err)
+{
+    const struct values *v = job->values;
+    TRY(model_open(&job->source, v->model, err));
+    const int named = job->data.classes ? job->data.classes : job->source.config.classes;
+    const int classes = v->label_classes.count ? 1 : named;
+    return model_restart(&job->student, &job->source, classes, (enum head_start)v->training.head,
+                         v->vehicles.values, v->training.head == HEAD_KEEP ? v->vehicles.count : 0,
+                         (int)v->training.freeze, (uint64_t)v->training.seed, err);
+}
+
+static enum status load_pictures(struct run *run, struct job *job, struct error *err)
+{
+    const struct values *v = job->values;
+    int *map = NULL;
+    if (v->label_classes.count) {
+        map = arena_alloc(&run->arena, LABELS_MAX_CLASSES, sizeof *map);
+        if (!map) return fail_memory(err, "the class map", LABELS_MAX_CLASSES * sizeof *map);
+        TRY(labels_merge_map(map, LABELS_MAX_CLASSES, v->label_classes.values, (size_t)v->label_classes.count,
+                             err));
+    }
+    return pictures_load(&job->pictures, job->data.items, job->data.count, job->student.config.classes, map,
+                         LABELS_MAX_CLASSES, (int)v->training.size, run->threads, &run->progress, err);
+}
+
+static enum status report(struct run *run, const struct job *job, const struct trainer_result *result,
+                          struct error *err)
+{
+    char hash[65];
+    struct text out = {0};
+    params_hash(&job->student.params, hash);
+    const struct trainer_epoch *last = result->count ? result->epochs + result->count - 1 : NULL;
+    if (run->common.json) {
+        text_format(
+            &out,
+            "{\"pictures\": %d, \"labels\": %lld, \"iterations\": %lld, \"steps\": %lld, \"moved\": %zu, "
+            "\"weights_hash\": \"%s\"}\n",
+            job->pictures.count, (long long)job->pictures.all_labels, (long long)result->iterations,
+            (long long)result->steps, result->moved, hash);
+    } else {
+        text_format(&out, "%d pictures with %lld labels, %lld optimiser steps, %zu weights could move\n",
+                    job->pictures.count, (long long)job->pictures.all_labels, (long long)result->steps,
+                    result->moved);
+        if (last)
+            text_format(&out, "last epoch: box %.4f, cls %.4f, dfl %.4f\n", last->loss.box,
+                        last->loss.classes, last->loss.distribution);
+        text_format(&out, "weights %s\n", hash);
+    }
+    return console_print_buffer(&run->console, &out, err);
+}
+
+static enum status train(struct run *run, struct job *job, struct error *err)
+{
+    const struct values *v = job->values;
+    const struct kernels *kernels;
+    struct trainer_result result;
+    TRY(kernels_get(&kernels, NULL, err));
+    TRY(dataset_open(&job->data, v->data, DATASET_TRAIN, err));
+    TRY(open_student(job, err));
+    TRY(load_pictures(run, job, err));
+    struct trainer_options trainer = training_trainer(&v->training, run->threads);
+    trainer.folder = v->out;
+    trainer.checkpoint_every = (int)v->checkpoint_every;
+    trainer.resume = v->resume;
+    TRY(trainer_run(&result, &job->student, &job->pictures, kernels, &trainer, &run->progress, &run->arena,
+                    err));
+    const char *path = arena_printf(&run->arena, "%s/weights.safetensors", v->out);
+    if (!path) return fail_memory(err, "a path", 1);
+    TRY(model_save(&job->student, path, v->training.half, NULL, NULL, err));
+    return report(run, job, &result, err);
+}
+
+static enum status train_command(struct run *run, struct error *err)
+{
+    struct job job = {.values = run->values};
+    TRY(training_check(&job.values->training, err));
+    const enum status status = train(run, &job, err);
+    pictures_free(&job.pictures);
+    model_free(&job.student);
+    model_free(&job.source);
+    dataset_close(&job.data);
+    return status;
+}
+
+const struct command command_train = {
+    .name = "train",
+    .summary = "fine-tune a detector on labelled pictures",
+    .description =
+        "Trains with mosaic, shift, scale, colour and mirror augmentation under the schedule of the "
+        "reference trainer. The run can be interrupted and goes on with --resume to the same bits.",
+    .options = options,
+    .values_size = sizeof(struct values),
+    .example = "retort train --model yolo11n.safetensors --data set/ --epochs 50 --out run/\n"
+               "retort train -m yolo11n.safetensors -d set/ --mask gradient --fraction 0.05 -o run/",
+    .run = train_command,
+};

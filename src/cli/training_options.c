@@ -1,0 +1,46 @@
+#include "cli/training_options.h"
+
+const struct option_choice training_optimizers[] = {{"auto", OPTIMIZER_AUTO},
+                                                    {"adamw", OPTIMIZER_ADAMW},
+                                                    {"sgd", OPTIMIZER_SGD},
+                                                    {"adam", OPTIMIZER_ADAM},
+                                                    {0}};
+const struct option_choice training_heads[] = {
+    {"transfer", HEAD_TRANSFER}, {"rebuild", HEAD_REBUILD}, {"keep", HEAD_KEEP}, {0}};
+const struct option_choice training_masks[] = {{"full", MASK_FULL},
+                                               {"gradient", MASK_PREVIOUS_U},
+                                               {"random", MASK_RANDOM_EXACT},
+                                               {"first", MASK_FIRST},
+                                               {"last", MASK_LAST},
+                                               {"first-last", MASK_FIRST_LAST},
+                                               {0}};
+const struct option_choice training_plans[] = {{"exact", 0}, {0}};
+
+enum status training_check(const struct training_values *values, struct error *err)
+{
+    if (values->size % 32)
+        return fail(err, ERR_USAGE, "--size: expected a multiple of 32, found %lld", (long long)values->size);
+    if (values->mask == MASK_PREVIOUS_U && values->optimizer == OPTIMIZER_SGD)
+        return fail(err, ERR_USAGE, "--mask gradient needs the second moments of adamw or adam, not sgd");
+    return OK;
+}
+
+struct trainer_options training_trainer(const struct training_values *values, int threads)
+{
+    struct trainer_options options = trainer_defaults();
+    options.schedule.optimizer = (enum optimizer)values->optimizer;
+    options.schedule.rate = values->rate;
+    options.schedule.warmup_floor = (int)values->warmup_floor;
+    options.batch = (int)values->batch;
+    options.epochs = (int)values->epochs;
+    options.threads = threads;
+    options.patience = (int)values->patience;
+    options.frozen_norm = values->frozen_norm;
+    options.seed = (uint64_t)values->seed;
+    options.augment.size = (int)values->size;
+    options.augment.mosaic = values->mosaic;
+    options.mask = (enum mask_rule)values->mask;
+    options.fraction = values->mask == MASK_FULL ? 1 : values->fraction;
+    options.mask_warmup = (int)values->mask_warmup;
+    return options;
+}
