@@ -3,6 +3,9 @@
 #   tests/run.sh BUILD [pattern]
 # Each gets TEST_TIMEOUT seconds (300) and an empty stdin; those over five seconds are shown with their time. Ends
 # with "N passed, N failed, N skipped" and a non-zero status when anything failed.
+# Waiting threads sleep at once: tests run beside other work, and spinning would only take its time.
+: "${OMP_WAIT_POLICY:=passive}"
+export OMP_WAIT_POLICY
 build=${1:?usage: tests/run.sh BUILD [pattern]}
 pattern=${2:-}
 limit=${TEST_TIMEOUT:-300}
