@@ -131,6 +131,9 @@ static void plan_gradients(struct net *net, bool **written)
             }
         }
     }
+    const struct tensor *input = graph->tensors + graph->input; /* its unread channels have gradient 0 */
+    if (input->needs_gradient)
+        clear_unwritten(net, written[input->storage], 0, input->storage, input->channel, input->channels);
 }
 
 static size_t floats_of(const struct net *net, const struct storage *s)
