@@ -1,0 +1,278 @@
+#include "train/teacher.h"
+
+#include "base/child.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "image/encode.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum teacher_kind { TEACHER_MODEL, TEACHER_FOLDER, TEACHER_COMMAND };
+
+struct teacher {
+    enum teacher_kind kind;
+    struct teacher_options options;
+    struct arena arena;
+    int *class_map, class_map_size; /* NULL: classes as they are */
+    const char *folder;
+    struct model model;
+    struct detector detector;
+    struct child child;
+    char *temporary, *frame; /* folder for frames of streams and the file in it, or NULL */
+};
+
+struct teacher_options teacher_default_options(void)
+{
+    const struct nms_options nms = nms_predict_options();
+    return (struct teacher_options){
+        .size = LETTERBOX_SIZE, .confidence = nms.confidence, .iou = nms.iou, .timeout = 60};
+}
+
+static enum status make_map(struct teacher *teacher, int size, struct error *err)
+{
+    const struct teacher_options *const o = &teacher->options;
+    if (!o->class_list) return OK;
+    teacher->class_map_size = size;
+    teacher->class_map = arena_alloc(&teacher->arena, (size_t)size, sizeof *teacher->class_map);
+    if (!teacher->class_map) return fail_memory(err, "a list of classes", (size_t)size * sizeof(int));
+    return labels_merge_map(teacher->class_map, size, o->class_list, o->class_count, err);
+}
+
+static enum status open_model(struct teacher *teacher, const char *weights, const struct kernels *kernels,
+                              int threads, struct error *err)
+{
+    const struct teacher_options *const o = &teacher->options;
+    TRY(model_open(&teacher->model, weights, err));
+    if (teacher->model.config.classes > 1) TRY(make_map(teacher, teacher->model.config.classes, err));
+    struct nms_options nms = nms_predict_options();
+    nms.confidence = o->confidence;
+    nms.iou = o->iou;
+    nms.class_map = teacher->class_map;
+    nms.merge_before = o->merge_before;
+    detector_begin(&teacher->detector, &teacher->model, kernels, threads, &nms);
+    return OK;
+}
+
+static enum status open_folder(struct teacher *teacher, const char *folder, struct error *err)
+{
+    if (!file_is_folder(folder)) return fail(err, ERR_INPUT, "%s: expected a folder of label files", folder);
+    teacher->folder = arena_strdup(&teacher->arena, folder);
+    if (!teacher->folder) return fail_memory(err, "a path", strlen(folder));
+    return make_map(teacher, LABELS_MAX_CLASSES, err);
+}
+
+static enum status open_command(struct teacher *teacher, const char *command, struct error *err)
+{
+    TRY(make_map(teacher, LABELS_MAX_CLASSES, err));
+    const char *const copy = arena_strdup(&teacher->arena, command);
+    return copy ? child_start(&teacher->child, copy, err) : fail_memory(err, "a command", strlen(command));
+}
+
+static enum status open_kind(struct teacher **teacher, enum teacher_kind kind, const char *source,
+                             const struct kernels *kernels, int threads,
+                             const struct teacher_options *options, struct error *err)
+{
+    *teacher = calloc(1, sizeof **teacher);
+    if (!*teacher) return fail_memory(err, "a teacher", sizeof **teacher);
+    struct teacher *const t = *teacher;
+    *t = (struct teacher){.kind = kind, .options = *options, .child = {.in = -1, .out = -1}};
+    const enum status status = kind == TEACHER_MODEL    ? open_model(t, source, kernels, threads, err)
+                               : kind == TEACHER_FOLDER ? open_folder(t, source, err)
+                                                        : open_command(t, source, err);
+    if (status == OK) return OK;
+    teacher_close(t);
+    *teacher = NULL;
+    return status;
+}
+
+enum status teacher_open_model(struct teacher **teacher, const char *weights, const struct kernels *kernels,
+                               int threads, const struct teacher_options *options, struct error *err)
+{
+    return open_kind(teacher, TEACHER_MODEL, weights, kernels, threads, options, err);
+}
+
+enum status teacher_open_folder(struct teacher **teacher, const char *folder,
+                                const struct teacher_options *options, struct error *err)
+{
+    return open_kind(teacher, TEACHER_FOLDER, folder, NULL, 1, options, err);
+}
+
+enum status teacher_open_command(struct teacher **teacher, const char *command,
+                                 const struct teacher_options *options, struct error *err)
+{
+    return open_kind(teacher, TEACHER_COMMAND, command, NULL, 1, options, err);
+}
+
+static enum status reserve(struct labels *labels, size_t count, struct arena *arena, struct error *err)
+{
+    *labels = (struct labels){.rows = arena_alloc(arena, count, sizeof *labels->rows)};
+    return labels->rows ? OK : fail_memory(err, "labels", count * sizeof *labels->rows);
+}
+
+/* A box that clamping left without area is no object. */
+static void add_label(struct labels *labels, const struct detection *d, const struct image *picture)
+{
+    const struct label l = label_of_detection(d, (float)picture->width, (float)picture->height);
+    if (l.w > 0 && l.h > 0) labels->rows[labels->count++] = l;
+}
+
+static enum status label_by_model(struct teacher *teacher, const struct image *picture, struct labels *labels,
+                                  struct arena *arena, struct error *err)
+{
+    struct detection found[NMS_MAX_DETECTIONS];
+    int count;
+    TRY(detector_predict(&teacher->detector, picture, teacher->options.size, true, found, &count, err));
+    TRY(reserve(labels, (size_t)count, arena, err));
+    for (int i = 0; i < count; i++) add_label(labels, &found[i], picture);
+    return OK;
+}
+
+static enum status label_by_file(struct teacher *teacher, const char *name, struct labels *labels,
+                                 struct arena *arena, struct error *err)
+{
+    const char *const slash = strrchr(name, '/'), *const base = slash ? slash + 1 : name;
+    const char *const dot = strrchr(base, '.');
+    const int stem = dot && dot > base ? (int)(dot - base) : (int)strlen(base);
+    const char *const path = arena_printf(arena, "%s/%.*s.txt", teacher->folder, stem, base);
+    if (!path) return fail_memory(err, "a path", strlen(name));
+    TRY(labels_read(labels, arena, path, 0, err));
+    if (teacher->class_map) labels_map(labels, teacher->class_map, teacher->class_map_size);
+    return OK;
+}
+
+static double clamp(double v, double limit) { return v > 0 ? (v < limit ? v : limit) : 0; }
+
+/* One entry of "detections". */
+static enum status read_detection(struct detection *d, const struct json *entry, const struct image *picture,
+                                  const char *where, struct error *err)
+{
+    int64_t class_id;
+    double confidence, v[4];
+    const struct json *box;
+    TRY(json_get_int(&class_id, entry, "class_id", 0, LABELS_MAX_CLASSES - 1, where, err));
+    TRY(json_get_number(&confidence, entry, "confidence", where, err));
+    TRY(json_get_array(&box, entry, "box", where, err));
+    if (!(confidence >= 0 && confidence <= 1))
+        return fail(err, ERR_INPUT, "%s: confidence: expected a number in [0, 1], found %g", where,
+                    confidence);
+    if (json_count(box) != 4)
+        return fail(err, ERR_INPUT, "%s: box: expected 4 numbers, found %zu", where, json_count(box));
+    for (size_t i = 0; i < 4; i++) {
+        const enum json_kind kind = json_kind(json_item(box, i));
+        if (kind != JSON_KIND_INT && kind != JSON_KIND_REAL)
+            return fail(err, ERR_INPUT, "%s: box: expected 4 numbers, found something else", where);
+        v[i] = clamp(json_number(json_item(box, i), 0), i % 2 ? picture->height : picture->width);
+    }
+    *d = (struct detection){
+        {(float)v[0], (float)v[1], (float)v[2], (float)v[3]}, (float)confidence, (int)class_id, -1};
+    return OK;
+}
+
+static enum status read_answer(struct teacher *teacher, const struct json *answer, const char *path,
+                               const struct image *picture, struct labels *labels, struct arena *arena,
+                               const char *where, struct error *err)
+{
+    const char *const file = json_text(json_member(answer, "file"));
+    int64_t width, height;
+    const struct json *list;
+    if (file && strcmp(file, path))
+        return fail(err, ERR_INPUT, "%s: expected the answer for %.150s, found %.150s", where, path, file);
+    TRY(json_get_int(&width, answer, "width", 1, IMAGE_MAX_SIDE, where, err));
+    TRY(json_get_int(&height, answer, "height", 1, IMAGE_MAX_SIDE, where, err));
+    if (width != picture->width || height != picture->height)
+        return fail(err, ERR_INPUT, "%s: expected %d x %d pixels, found %d x %d", where, picture->width,
+                    picture->height, (int)width, (int)height);
+    TRY(json_get_array(&list, answer, "detections", where, err));
+    const size_t count = json_count(list);
+    if (count > LABELS_MAX_ROWS)
+        return fail(err, ERR_INPUT, "%s: expected at most %d detections, found %zu", where, LABELS_MAX_ROWS,
+                    count);
+    TRY(reserve(labels, count, arena, err));
+    for (size_t i = 0; i < count; i++) {
+        struct detection d;
+        TRY(read_detection(&d, json_item(list, i), picture, where, err));
+        if (!(d.confidence > teacher->options.confidence)) continue;
+        if (teacher->class_map) d.class_id = teacher->class_map[d.class_id];
+        if (d.class_id >= 0) add_label(labels, &d, picture);
+    }
+    return OK;
+}
+
+/* A frame of a stream goes to the command as a file. */
+static enum status write_frame(struct teacher *teacher, const char **path, const struct image *picture,
+                               struct error *err)
+{
+    if (!teacher->temporary) {
+        const char *const root = getenv("TMPDIR");
+        char *const folder = arena_printf(&teacher->arena, "%s/retort-XXXXXX", root ? root : "/tmp");
+        if (!folder) return fail_memory(err, "a path", 0);
+        if (!mkdtemp(folder))
+            return fail(err, ERR_SYSTEM, "cannot make folder %s: %s", folder, strerror(errno));
+        teacher->temporary = folder;
+        teacher->frame = arena_printf(&teacher->arena, "%s/frame.ppm", folder);
+        if (!teacher->frame) return fail_memory(err, "a path", 0);
+    }
+    *path = teacher->frame;
+    return image_write(*path, picture, IMAGE_QUALITY, err);
+}
+
+static enum status label_by_command(struct teacher *teacher, const char *path, const struct image *picture,
+                                    struct labels *labels, struct arena *arena, struct error *err)
+{
+    const char *text;
+    size_t size;
+    struct json *answer;
+    if (!file_exists(path)) TRY(write_frame(teacher, &path, picture, err));
+    TRY(child_ask(&teacher->child, path, teacher->options.timeout, &text, &size, err));
+    const char *const where =
+        arena_printf(arena, "answer of \"%.100s\" for %.200s", teacher->child.command, path);
+    if (!where) return fail_memory(err, "a message", 0);
+    TRY(json_read_bytes(&answer, text, size, where, CHILD_MAX_ANSWER, err));
+    const enum status status = read_answer(teacher, answer, path, picture, labels, arena, where, err);
+    json_free(answer);
+    return status;
+}
+
+enum status teacher_label(struct teacher *teacher, const char *name, const struct image *picture,
+                          struct labels *labels, struct arena *arena, struct error *err)
+{
+    *labels = (struct labels){0};
+    switch (teacher->kind) {
+    case TEACHER_MODEL:
+        return label_by_model(teacher, picture, labels, arena, err);
+    case TEACHER_FOLDER:
+        return label_by_file(teacher, name, labels, arena, err);
+    case TEACHER_COMMAND:
+        return label_by_command(teacher, name, picture, labels, arena, err);
+    }
+    assert(false);
+    return ERR_USAGE;
+}
+
+const char *const *teacher_names(const struct teacher *teacher, int *count)
+{
+    *count = teacher->model.config.classes;
+    return teacher->kind == TEACHER_MODEL ? teacher->model.names : NULL;
+}
+
+enum status teacher_finish(struct teacher *teacher, struct error *err)
+{
+    return teacher->kind == TEACHER_COMMAND ? child_stop(&teacher->child, teacher->options.timeout, err) : OK;
+}
+
+void teacher_close(struct teacher *teacher)
+{
+    if (!teacher) return;
+    child_end(&teacher->child);
+    detector_end(&teacher->detector);
+    model_free(&teacher->model);
+    if (teacher->frame) unlink(teacher->frame);
+    if (teacher->temporary) rmdir(teacher->temporary);
+    arena_free(&teacher->arena);
+    free(teacher);
+}

@@ -1,0 +1,53 @@
+/* Teachers: what labels frames for a student.
+ *
+ * Three kinds: a detector (predict call, rectangular letterbox, at any size); a folder of label files,
+ * FRAME.txt for FRAME.jpg, where a missing file means no object; an external command, which reads one picture
+ * path a line and answers each, in order, with one line of JSON as `retort detect --json` prints it:
+ *
+ *   {"file", "width", "height", "detections": [{"class_id", "confidence", "box": [x1, y1, x2, y2]}, ...]}
+ *
+ * Boxes in pixels of the picture; other members are ignored, and "file" may be left out. */
+#ifndef RETORT_TRAIN_TEACHER_H
+#define RETORT_TRAIN_TEACHER_H
+
+#include "detect/detector.h"
+#include "detect/labels.h"
+
+struct teacher;
+
+struct teacher_options {
+    int size;              /* of the network input, a multiple of 32 */
+    float confidence;      /* objects are strictly more confident; label files are taken as they are */
+    double iou;            /* of suppression, detectors only */
+    bool merge_before;     /* detectors: merge the classes before suppression, not after it (dsbad.md 3) */
+    const int *class_list; /* these become class 0 and the others are dropped; NULL: as they are. A detector
+                            * of one class keeps it. Must outlive the teacher. */
+    size_t class_count;
+    double timeout; /* seconds for one answer of a command, and for its end */
+};
+
+/* 640, confidence 0.25, IoU 0.7, classes as they are, 60 s (dsbad.md 7). */
+struct teacher_options teacher_default_options(void);
+
+/* ERR_USAGE for a class that the model does not have. After OK teacher_close must follow. */
+enum status teacher_open_model(struct teacher **teacher, const char *weights, const struct kernels *kernels,
+                               int threads, const struct teacher_options *options, struct error *err);
+enum status teacher_open_folder(struct teacher **teacher, const char *folder,
+                                const struct teacher_options *options, struct error *err);
+enum status teacher_open_command(struct teacher **teacher, const char *command,
+                                 const struct teacher_options *options, struct error *err);
+
+/* The objects of one frame, with confidences where they are known, in the teacher's order; rows in the arena.
+ * name: the frame's file, or another name when it comes from a stream; a command then gets a temporary file.
+ * ERR_INPUT for a bad answer or label file. */
+enum status teacher_label(struct teacher *teacher, const char *name, const struct image *picture,
+                          struct labels *labels, struct arena *arena, struct error *err);
+
+/* Class names of a detector, else NULL; the teacher's. *count of them. */
+const char *const *teacher_names(const struct teacher *teacher, int *count);
+
+/* Says whether a command ended as it should (ERR_INPUT); OK for the others. */
+enum status teacher_finish(struct teacher *teacher, struct error *err);
+void teacher_close(struct teacher *teacher); /* NULL is fine */
+
+#endif
