@@ -47,5 +47,7 @@ void golden_rows(struct golden *golden);
 void golden_conv(struct golden *golden);
 void golden_optim(struct golden *golden);
 void golden_image(struct golden *golden);
+void golden_ops(struct golden *golden);
+void golden_models(struct golden *golden);
 
 #endif
