@@ -10,7 +10,7 @@
 static const double relax_step = 0.05;
 
 static const char *const rule_names[SELECT_RULES] = {"top-confidence", "least-confidence", "n-first",
-                                                     "uniform",        "interval",         "chunk-diversity"};
+                                                     "uniform",        "interval",         "chunk-diversity",  "all"};
 static const char *const policy_names[END_POLICIES] = {"close", "short", "relax"};
 
 const char *select_rule_name(enum select_rule rule) { return rule_names[rule]; }
@@ -236,19 +236,21 @@ enum status select_run(struct selection *selection, const struct select_options 
     TRY(select_check(options, err));
     const int reserved = options->rule == SELECT_N_FIRST ? options->reserve_last : 0;
     const int frames = bank->frames > reserved ? bank->frames - reserved : 0;
-    if (options->wanted > frames)
+    const int wanted = options->rule == SELECT_ALL ? frames : options->wanted;
+    if (wanted > frames)
         return fail(err, ERR_INPUT, "%s: expected at least %d frames, found %d",
-                    select_rule_name(options->rule), options->wanted, frames);
-    *selection = (struct selection){.frames = arena_alloc(arena, (size_t)options->wanted, sizeof(int))};
-    if (!selection->frames) return fail_memory(err, "selection", (size_t)options->wanted * sizeof(int));
+                    select_rule_name(options->rule), wanted, frames);
+    *selection = (struct selection){.frames = arena_alloc(arena, (size_t)wanted, sizeof(int))};
+    if (!selection->frames) return fail_memory(err, "selection", (size_t)wanted * sizeof(int));
     switch (options->rule) {
     case SELECT_TOP_CONFIDENCE:
     case SELECT_LEAST_CONFIDENCE:
         TRY(by_confidence(selection, options, bank, arena, err));
         break;
     case SELECT_N_FIRST:
-        for (int i = 0; i < options->wanted; i++) selection->frames[i] = i;
-        selection->count = options->wanted;
+    case SELECT_ALL:
+        for (int i = 0; i < wanted; i++) selection->frames[i] = i;
+        selection->count = wanted;
         break;
     case SELECT_UNIFORM:
         by_draws(selection, options, bank);
@@ -259,6 +261,6 @@ enum status select_run(struct selection *selection, const struct select_options 
     default:
         TRY(by_chunks(selection, options, bank, arena, err));
     }
-    selection->incomplete = selection->count < options->wanted;
+    selection->incomplete = selection->count < wanted;
     return OK;
 }

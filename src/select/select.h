@@ -20,6 +20,7 @@ enum select_rule {
     SELECT_UNIFORM, /* one draw a frame: taken when u >= 1 - rate */
     SELECT_INTERVAL,
     SELECT_CHUNK_DIVERSITY, /* one frame a chunk, the least similar to those before */
+    SELECT_ALL,             /* every frame, whatever was wanted */
     SELECT_RULES
 };
 
@@ -46,7 +47,7 @@ struct select_options {
 
 struct select_options select_defaults(void);
 
-/* "top-confidence", "least-confidence", "n-first", "uniform", "interval", "chunk-diversity"; "close",
+/* "top-confidence", "least-confidence", "n-first", "uniform", "interval", "chunk-diversity", "all"; "close",
  * "short", "relax". ERR_USAGE for other names; the message lists them. */
 const char *select_rule_name(enum select_rule rule);
 enum status select_rule_parse(enum select_rule *rule, const char *name, struct error *err);

@@ -46,6 +46,7 @@ static void set_threshold(struct select_stream *stream)
 
 bool select_stream_closed(const struct select_stream *stream)
 {
+    if (stream->options.rule == SELECT_ALL) return false;
     return stream->selected >= stream->options.wanted ||
            (stream->warm && stream->options.policy == END_CLOSE && stream->seen_count == stream->seen_limit);
 }

@@ -1,0 +1,231 @@
+/* retort distill: the main job, from a stream of frames to a better student. */
+#include "base/file.h"
+#include "cli/command.h"
+#include "cli/training_options.h"
+#include "kernels/kernels.h"
+#include "train/distill.h"
+
+#include <math.h>
+#include <string.h>
+
+struct values {
+    const char *student, *frames, *out, *teacher, *teacher_labels, *teacher_command, *embedder, *validation,
+        *test;
+    struct option_ints vehicles, label_classes;
+    int select, filter;
+    int64_t budget, gamma, warmup, teacher_size;
+    double alpha, rate, timeout, ignore_above;
+    struct training_values training;
+    int64_t checkpoint_every;
+    bool resume;
+};
+
+static const struct option_choice select_rules[] = {{"top-confidence", SELECT_TOP_CONFIDENCE},
+                                                    {"least-confidence", SELECT_LEAST_CONFIDENCE},
+                                                    {"n-first", SELECT_N_FIRST},
+                                                    {"uniform", SELECT_UNIFORM},
+                                                    {"interval", SELECT_INTERVAL},
+                                                    {"all", SELECT_ALL},
+                                                    {0}};
+static const struct option_choice filter_rules[] = {{"farthest-first", FILTER_FARTHEST_FIRST},
+                                                    {"tfdp", FILTER_TFDP},
+                                                    {"moderate", FILTER_MODERATE},
+                                                    {"least-confidence", FILTER_LEAST_CONFIDENCE},
+                                                    {"top-confidence", FILTER_TOP_CONFIDENCE},
+                                                    {"entropy", FILTER_ENTROPY},
+                                                    {"random", FILTER_RANDOM},
+                                                    {"k-means", FILTER_K_MEANS},
+                                                    {"spherical-k-means", FILTER_SPHERICAL_K_MEANS},
+                                                    {"k-medoids", FILTER_K_MEDOIDS},
+                                                    {"none", FILTER_NONE},
+                                                    {0}};
+
+#define AT(member) offsetof(struct values, member)
+static const struct option options[] = {
+    {"student", 'm', OPTION_INPUT, AT(student), .required = true,
+     .help = "weights of the detector to improve"},
+    {"frames", 'f', OPTION_INPUT, AT(frames), .required = true,
+     .help = "the stream: a folder, a list, a Y4M or motion JPEG file, or - for a pipe"},
+    {"out", 'o', OPTION_OUTPUT_FOLDER, AT(out), .required = true,
+     .help = "gets weights.safetensors, report.html, selection.jsonl and the chosen frames"},
+    {"teacher", 'T', OPTION_INPUT, AT(teacher),
+     .help = "weights of the detector that labels the chosen frames"},
+    {"teacher-labels", 0, OPTION_INPUT, AT(teacher_labels),
+     .help = "folder of label files instead, FRAME.txt for FRAME.jpg"},
+    {"teacher-command", 0, OPTION_TEXT, AT(teacher_command),
+     .help = "program instead: reads a picture's path a line, answers each with a line of JSON as detect "
+             "--json does"},
+    {"teacher-size", 0, OPTION_INT, AT(teacher_size), "640", 32, 4096, .help = "side of the teacher's input"},
+    {"timeout", 0, OPTION_REAL, AT(timeout), "60", 0.1, 86400,
+     .help = "seconds for an answer of the teacher's program"},
+    {"budget", 'B', OPTION_INT, AT(budget), "64", 1, 1000000, .help = "frames that are uploaded"},
+    {"gamma", 'g', OPTION_INT, AT(gamma), "2", 1, 1000,
+     .help = "candidates that are collected for each of them"},
+    {"select", 0, OPTION_CHOICE, AT(select), "top-confidence", .choices = select_rules,
+     .help = "how candidates are taken from the stream"},
+    {"warmup", 'w', OPTION_INT, AT(warmup), "720", 1, 10000000,
+     .help = "frames with a vehicle that only set the threshold"},
+    {"alpha", 'a', OPTION_REAL, AT(alpha), "0.1", 0, 1, .help = "share of frames beyond the threshold"},
+    {"select-rate", 0, OPTION_REAL, AT(rate), "0.1", 1e-9, 1, .help = "uniform: chance of a frame"},
+    {"filter", 0, OPTION_CHOICE, AT(filter), "farthest-first", .choices = filter_rules,
+     .help = "how the budget is chosen from the candidates"},
+    {"embedder", 0, OPTION_TEXT, AT(embedder), "detector",
+     .help = "weights of a vision transformer, or detector: the student's own features"},
+    {"vehicle-classes", 0, OPTION_INTS, AT(vehicles), "1,2,3,5,7", 0, 65535,
+     .help = "classes of student and teacher weights that count"},
+    {"label-classes", 0, OPTION_INTS, AT(label_classes), NULL, 0, 65535,
+     .help = "the same for label files (teacher's, validation, test). Not given: class 0 alone"},
+    {"val", 0, OPTION_TEXT, AT(validation), "holdout",
+     .help = "frames that choose the best epoch: holdout (a tenth of the chosen ones), none, or a data set"},
+    {"test", 0, OPTION_INPUT, AT(test), .help = "data set that scores the student before and after"},
+    {"ignore-above", 0, OPTION_REAL, AT(ignore_above), "-1", 0, 16384,
+     .help = "test: labels and boxes that end at or above this line do not count"},
+    TRAINING_OPTIONS(AT(training)),
+    {"checkpoint-every", 0, OPTION_INT, AT(checkpoint_every), "5", 0, 10000, .help = "epochs; 0: never"},
+    {"resume", 'r', OPTION_FLAG, AT(resume), .help = "go on with the training in the output folder"},
+    {0},
+};
+#undef AT
+
+static enum status check(const struct values *v, struct error *err)
+{
+    TRY(training_check(&v->training, err));
+    if (!!v->teacher + !!v->teacher_labels + !!v->teacher_command != 1)
+        return fail(err, ERR_USAGE, "expected one of --teacher, --teacher-labels and --teacher-command");
+    if (v->teacher_size % 32)
+        return fail(err, ERR_USAGE, "--teacher-size: expected a multiple of 32, found %lld",
+                    (long long)v->teacher_size);
+    if (v->budget * v->gamma > 10000000)
+        return fail(err, ERR_USAGE, "--budget times --gamma is more than 10000000");
+    return OK;
+}
+
+static const int class_zero[1] = {0};
+
+static struct distill_options translate(const struct values *v, const struct kernels *kernels, int threads)
+{
+    const bool by_labels = v->teacher_labels != NULL;
+    const int *label_list = v->label_classes.count ? v->label_classes.values : class_zero;
+    const size_t label_count = v->label_classes.count ? (size_t)v->label_classes.count : 1;
+    struct distill_options o = {.student = v->student,
+                                .frames = v->frames,
+                                .folder = v->out,
+                                .teacher_weights = v->teacher,
+                                .teacher_labels = v->teacher_labels,
+                                .teacher_command = v->teacher_command,
+                                .teacher = teacher_default_options(),
+                                .budget = (int)v->budget,
+                                .gamma = (int)v->gamma,
+                                .select = select_defaults(),
+                                .filter = filter_defaults(),
+                                .embedder = strcmp(v->embedder, "detector") ? v->embedder : NULL,
+                                .vehicles = v->vehicles.values,
+                                .vehicle_count = v->vehicles.count,
+                                .head = (enum head_start)v->training.head,
+                                .size = (int)v->training.size,
+                                .trainer = training_trainer(&v->training, threads),
+                                .freeze = (int)v->training.freeze,
+                                .half = v->training.half,
+                                .test = v->test,
+                                .scoring = evaluate_default_options(),
+                                .kernels = kernels,
+                                .threads = threads};
+    o.teacher.size = (int)v->teacher_size;
+    o.teacher.timeout = v->timeout;
+    o.teacher.class_list = by_labels ? label_list : v->vehicles.values;
+    o.teacher.class_count = by_labels ? label_count : (size_t)v->vehicles.count;
+    o.select.rule = (enum select_rule)v->select;
+    o.select.warmup = (int)v->warmup;
+    o.select.alpha = v->alpha;
+    o.select.rate = v->rate;
+    o.select.policy = END_SHORT;
+    o.filter.rule = (enum filter_rule)v->filter;
+    o.trainer.checkpoint_every = (int)v->checkpoint_every;
+    o.trainer.resume = v->resume;
+    o.validation = !strcmp(v->validation, "holdout") ? DISTILL_HOLDOUT
+                   : !strcmp(v->validation, "none")  ? DISTILL_NO_VALIDATION
+                                                     : DISTILL_FOLDER;
+    o.validation_folder = v->validation;
+    o.scoring.size = (int)v->training.size;
+    o.scoring.ignore_above = (float)v->ignore_above;
+    o.scoring.label_list = label_list;
+    o.scoring.label_count = label_count;
+    o.scoring.vehicle_list = v->vehicles.values;
+    o.scoring.vehicle_count = (size_t)v->vehicles.count;
+    return o;
+}
+
+static void score_json(struct text *out, const char *name, const struct distill_score *score)
+{
+    text_format(out, "\"%s\": ", name);
+    if (!score->defined) {
+        text_add(out, "null, ");
+        return;
+    }
+    text_add(out, "{\"map50\": ");
+    text_json_real(out, score->map50);
+    text_add(out, ", \"map50_95\": ");
+    text_json_real(out, score->map50_95);
+    text_format(out, ", \"images\": %zu, \"labels\": %zu}, ", score->images, score->labels);
+}
+
+static enum status print_result(struct run *run, const struct distill_result *r, struct error *err)
+{
+    struct text out = {0};
+    if (run->common.json) {
+        text_add(&out, "{");
+        score_json(&out, "before", &r->before);
+        score_json(&out, "after", &r->after);
+        text_format(
+            &out,
+            "\"frames\": %d, \"candidates\": %d, \"selected\": %d, \"validation\": %d, "
+            "\"uploaded_bytes\": %zu, \"candidate_bytes\": %zu, \"steps\": %lld, \"weights_hash\": \"%s\"}\n",
+            r->frame_count, r->candidate_count, r->chosen_count, r->validation_frames, r->uploaded_bytes,
+            r->candidate_bytes, (long long)r->training.steps, r->weights_hash);
+        return console_print_buffer(&run->console, &out, err);
+    }
+    text_format(&out, "%d frames seen, %d candidates, %d chosen (%d held out for validation)%s\n",
+                r->frame_count, r->candidate_count, r->chosen_count, r->validation_frames,
+                r->short_of_budget ? ", fewer than the budget" : "");
+    text_format(&out, "uploaded %zu bytes of %zu bytes of candidates\n", r->uploaded_bytes,
+                r->candidate_bytes);
+    text_format(&out, "%lld optimiser steps\n", (long long)r->training.steps);
+    if (r->before.defined)
+        text_format(&out, "mAP50-95 %.4f -> %.4f, mAP50 %.4f -> %.4f on %zu test frames\n",
+                    r->before.map50_95, r->after.map50_95, r->before.map50, r->after.map50, r->before.images);
+    text_format(&out, "weights %s\n", r->weights_hash);
+    return console_print_buffer(&run->console, &out, err);
+}
+
+static enum status distill_command(struct run *run, struct error *err)
+{
+    const struct values *v = run->values;
+    const struct kernels *kernels;
+    struct distill_result result;
+    TRY(check(v, err));
+    TRY(kernels_get(&kernels, NULL, err));
+    if (strcmp(v->embedder, "detector")) TRY(run_add_input(run, v->embedder, err));
+    if (strcmp(v->validation, "holdout") && strcmp(v->validation, "none"))
+        TRY(run_add_input(run, v->validation, err));
+    const struct distill_options o = translate(v, kernels, run->threads);
+    TRY(distill_run(&result, &o, &run->progress, &run->arena, err));
+    console_message(&run->console, "report: %s/report.html", v->out);
+    return print_result(run, &result, err);
+}
+
+const struct command command_distill = {
+    .name = "distill",
+    .summary = "improve a detector for one camera, from its own frames",
+    .description =
+        "Watches the stream with the student and takes candidate frames, chooses the diverse ones, lets the "
+        "teacher label them, fine-tunes the student on them, scores it before and after, and writes a "
+        "report. "
+        "Each step is also a command of its own: detect, select, embed, filter, label, train, eval.",
+    .options = options,
+    .values_size = sizeof(struct values),
+    .example = "retort distill --student yolo11n.safetensors --teacher yolo11x.safetensors --frames day/ "
+               "--out run/\n"
+               "ffmpeg -i clip.mp4 -f yuv4mpegpipe - | retort distill -m n.safetensors -T x.safetensors -f - "
+               "-o run/",
+    .run = distill_command,
+};

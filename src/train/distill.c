@@ -1,0 +1,269 @@
+#include "train/distill.h"
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "detect/labels.h"
+#include "image/decode.h"
+#include "nn/load.h"
+#include "train/distill_watch.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LEAST_HOLDOUT = 4, LEAST_FRAMES_FOR_HOLDOUT = 8 };
+
+struct distill {
+    struct distill_result *result;
+    const struct distill_options *options;
+    const struct progress *progress;
+    struct arena *arena;
+    struct model before, student; /* the deployed student; the one that learns */
+    struct dataset test, validation;
+    struct pictures pictures;
+    struct dataset_item *chosen; /* [chosen_count] pictures and labels of the set */
+    struct dataset_item *training, *held;
+    size_t training_count, held_count;
+};
+
+static const char *path_in(struct distill *d, const char *format, const char *name)
+{
+    char *inside = arena_printf(d->arena, format, name);
+    return inside ? arena_printf(d->arena, "%s/%s", d->options->folder, inside) : NULL;
+}
+
+/* ---- Upload: the chosen frames become a data set ---- */
+
+static enum status make_set(struct distill *d, struct error *err)
+{
+    struct distill_result *r = d->result;
+    const char *images = path_in(d, "%s", "set/images"), *labels = path_in(d, "set/labels", "");
+    d->chosen = arena_alloc(d->arena, (size_t)r->chosen_count, sizeof *d->chosen);
+    if (!images || !labels || !d->chosen)
+        return fail_memory(err, "the chosen frames", (size_t)r->chosen_count);
+    TRY(file_make_folder(images, err));
+    TRY(file_make_folder(labels, err));
+    for (int i = 0; i < r->chosen_count; i++) {
+        struct distill_candidate *c = r->candidates + r->chosen[i];
+        const char *name = strrchr(c->file, '/') + 1;
+        char *stem = arena_strndup(d->arena, name, strcspn(name, "."));
+        if (!stem) return fail_memory(err, "a path", strlen(name));
+        d->chosen[i].image = path_in(d, "set/images/%s.jpg", stem);
+        d->chosen[i].labels = path_in(d, "set/labels/%s.txt", stem);
+        if (!d->chosen[i].image || !d->chosen[i].labels) return fail_memory(err, "a path", strlen(name));
+        if (rename(c->file, d->chosen[i].image)) return fail_errno(err, "move", c->file);
+        c->file = d->chosen[i].image;
+    }
+    return OK;
+}
+
+/* Frames that score the result must not teach it. */
+static enum status refuse_test_frames(struct distill *d, struct error *err)
+{
+    const size_t count = d->test.count;
+    if (!d->options->test) return OK;
+    char(*hashes)[SHA256_HEX] = arena_alloc(d->arena, count, sizeof *hashes);
+    if (!hashes) return fail_memory(err, "hashes of the test frames", count * sizeof *hashes);
+    for (size_t i = 0; i < count; i++) TRY(sha256_file(d->test.items[i].image, hashes[i], err));
+    for (int i = 0; i < d->result->chosen_count; i++) {
+        const struct distill_candidate *c = d->result->candidates + d->result->chosen[i];
+        char hash[SHA256_HEX];
+        TRY(sha256_file(c->file, hash, err));
+        for (size_t k = 0; k < count; k++)
+            if (!strcmp(hash, hashes[k]))
+                return fail(err, ERR_INPUT, "%s was chosen for training but is also the test frame %s",
+                            d->result->frames[c->frame].name, d->test.items[k].image);
+    }
+    return OK;
+}
+
+/* ---- Labels ---- */
+
+static enum status open_teacher(struct teacher **teacher, const struct distill_options *o, struct error *err)
+{
+    if (o->teacher_weights)
+        return teacher_open_model(teacher, o->teacher_weights, o->kernels, o->threads, &o->teacher, err);
+    if (o->teacher_labels) return teacher_open_folder(teacher, o->teacher_labels, &o->teacher, err);
+    return teacher_open_command(teacher, o->teacher_command, &o->teacher, err);
+}
+
+/* A folder of labels knows a frame by its own name, the other teachers by the uploaded file. */
+static enum status label_frame(struct distill *d, struct teacher *teacher, int i, struct error *err)
+{
+    struct distill_candidate *c = d->result->candidates + d->result->chosen[i];
+    const char *name = d->options->teacher_labels ? d->result->frames[c->frame].name : d->chosen[i].image;
+    struct labels labels;
+    struct image picture = {0};
+    TRY(image_read(&picture, d->chosen[i].image, err));
+    const enum status status = teacher_label(teacher, name, &picture, &labels, d->arena, err);
+    image_free(&picture);
+    if (status != OK) return status;
+    c->labels = (int)labels.count;
+    return labels_write(d->chosen[i].labels, labels.rows, labels.count, err);
+}
+
+static enum status label_all(struct distill *d, struct error *err)
+{
+    struct teacher *teacher;
+    int64_t total = 0;
+    TRY(open_teacher(&teacher, d->options, err));
+    enum status status = OK;
+    for (int i = 0; status == OK && i < d->result->chosen_count; i++) {
+        status = label_frame(d, teacher, i, err);
+        total += d->result->candidates[d->result->chosen[i]].labels;
+        if (status == OK && !progress_report(d->progress, "label", i + 1, d->result->chosen_count, ""))
+            status = fail(err, ERR_INTERRUPTED, "interrupted while the teacher labels");
+    }
+    if (status == OK) status = teacher_finish(teacher, err);
+    teacher_close(teacher);
+    if (status == OK && !total)
+        return fail(err, ERR_INPUT,
+                    "the teacher found nothing in any of the %d chosen frames: there is nothing to learn",
+                    d->result->chosen_count);
+    return status;
+}
+
+/* ---- Training ---- */
+
+/* Holds frames out at even distances (D-SBAD 4.6), or takes the user's, or none. */
+static enum status split(struct distill *d, struct error *err)
+{
+    const int n = d->result->chosen_count;
+    int held = 0;
+    if (d->options->validation == DISTILL_HOLDOUT && n >= LEAST_FRAMES_FOR_HOLDOUT) {
+        held = (int)rint(0.1 * n);
+        if (held < LEAST_HOLDOUT) held = LEAST_HOLDOUT;
+    }
+    d->training = arena_alloc(d->arena, (size_t)n, sizeof *d->training);
+    d->held = arena_alloc(d->arena, (size_t)n, sizeof *d->held);
+    struct selection positions = {0};
+    if (!d->training || !d->held) return fail_memory(err, "the split", (size_t)n * sizeof *d->held);
+    if (held) {
+        struct select_options interval = select_defaults();
+        const struct select_bank bank = {.frames = n};
+        interval.rule = SELECT_INTERVAL;
+        interval.wanted = held;
+        TRY(select_run(&positions, &interval, &bank, d->arena, err));
+    }
+    for (int i = 0, next = 0; i < n; i++) {
+        if (next < positions.count && positions.frames[next] == i) {
+            d->held[d->held_count++] = d->chosen[i];
+            next++;
+        } else {
+            d->training[d->training_count++] = d->chosen[i];
+        }
+    }
+    d->result->validation_frames = held;
+    if (d->options->validation != DISTILL_FOLDER) return OK;
+    TRY(dataset_open(&d->validation, d->options->validation_folder, DATASET_VAL, err));
+    d->held = d->validation.items;
+    d->held_count = d->validation.count;
+    return OK;
+}
+
+static enum status score_set(struct distill_score *score, const struct model *model,
+                             const struct distill_options *o, const struct dataset_item *items, size_t count,
+                             const struct evaluate_options *scoring, const struct progress *progress,
+                             struct error *err)
+{
+    struct evaluation evaluation;
+    const enum status status =
+        evaluate_run(&evaluation, model, o->kernels, o->threads, items, count, scoring, progress, err);
+    if (status == OK)
+        *score = (struct distill_score){evaluation.result.defined, evaluation.result.map50,
+                                        evaluation.result.map50_95, evaluation.result.images,
+                                        evaluation.result.labels};
+    evaluate_free(&evaluation);
+    return status;
+}
+
+/* Validation frames carry the teacher's labels, already of the one class; a folder of the user's has its own.
+ */
+static enum status validation_score(void *context, const struct model *average, double *score,
+                                    struct error *err)
+{
+    struct distill *d = context;
+    struct evaluate_options scoring = d->options->scoring;
+    struct distill_score found;
+    scoring.rectangular = true;
+    scoring.ignore_above = -1;
+    if (d->options->validation == DISTILL_HOLDOUT) {
+        scoring.label_list = NULL;
+        scoring.label_count = 0;
+    }
+    TRY(score_set(&found, average, d->options, d->held, d->held_count, &scoring, NULL, err));
+    *score = found.map50_95;
+    return OK;
+}
+
+static enum status train(struct distill *d, struct error *err)
+{
+    const struct distill_options *o = d->options;
+    TRY(model_restart(&d->student, &d->before, 1, o->head, o->vehicles,
+                      o->head == HEAD_KEEP && d->before.config.classes > 1 ? o->vehicle_count : 0, o->freeze,
+                      o->trainer.seed, err));
+    TRY(model_set_names(&d->student, "vehicle", err));
+    TRY(split(d, err));
+    TRY(pictures_load(&d->pictures, d->training, d->training_count, 1, NULL, 0, o->size, o->threads,
+                      d->progress, err));
+    struct trainer_options trainer = o->trainer;
+    trainer.folder = path_in(d, "%s", "train");
+    if (!trainer.folder) return fail_memory(err, "a path", 1);
+    if (d->held_count) trainer.validation = (struct trainer_validation){validation_score, d};
+    return trainer_run(&d->result->training, &d->student, &d->pictures, o->kernels, &trainer, d->progress,
+                       d->arena, err);
+}
+
+static enum status deliver(struct distill *d, struct error *err)
+{
+    const struct distill_options *o = d->options;
+    d->result->weights_file = path_in(d, "%s", "weights.safetensors");
+    if (!d->result->weights_file) return fail_memory(err, "a path", 1);
+    if (o->test)
+        TRY(score_set(&d->result->after, &d->student, o, d->test.items, d->test.count, &o->scoring,
+                      d->progress, err));
+    params_hash(&d->student.params, d->result->weights_hash);
+    return model_save(&d->student, d->result->weights_file, o->half, NULL, NULL, err);
+}
+
+static enum status run(struct distill *d, struct error *err)
+{
+    const struct distill_options *o = d->options;
+    TRY(model_open(&d->before, o->student, err));
+    if (d->before.config.folded)
+        return fail(err, ERR_INPUT,
+                    "%s: its batch norms are folded in, so it cannot be trained; give the file as it was "
+                    "before folding",
+                    o->student);
+    TRY(file_make_folder(o->folder, err));
+    if (o->test) {
+        TRY(dataset_open(&d->test, o->test, DATASET_VAL, err));
+        TRY(score_set(&d->result->before, &d->before, o, d->test.items, d->test.count, &o->scoring,
+                      d->progress, err));
+    }
+    TRY(distill_watch(d->result, o, &d->before, d->progress, d->arena, err));
+    TRY(distill_filter(d->result, o, d->progress, d->arena, err));
+    const char *ledger = path_in(d, "%s", "selection.jsonl");
+    if (!ledger) return fail_memory(err, "a path", 1);
+    TRY(distill_ledger(ledger, o, d->result, err));
+    TRY(refuse_test_frames(d, err));
+    TRY(make_set(d, err));
+    TRY(label_all(d, err));
+    TRY(train(d, err));
+    return deliver(d, err);
+}
+
+enum status distill_run(struct distill_result *result, const struct distill_options *options,
+                        const struct progress *progress, struct arena *arena, struct error *err)
+{
+    *result = (struct distill_result){.tau = NAN};
+    struct distill d = {.result = result, .options = options, .progress = progress, .arena = arena};
+    const enum status status = run(&d, err);
+    pictures_free(&d.pictures);
+    dataset_close(&d.test);
+    dataset_close(&d.validation);
+    model_free(&d.student);
+    model_free(&d.before);
+    return status;
+}

@@ -1,0 +1,109 @@
+/* The main job (spec: D-SBAD 1): watch a stream with the student, SELECT candidate frames, FILTER them to the
+ * budget, let a teacher label them, fine-tune the student on them, and show what it gained.
+ *
+ * All files go into one folder:
+ *
+ *   set/images, set/labels   the chosen frames as they would be uploaded, and the teacher's labels: a data
+ * set candidates/              the candidate frames that were not chosen selection.jsonl          the ledger:
+ * every frame of the stream with the reason why it was taken or not train/                   log, checkpoint
+ * and best weights of the training weights.safetensors      the distilled student report.html pictures,
+ * curves and tables of the run
+ *
+ * Everything but the training is repeated on resume, and gives the same bits. */
+#ifndef RETORT_TRAIN_DISTILL_H
+#define RETORT_TRAIN_DISTILL_H
+
+#include "detect/evaluate.h"
+#include "select/filter.h"
+#include "select/ledger.h"
+#include "select/select.h"
+#include "train/teacher.h"
+#include "train/trainer.h"
+
+enum distill_validation {
+    DISTILL_HOLDOUT, /* a tenth of the chosen frames, at least 4, at even distances; none below 8 frames */
+    DISTILL_FOLDER,  /* frames that the user names */
+    DISTILL_NO_VALIDATION
+};
+
+struct distill_options {
+    const char *student, *frames, *folder; /* weights, frame source, output */
+    /* One of these three labels the chosen frames. */
+    const char *teacher_weights, *teacher_labels, *teacher_command;
+    struct teacher_options teacher;
+    int budget, gamma;
+    struct select_options select;
+    struct filter_options filter;
+    const char *embedder; /* weights of a vision transformer; NULL: the student's own backbone */
+    const int *vehicles;  /* classes of the student that count, merged to the one class that is learned */
+    int vehicle_count;
+    enum head_start head;
+    int size; /* of the student's input while it watches, and of the training pictures */
+    struct trainer_options trainer;
+    int freeze;
+    bool half; /* store the result as float16 */
+    enum distill_validation validation;
+    const char *validation_folder;
+    const char *test; /* data set that scores before and after, or NULL */
+    struct evaluate_options scoring;
+    const struct kernels *kernels;
+    int threads;
+};
+
+/* One frame of the stream. */
+struct distill_frame {
+    const char *name;
+    double confidence; /* of the student's best vehicle; CONFIDENCE_NONE */
+    enum ledger_reason reason;
+    int candidate; /* its number among the candidates, or -1 */
+};
+
+/* A frame that SELECT took. */
+struct distill_candidate {
+    int frame;        /* index in the stream */
+    const char *file; /* the stored picture */
+    size_t bytes;
+    int rank;     /* of its pick by FILTER; -1: filtered out */
+    double score; /* FILTER's, as in the ledger */
+    int labels;   /* of the teacher; chosen frames only */
+    struct filter_box *boxes;
+    int box_count;
+};
+
+/* Scores of one model on the test frames. */
+struct distill_score {
+    bool defined;
+    double map50, map50_95;
+    size_t images, labels;
+};
+
+struct distill_result {
+    struct distill_frame *frames;
+    int frame_count;
+    struct distill_candidate *candidates; /* in stream order */
+    int candidate_count, chosen_count;
+    int *chosen;          /* [chosen_count] candidate numbers, in stream order */
+    double tau;           /* NaN: the rule has no threshold, or the warm-up was never complete */
+    int warmup_end;       /* first frame after the warm-up; 0: none */
+    bool short_of_budget; /* fewer than the budget were found */
+    size_t uploaded_bytes, candidate_bytes;
+    int validation_frames; /* of the chosen ones, held out */
+    struct trainer_result training;
+    struct distill_score before, after;
+    char weights_hash[65];
+    const char *weights_file;
+};
+
+/* Runs all of it. The result's memory is the arena's. Statuses as those of the parts; ERR_INPUT when the
+ * stream gives no candidate, a chosen frame is also a test frame, or the teacher finds nothing in any frame.
+ */
+enum status distill_run(struct distill_result *result, const struct distill_options *options,
+                        const struct progress *progress, struct arena *arena, struct error *err);
+
+/* The report of a run (distill_report.c). before and after are the weights that were compared; pictures that
+ * show both are taken from the test frames, or else from the chosen ones. */
+enum status distill_report(const char *path, const struct distill_options *options,
+                           const struct distill_result *result, const struct model *before,
+                           const struct model *after, struct error *err);
+
+#endif

@@ -1,0 +1,182 @@
+/* The main job on pictures made here: it ends, explains every frame, and gives the same files for any thread
+ * count. */
+#include "check.h"
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/rng.h"
+#include "image/encode.h"
+#include "train/distill.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { FRAMES = 12, SIDE = 64, BUDGET = 4 };
+
+static char *at(struct arena *arena, const char *name)
+{
+    return arena_printf(arena, "%s/%s", check_folder(), name);
+}
+
+static void make_frames(struct arena *arena)
+{
+    struct error err;
+    check_ok(file_make_folder(at(arena, "frames"), &err), &err);
+    check_ok(file_make_folder(at(arena, "labels"), &err), &err);
+    for (int i = 0; i < FRAMES; i++) {
+        struct image image;
+        check_ok(image_alloc(&image, SIDE, SIDE, &err), &err);
+        for (int p = 0; p < SIDE * SIDE * 3; p++)
+            image.pixels[p] =
+                (uint8_t)rng_int(rng_key(3, "pixels"), (uint64_t)(i / 3 * SIDE * SIDE * 3 + p), 200 + i);
+        check_ok(image_write(arena_printf(arena, "%s/frames/%02d.ppm", check_folder(), i), &image, 90, &err),
+                 &err);
+        image_free(&image);
+        const char label[] = "1 0.5 0.5 0.4 0.3\n3 0.2 0.2 0.1 0.1\n";
+        check_ok(file_write(arena_printf(arena, "%s/labels/%02d.txt", check_folder(), i), label,
+                            sizeof label - 1, &err),
+                 &err);
+    }
+}
+
+static const char *make_student(struct arena *arena)
+{
+    struct error err;
+    struct model model;
+    const char *path = at(arena, "student.safetensors");
+    check_ok(model_make(&model, (struct yolo11_config){.scale = YOLO11_PICO, .classes = 4}, &err), &err);
+    for (int i = 0; i < model.params.count; i++) {
+        const struct param *p = model.params.list + i;
+        check_synth(params_values(&model.params, i), p->name, p->shape, p->dims);
+    }
+    check_ok(model_save(&model, path, false, NULL, NULL, &err), &err);
+    model_free(&model);
+    return path;
+}
+
+static struct distill_options options_for(struct arena *arena, const char *folder, int threads)
+{
+    static const int classes[2] = {1, 2};
+    struct error err;
+    struct distill_options o = {.student = make_student(arena),
+                                .frames = at(arena, "frames"),
+                                .folder = at(arena, folder),
+                                .teacher_labels = at(arena, "labels"),
+                                .teacher = teacher_default_options(),
+                                .budget = BUDGET,
+                                .gamma = 2,
+                                .select = select_defaults(),
+                                .filter = filter_defaults(),
+                                .vehicles = classes,
+                                .vehicle_count = 2,
+                                .size = SIDE,
+                                .trainer = trainer_defaults(),
+                                .validation = DISTILL_NO_VALIDATION,
+                                .scoring = evaluate_default_options(),
+                                .threads = threads};
+    o.teacher.class_list = classes;
+    o.teacher.class_count = 2;
+    o.select.rule = SELECT_ALL;
+    o.trainer.threads = threads;
+    o.trainer.epochs = 2;
+    o.trainer.batch = 2;
+    o.trainer.augment.size = SIDE;
+    check_ok(kernels_get(&o.kernels, NULL, &err), &err);
+    return o;
+}
+
+static void every_frame_is_explained(void **state)
+{
+    (void)state;
+    struct error err;
+    struct arena arena = {0};
+    struct distill_result result;
+    struct ledger ledger;
+    make_frames(&arena);
+    const struct distill_options o = options_for(&arena, "run", 2);
+    check_ok(distill_run(&result, &o, NULL, &arena, &err), &err);
+    assert_int_equal(result.frame_count, FRAMES);
+    assert_int_equal(result.candidate_count, FRAMES);
+    assert_int_equal(result.chosen_count, BUDGET);
+    check_ok(ledger_read(&ledger, at(&arena, "run/selection.jsonl"), &arena, &err), &err);
+    assert_int_equal(ledger.count, FRAMES);
+    int selected = 0;
+    for (int i = 0; i < FRAMES; i++) {
+        selected += ledger.rows[i].reason == LEDGER_SELECTED;
+        assert_true(ledger.rows[i].reason == LEDGER_SELECTED || ledger.rows[i].reason == LEDGER_FILTERED_OUT);
+    }
+    assert_int_equal(selected, BUDGET);
+    for (int i = 0; i < BUDGET; i++) {
+        assert_int_equal(result.candidates[result.chosen[i]].labels, 1); /* class 3 is no vehicle */
+        assert_true(file_exists(result.candidates[result.chosen[i]].file));
+    }
+    struct model student;
+    check_ok(model_open(&student, result.weights_file, &err), &err);
+    assert_int_equal(student.config.classes, 1);
+    assert_string_equal(student.names[0], "vehicle");
+    model_free(&student);
+    arena_free(&arena);
+}
+
+static void threads_do_not_matter(void **state)
+{
+    (void)state;
+    static const char *const files[] = {"selection.jsonl", "weights.safetensors", "train/train.jsonl"};
+    struct error err;
+    struct arena arena = {0};
+    struct distill_result result;
+    make_frames(&arena);
+    const struct distill_options one = options_for(&arena, "one", 1), three = options_for(&arena, "three", 3);
+    check_ok(distill_run(&result, &one, NULL, &arena, &err), &err);
+    check_ok(distill_run(&result, &three, NULL, &arena, &err), &err);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        char a[SHA256_HEX], b[SHA256_HEX];
+        check_ok(sha256_file(arena_printf(&arena, "%s/%s", one.folder, files[i]), a, &err), &err);
+        check_ok(sha256_file(arena_printf(&arena, "%s/%s", three.folder, files[i]), b, &err), &err);
+        assert_string_equal(a, b);
+    }
+    arena_free(&arena);
+}
+
+static void a_warm_up_that_never_ends_is_an_error(void **state)
+{
+    (void)state;
+    struct error err;
+    struct arena arena = {0};
+    struct distill_result result;
+    make_frames(&arena);
+    struct distill_options o = options_for(&arena, "cold", 1);
+    o.select.rule = SELECT_TOP_CONFIDENCE;
+    o.select.warmup = 720;
+    o.select.policy = END_SHORT;
+    assert_int_equal(distill_run(&result, &o, NULL, &arena, &err), ERR_INPUT);
+    assert_non_null(strstr(err.message, "720"));
+    arena_free(&arena);
+}
+
+static void a_teacher_that_finds_nothing_is_an_error(void **state)
+{
+    (void)state;
+    static const int none[1] = {7};
+    struct error err;
+    struct arena arena = {0};
+    struct distill_result result;
+    make_frames(&arena);
+    struct distill_options o = options_for(&arena, "nothing", 1);
+    o.teacher.class_list = none;
+    o.teacher.class_count = 1;
+    assert_int_equal(distill_run(&result, &o, NULL, &arena, &err), ERR_INPUT);
+    assert_non_null(strstr(err.message, "nothing"));
+    arena_free(&arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_frame_is_explained),
+        cmocka_unit_test(threads_do_not_matter),
+        cmocka_unit_test(a_warm_up_that_never_ends_is_an_error),
+        cmocka_unit_test(a_teacher_that_finds_nothing_is_an_error),
+    };
+    return cmocka_run_group_tests_name("distill", tests, NULL, NULL);
+}
