@@ -223,9 +223,7 @@ const struct command command_distill = {
         "Each step is also a command of its own: detect, select, embed, filter, label, train, eval.",
     .options = options,
     .values_size = sizeof(struct values),
-    .example = "retort distill --student yolo11n.safetensors --teacher yolo11x.safetensors --frames day/ "
-               "--out run/\n"
-               "ffmpeg -i clip.mp4 -f yuv4mpegpipe - | retort distill -m n.safetensors -T x.safetensors -f - "
-               "-o run/",
+    .example = "retort distill -m n.safetensors -T x.safetensors -f day/ -o run/\n"
+               "ffmpeg -i a.mp4 -f yuv4mpegpipe - | retort distill -f - -m n -T x -o run",
     .run = distill_command,
 };

@@ -16,30 +16,43 @@ struct training_values {
 
 /* The rows of an option table for a struct that holds a training_values at `base`. */
 #define TRAINING_AT(base, member) ((base) + offsetof(struct training_values, member))
-#define TRAINING_OPTIONS(base)                                                                                     \
-    {"epochs", 'E', OPTION_INT, TRAINING_AT(base, epochs), "100", 1, 10000, .help = "passes over the pictures"},    \
-        {"batch", 'b', OPTION_INT, TRAINING_AT(base, batch), "16", 1, 1024, .help = "pictures in a mini-batch"},    \
-        {"size", 0, OPTION_INT, TRAINING_AT(base, size), "640", 32, 2048, .help = "side of the network input, a multiple of 32"}, \
-        {"seed", 's', OPTION_INT, TRAINING_AT(base, seed), "0", 0, 9e15, .help = "of all random numbers"},          \
-        {"optimizer", 0, OPTION_CHOICE, TRAINING_AT(base, optimizer), "auto", .choices = training_optimizers,       \
-         .help = "auto is AdamW with a rate by the number of classes"},                                            \
-        {"rate", 0, OPTION_REAL, TRAINING_AT(base, rate), "0.01", 1e-9, 10, .help = "start learning rate where the optimizer is not auto"}, \
-        {"head", 0, OPTION_CHOICE, TRAINING_AT(base, head), "transfer", .choices = training_heads,                  \
-         .help = "how the class branch starts when the number of classes changes"},                                \
-        {"mask", 0, OPTION_CHOICE, TRAINING_AT(base, mask), "full", .choices = training_masks,                      \
-         .help = "which weights may move"},                                                                        \
-        {"fraction", 0, OPTION_REAL, TRAINING_AT(base, fraction), "0.05", 1e-6, 1, .help = "share of the weights that a mask lets move"}, \
-        {"mask-warmup", 0, OPTION_INT, TRAINING_AT(base, mask_warmup), "0", 0, 100000,                              \
-         .help = "gradient passes before a gradient-guided mask is chosen; 0: an epoch, at least 20"},             \
-        {"mosaic", 0, OPTION_REAL, TRAINING_AT(base, mosaic), "1", 0, 1, .help = "share of pictures made of four"},  \
-        {"freeze", 0, OPTION_INT, TRAINING_AT(base, freeze), "0", 0, 23, .help = "leading layers that keep their weights"}, \
-        {"frozen-norm", 0, OPTION_FLAG, TRAINING_AT(base, frozen_norm), .help = "batch norms keep their running statistics"}, \
-        {"warmup-floor", 0, OPTION_INT, TRAINING_AT(base, warmup_floor), "0", 0, 100000, .help = "least number of warm-up iterations"}, \
-        {"patience", 0, OPTION_INT, TRAINING_AT(base, patience), "100", 0, 10000, .help = "epochs without a better score before training stops; 0: never"}, \
-        {"plan", 0, OPTION_CHOICE, TRAINING_AT(base, plan), "exact", .choices = training_plans, .help = "choice of algorithms; exact: direct convolutions"}, \
-    {                                                                                                              \
-        "half", 0, OPTION_FLAG, TRAINING_AT(base, half), .help = "store the result as float16"                     \
-    }
+/* clang-format off */
+#define TRAINING_OPTIONS(base)                                                                                 \
+    {"epochs", 'E', OPTION_INT, TRAINING_AT(base, epochs), "100", 1, 10000,                                    \
+     .help = "passes over the pictures"},                                                                      \
+    {"batch", 'b', OPTION_INT, TRAINING_AT(base, batch), "16", 1, 1024,                                        \
+     .help = "pictures in a mini-batch"},                                                                      \
+    {"size", 0, OPTION_INT, TRAINING_AT(base, size), "640", 32, 2048,                                          \
+     .help = "side of the network input, a multiple of 32"},                                                   \
+    {"seed", 's', OPTION_INT, TRAINING_AT(base, seed), "0", 0, 9e15,                                           \
+     .help = "of all random numbers"},                                                                         \
+    {"optimizer", 0, OPTION_CHOICE, TRAINING_AT(base, optimizer), "auto", .choices = training_optimizers,      \
+     .help = "auto is AdamW with a rate by the number of classes"},                                            \
+    {"rate", 0, OPTION_REAL, TRAINING_AT(base, rate), "0.01", 1e-9, 10,                                        \
+     .help = "start learning rate where the optimizer is not auto"},                                           \
+    {"head", 0, OPTION_CHOICE, TRAINING_AT(base, head), "transfer", .choices = training_heads,                 \
+     .help = "how the class branch starts when the number of classes changes"},                                \
+    {"mask", 0, OPTION_CHOICE, TRAINING_AT(base, mask), "full", .choices = training_masks,                     \
+     .help = "which weights may move"},                                                                        \
+    {"fraction", 0, OPTION_REAL, TRAINING_AT(base, fraction), "0.05", 1e-6, 1,                                 \
+     .help = "share of the weights that a mask lets move"},                                                    \
+    {"mask-warmup", 0, OPTION_INT, TRAINING_AT(base, mask_warmup), "0", 0, 100000,                             \
+     .help = "gradient passes before a gradient-guided mask is chosen; 0: an epoch, at least 20"},             \
+    {"mosaic", 0, OPTION_REAL, TRAINING_AT(base, mosaic), "1", 0, 1,                                           \
+     .help = "share of pictures made of four"},                                                                \
+    {"freeze", 0, OPTION_INT, TRAINING_AT(base, freeze), "0", 0, 23,                                           \
+     .help = "leading layers that keep their weights"},                                                        \
+    {"frozen-norm", 0, OPTION_FLAG, TRAINING_AT(base, frozen_norm), NULL,                                      \
+     .help = "batch norms keep their running statistics"},                                                     \
+    {"warmup-floor", 0, OPTION_INT, TRAINING_AT(base, warmup_floor), "0", 0, 100000,                           \
+     .help = "least number of warm-up iterations"},                                                            \
+    {"patience", 0, OPTION_INT, TRAINING_AT(base, patience), "100", 0, 10000,                                  \
+     .help = "epochs without a better score before training stops; 0: never"},                                 \
+    {"plan", 0, OPTION_CHOICE, TRAINING_AT(base, plan), "exact", .choices = training_plans,                    \
+     .help = "choice of algorithms; exact: direct convolutions"},                                              \
+    {"half", 0, OPTION_FLAG, TRAINING_AT(base, half), NULL,                                                    \
+     .help = "store the result as float16"}
+/* clang-format on */
 
 extern const struct option_choice training_optimizers[], training_heads[], training_masks[], training_plans[];
 
