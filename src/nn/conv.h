@@ -1,0 +1,45 @@
+/* The parts of a convolution node: shape and packed weights (conv_pack.c), batch norm and bias (conv_norm.c),
+ * weight gradient (conv_weight.c); op_conv.c puts them together. Private to these files. */
+#ifndef RETORT_NN_CONV_H
+#define RETORT_NN_CONV_H
+
+#include "nn/op.h"
+
+#include <math.h>
+
+struct conv_shape {
+    const struct conv_options *options;
+    int in, out, in_group, out_group, taps, depth; /* depth = taps * in_group, the length of a chain */
+    bool depthwise, patches;
+};
+struct conv_shape conv_shape_of(const struct net *net, const struct node *node);
+
+static inline size_t conv_aligned(size_t floats) { return (floats + 15) / 16 * 16; }
+static inline int conv_blocks(int channels) { return (channels + KERNEL_BLOCK - 1) / KERNEL_BLOCK; }
+static inline float conv_flushed(double x) { return fabs(x) < 0x1p-40 ? 0.f : (float)x; }
+
+/* Packed weights: forward, bias, and where the input needs a gradient the transposed ones, in phase order. */
+size_t conv_packed(const struct net *net, const struct node *node);
+void conv_pack(struct net *net, const struct node *node);
+const float *conv_packed_bias(const struct net *net, const struct node *node, const struct conv_shape *s);
+const float *conv_packed_backward(const struct net *net, const struct node *node, const struct conv_shape *s);
+
+/* With batch norm, training saves z, the pre-norm output, then mean and 1 / sqrt(variance + eps). */
+size_t conv_saved(const struct net *net, const struct node *node);
+struct view conv_saved_z(const struct net *net, const struct node *node);
+
+/* From z to the output, with batch or running statistics as the mode says. */
+void conv_norm_forward(struct net *net, const struct node *node);
+
+/* Turns the gradient of the output into that of z, in place, and adds those of gamma and beta. */
+void conv_norm_backward(struct net *net, const struct node *node, struct view dy);
+void conv_bias_backward(struct net *net, const struct node *node, struct view dy);
+size_t conv_norm_scratch(const struct view *y);
+
+/* Adds the weight's gradient, from dz and the input. */
+void conv_weight_backward(struct net *net, const struct node *node, const struct conv_shape *s,
+                          struct view dz);
+size_t conv_weight_scratch(const struct conv_shape *s, int images);
+size_t conv_weight_worker_scratch(const struct conv_shape *s, const struct tensor *out);
+
+#endif
