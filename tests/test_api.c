@@ -1,0 +1,266 @@
+/* The public interface: what it returns equals what the library computes, errors are told, nothing leaks
+ * through. */
+#include "check.h"
+
+#include "retort.h"
+
+#include "base/file.h"
+#include "detect/model.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SIDE = 64, PICTURES = 3 };
+
+/* A small detector with synthetic weights, as a file. */
+static const char *model_file(void)
+{
+    static char path[700];
+    struct error err;
+    struct model model;
+    snprintf(path, sizeof path, "%s/pico.safetensors", check_folder());
+    check_ok(model_make(&model, (struct yolo11_config){.scale = YOLO11_PICO, .classes = 3}, &err), &err);
+    for (int i = 0; i < model.params.count; i++) {
+        const struct param *p = model.params.list + i;
+        check_synth(params_values(&model.params, i), p->name, p->shape, p->dims);
+    }
+    check_ok(model_set_names(&model, "car\nbus\ntruck", &err), &err);
+    check_ok(model_save(&model, path, false, NULL, NULL, &err), &err);
+    model_free(&model);
+    return path;
+}
+
+/* A dark picture with a bright square. */
+static void draw(uint8_t pixels[SIDE * SIDE * 3], int x0)
+{
+    for (int i = 0; i < SIDE * SIDE * 3; i++) {
+        const int x = i / 3 % SIDE, y = i / 3 / SIDE;
+        pixels[i] = x >= x0 && x < x0 + 24 && y >= 20 && y < 44 ? 200 : (uint8_t)(30 + i % 7);
+    }
+}
+
+/* A folder with images/ and labels/. */
+static const char *data_folder(void)
+{
+    static char folder[600];
+    static uint8_t file[15 + SIDE * SIDE * 3];
+    struct error err;
+    char path[700], line[100];
+    snprintf(folder, sizeof folder, "%s/data", check_folder());
+    const char *const parts[] = {"", "/images", "/labels"};
+    for (int i = 0; i < 3; i++) {
+        snprintf(path, sizeof path, "%s%s", folder, parts[i]);
+        check_ok(file_make_folder(path, &err), &err);
+    }
+    for (int i = 0; i < PICTURES; i++) {
+        const int head = snprintf((char *)file, sizeof file, "P6 %d %d 255\n", SIDE, SIDE);
+        draw(file + head, 10 * i);
+        snprintf(path, sizeof path, "%s/images/%d.ppm", folder, i);
+        check_ok(file_write(path, file, (size_t)head + SIDE * SIDE * 3, &err), &err);
+        const int n = snprintf(line, sizeof line, "2 %.6f 0.5 0.375 0.375\n", (10 * i + 12.0) / SIDE);
+        snprintf(path, sizeof path, "%s/labels/%d.txt", folder, i);
+        check_ok(file_write(path, line, (size_t)n, &err), &err);
+    }
+    return folder;
+}
+
+static void fails(enum retort_status found, enum retort_status expected, const struct retort_error *err,
+                  const char *words)
+{
+    if (found != expected || !strstr(err->message, words)) print_error("%d: %s\n", found, err->message);
+    assert_int_equal(found, expected);
+    assert_int_equal(err->status, expected);
+    assert_non_null(strstr(err->message, words));
+}
+
+static struct retort_model *open_model(void)
+{
+    struct retort_error err;
+    struct retort_model *model;
+    assert_int_equal(retort_model_open(&model, model_file(), &err), RETORT_OK);
+    return model;
+}
+
+static void detects_with_any_number_of_threads(void **state)
+{
+    (void)state;
+    static uint8_t pixels[SIDE * SIDE * 3];
+    draw(pixels, 20);
+    const struct retort_picture picture = {SIDE, SIDE, pixels};
+    struct retort_model *model = open_model();
+    assert_int_equal(retort_model_classes(model), 3);
+    assert_string_equal(retort_model_class_name(model, 1), "bus");
+    struct retort_detector_options options = retort_detector_defaults();
+    options.size = SIDE;
+    options.confidence = 0.001;
+    options.max_detections = 10;
+    const struct retort_detection *found[2];
+    struct retort_detector *detector[2];
+    struct retort_error err;
+    int count[2];
+    for (int i = 0; i < 2; i++) {
+        options.threads = 1 + 2 * i;
+        assert_int_equal(retort_detector_open(&detector[i], model, &options, &err), RETORT_OK);
+        assert_int_equal(retort_detect(detector[i], &picture, &found[i], &count[i], &err), RETORT_OK);
+    }
+    assert_in_range(count[0], 1, 10);
+    assert_int_equal(count[0], count[1]);
+    assert_memory_equal(found[0], found[1], (size_t)count[0] * sizeof **found);
+    for (int i = 0; i < count[0]; i++) {
+        const struct retort_detection *d = found[0] + i;
+        assert_true(d->x1 >= 0 && d->x1 <= d->x2 && d->x2 <= SIDE && d->y1 >= 0 && d->y1 <= d->y2 &&
+                    d->y2 <= SIDE);
+        assert_true(!i || d->confidence <= d[-1].confidence);
+    }
+    retort_detector_close(detector[0]);
+    retort_detector_close(detector[1]);
+    retort_model_close(model);
+}
+
+static void selects_above_the_threshold(void **state)
+{
+    (void)state;
+    struct retort_selector_options options = retort_selector_defaults();
+    options.warmup = 10;
+    options.count = 2;
+    options.window = 100;
+    struct retort_selector *selector;
+    struct retort_error err;
+    assert_int_equal(retort_selector_open(&selector, &options, &err), RETORT_OK);
+    struct retort_detection frame[2] = {{.confidence = 0.1f}};
+    assert_int_equal(retort_select(selector, frame, 0), RETORT_EMPTY);
+    for (int i = 0; i < 10; i++) {
+        frame[1].confidence = 0.05f * (float)(i + 1); /* 0.1, 0.1, 0.15, ... 0.5: the largest box counts */
+        assert_int_equal(retort_select(selector, frame, 2), RETORT_WARMING);
+    }
+    frame[1].confidence = 0.4f;
+    assert_int_equal(retort_select(selector, frame, 2), RETORT_REFUSED);
+    frame[1].confidence = 0.6f;
+    assert_int_equal(retort_select(selector, frame, 2), RETORT_SELECTED);
+    assert_int_equal(retort_select(selector, frame, 2), RETORT_SELECTED);
+    assert_int_equal(retort_select(selector, frame, 2), RETORT_CLOSED);
+    retort_selector_next_window(selector, 0);
+    assert_int_equal(retort_select(selector, frame, 2), RETORT_SELECTED);
+    retort_selector_next_window(selector, 1);
+    assert_int_equal(retort_select(selector, frame, 2), RETORT_WARMING);
+    retort_selector_close(selector);
+}
+
+static void embeds_and_filters(void **state)
+{
+    (void)state;
+    static uint8_t pixels[SIDE * SIDE * 3];
+    struct retort_error err;
+    struct retort_embedder *embedder;
+    assert_int_equal(retort_embedder_open(&embedder, model_file(), 0, &err), RETORT_OK);
+    const int size = retort_embedder_size(embedder);
+    float *embeddings = malloc((size_t)size * 4 * sizeof *embeddings);
+    assert_non_null(embeddings);
+    for (int i = 0; i < 4; i++) { /* the first two pictures are the same */
+        draw(pixels, i < 2 ? 0 : 15 * i);
+        const struct retort_picture picture = {SIDE, SIDE, pixels};
+        assert_int_equal(retort_embed(embedder, &picture, embeddings + i * size, &err), RETORT_OK);
+    }
+    assert_memory_equal(embeddings, embeddings + size, (size_t)size * sizeof *embeddings);
+    int rows[4], kept;
+    assert_int_equal(retort_filter(embeddings, 4, size, 3, rows, &kept, &err), RETORT_OK);
+    assert_int_equal(kept, 3);
+    assert_true(rows[0] == 0 && rows[1] == 2 && rows[2] == 3);
+    assert_int_equal(retort_filter(embeddings, 2, size, 3, rows, &kept, &err), RETORT_OK);
+    assert_int_equal(kept, 2);
+    fails(retort_filter(embeddings, 4, size, 0, rows, &kept, &err), RETORT_USAGE, &err, "budget");
+    free(embeddings);
+    retort_embedder_close(embedder);
+}
+
+static int stop(void *context, const char *stage, int64_t done, int64_t total)
+{
+    (void)done, (void)total;
+    return strcmp(stage, context) != 0;
+}
+
+static void adapts_to_a_folder(void **state)
+{
+    (void)state;
+    struct retort_error err;
+    struct retort_model *model = open_model(), *adapted, *again;
+    const int truck = 2;
+    struct retort_adapt_options options = retort_adapt_defaults();
+    options.label_classes = &truck;
+    options.label_class_count = 1;
+    options.epochs = 2;
+    options.batch = 2;
+    options.size = SIDE;
+    options.threads = 1;
+    assert_int_equal(retort_adapt(&adapted, model, data_folder(), &options, &err), RETORT_OK);
+    options.threads = 3;
+    assert_int_equal(retort_adapt(&again, model, data_folder(), &options, &err), RETORT_OK);
+    assert_int_equal(retort_model_classes(adapted), 1);
+    char path[2][700];
+    struct retort_model *const models[] = {adapted, again};
+    struct file_view file[2];
+    for (int i = 0; i < 2; i++) {
+        snprintf(path[i], sizeof path[i], "%s/adapted%d.safetensors", check_folder(), i);
+        assert_int_equal(retort_model_save(models[i], path[i], 0, &err), RETORT_OK);
+        check_ok(file_map(&file[i], path[i], NULL), NULL);
+        retort_model_close(models[i]);
+    }
+    assert_int_equal(file[0].size, file[1].size);
+    assert_memory_equal(file[0].data, file[1].data, file[0].size);
+    for (int i = 0; i < 2; i++) file_unmap(&file[i]);
+
+    options.progress = stop;
+    options.context = "train";
+    fails(retort_adapt(&adapted, model, data_folder(), &options, &err), RETORT_INTERRUPTED, &err,
+          "interrupted");
+    assert_null(adapted);
+    options.size = 100;
+    fails(retort_adapt(&adapted, model, data_folder(), &options, &err), RETORT_USAGE, &err, "multiple of 32");
+    fails(retort_adapt(&adapted, model, "no/such/folder", NULL, &err), RETORT_INPUT, &err, "no/such/folder");
+    retort_model_close(model);
+}
+
+static void errors_are_told(void **state)
+{
+    (void)state;
+    struct retort_error err;
+    struct retort_model *model, *opened = open_model();
+    struct retort_detector *detector;
+    struct retort_picture picture;
+    fails(retort_model_open(&model, "no/such/file", &err), RETORT_INPUT, &err, "no/such/file");
+    assert_null(model);
+    assert_int_equal(retort_model_open(&model, "no/such/file", NULL), RETORT_INPUT);
+    fails(retort_picture_read(&picture, model_file(), &err), RETORT_INPUT, &err, "pico.safetensors");
+    struct retort_detector_options options = retort_detector_defaults();
+    options.confidence = 1;
+    fails(retort_detector_open(&detector, opened, &options, &err), RETORT_USAGE, &err, "confidence");
+    assert_null(detector);
+    options = retort_detector_defaults();
+    options.threads = -1;
+    fails(retort_detector_open(&detector, opened, &options, &err), RETORT_USAGE, &err, "threads");
+    assert_int_equal(retort_detector_open(&detector, opened, NULL, &err), RETORT_OK);
+    const uint8_t pixel[3] = {0};
+    picture = (struct retort_picture){-1, 1, pixel};
+    const struct retort_detection *found;
+    int count;
+    fails(retort_detect(detector, &picture, &found, &count, &err), RETORT_INPUT, &err, "picture");
+    retort_detector_close(detector);
+    retort_detector_close(NULL);
+    retort_model_close(opened);
+    retort_model_close(NULL);
+    retort_selector_close(NULL);
+    retort_embedder_close(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(detects_with_any_number_of_threads),
+        cmocka_unit_test(selects_above_the_threshold),
+        cmocka_unit_test(embeds_and_filters),
+        cmocka_unit_test(adapts_to_a_folder),
+        cmocka_unit_test(errors_are_told),
+    };
+    return cmocka_run_group_tests_name("api", tests, NULL, NULL);
+}
