@@ -190,8 +190,26 @@ $(BUILD)/fuzz_%: $(BUILD)/fuzz/fuzz_%.o $(LIBRARY)
 
 # ---- Installation ----------------------------------------------------------------------------------------------
 VERSION = $(shell sed -n 's/^$(HASH)define RETORT_VERSION "\(.*\)"/\1/p' include/retort.h src/base/version.h 2>/dev/null)
-MAN_PAGES = $(wildcard $(BUILD)/man/*.1)
 INSTALL ?= install
+OBJCOPY ?= $(if $(filter %-gcc,$(CC)),$(CC:gcc=objcopy),objcopy)
+
+# The installed library is one object that shows the names of retort.h and nothing else, so that no inner name can
+# clash with one of the program around it.
+$(BUILD)/install/libretort.a: $(LIB_OBJECTS)
+	$(call say,LD )
+	@mkdir -p $(@D)
+	$(Q)$(CC) -r -nostdlib $^ -o $(@D)/retort.o
+	$(Q)$(OBJCOPY) --wildcard --keep-global-symbol='retort_*' $(@D)/retort.o
+	$(Q)rm -f $@ && $(AR) rcs $@ $(@D)/retort.o
+
+# The command describes itself; a page for it and one for each of its commands.
+.PHONY: man
+man: $(BUILD)/retort
+	@rm -rf $(BUILD)/man && mkdir -p $(BUILD)/man
+	$(Q)set -e; $(QEMU) $< help --man >$(BUILD)/man/retort.1; \
+	for name in $$($(QEMU) $< help --names); do \
+	    $(QEMU) $< help --man $$name >$(BUILD)/man/retort-$$name.1; \
+	done
 
 # Rewritten at each install: the prefix may differ from the last one.
 .PHONY: $(BUILD)/retort.pc
@@ -199,20 +217,14 @@ $(BUILD)/retort.pc: tools/retort.pc.in
 	@mkdir -p $(@D)
 	$(Q)sed -e 's|@prefix@|$(PREFIX)|' -e 's|@version@|$(VERSION)|' -e 's|@libs@|$(LDLIBS)|' $< >$@
 
-install: all $(BUILD)/retort.pc
-	$(INSTALL) -d "$(DESTDIR)$(PREFIX)/lib/pkgconfig"
-	$(INSTALL) -m 644 $(LIBRARY) "$(DESTDIR)$(PREFIX)/lib/"
-	$(INSTALL) -m 644 $(BUILD)/retort.pc "$(DESTDIR)$(PREFIX)/lib/pkgconfig/"
-	$(INSTALL) -d "$(DESTDIR)$(PREFIX)/include"
-	set -e; for header in $(wildcard include/*.h); do \
-	    $(INSTALL) -m 644 $$header "$(DESTDIR)$(PREFIX)/include/"; \
-	done
-	$(INSTALL) -d "$(DESTDIR)$(PREFIX)/bin"
+install: all man $(BUILD)/install/libretort.a $(BUILD)/retort.pc
+	$(INSTALL) -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(PREFIX)/include" "$(DESTDIR)$(PREFIX)/lib/pkgconfig" \
+	    "$(DESTDIR)$(PREFIX)/share/man/man1"
 	$(INSTALL) -m 755 $(BUILD)/retort "$(DESTDIR)$(PREFIX)/bin/"
-	set -e; for page in $(MAN_PAGES); do \
-	    $(INSTALL) -d "$(DESTDIR)$(PREFIX)/share/man/man1"; \
-	    $(INSTALL) -m 644 $$page "$(DESTDIR)$(PREFIX)/share/man/man1/"; \
-	done
+	$(INSTALL) -m 644 include/retort.h "$(DESTDIR)$(PREFIX)/include/"
+	$(INSTALL) -m 644 $(BUILD)/install/libretort.a "$(DESTDIR)$(PREFIX)/lib/"
+	$(INSTALL) -m 644 $(BUILD)/retort.pc "$(DESTDIR)$(PREFIX)/lib/pkgconfig/"
+	$(INSTALL) -m 644 $(BUILD)/man/*.1 "$(DESTDIR)$(PREFIX)/share/man/man1/"
 
 clean:
 	rm -rf build
