@@ -116,11 +116,12 @@ static int put_duration(char *out, size_t room, double seconds)
     return snprintf(out, room, "%ld:%02ld", whole / 60, whole % 60);
 }
 
-/* "embed [####----] 12/100  3.1/s  0:28 left  note", the bar on terminals only. */
+/* "embed [####----] 12/100  3.1/s  0:28 left  note", the bar on terminals only; no "/100" while the end is
+ * not known. */
 static void describe(const struct console *console, char line[LINE + 1], int64_t done, int64_t total,
                      double seconds, const char *note)
 {
-    char bar[BAR + 4] = "", rate[32] = "", left[48] = "", duration[32];
+    char bar[BAR + 4] = "", rate[32] = "", left[48] = "", all[24] = "", duration[32];
     if (console->terminal && total > 0) {
         const int filled = (int)((double)BAR * (double)done / (double)total);
         bar[0] = '[';
@@ -136,8 +137,9 @@ static void describe(const struct console *console, char line[LINE + 1], int64_t
             snprintf(left, sizeof left, "  %s left", duration);
         }
     }
-    const int n = snprintf(line, LINE + 1, "%s %s%lld/%lld%s%s%s%s", console->stage, bar, (long long)done,
-                           (long long)total, rate, left, *note ? "  " : "", note);
+    if (total > 0) snprintf(all, sizeof all, "/%lld", (long long)total);
+    const int n = snprintf(line, LINE + 1, "%s %s%lld%s%s%s%s%s", console->stage, bar, (long long)done, all,
+                           rate, left, *note ? "  " : "", note);
     if (n < 0) *line = 0; /* longer lines are cut */
 }
 

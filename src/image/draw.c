@@ -8,10 +8,10 @@
 
 enum { TURN = 67, HUES = 180 }; /* hue steps of two degrees; near the golden angle and prime to 180 */
 
-/* Pixels of a letter's dot: 2 for 640x360 to 640x640, 4 for 1920x1080. */
+/* Pixels of a letter's dot: 1 for 640x360 to 640x640, 2 for 1280x720, 4 for 1920x1080. */
 static int scale_of(const struct image *image)
 {
-    const int scale = (image->width + image->height + 600) / 800;
+    const int scale = (image->width + image->height) / 700;
     return scale > 1 ? scale : 1;
 }
 
@@ -50,12 +50,23 @@ static void text_colour(uint8_t rgb[3], const uint8_t plate[3])
     memset(rgb, 299 * plate[0] + 587 * plate[1] + 114 * plate[2] > 128 * 1000 ? 0 : 255, 3);
 }
 
+static int plate_width(int scale, int length)
+{
+    return (length * (GLYPH_COLUMNS + 1) + 3) *
+           scale; /* margins of two dots; no gap behind the last letter */
+}
+
+int draw_label_width(const struct image *image, const char *label)
+{
+    return plate_width(scale_of(image), (int)strnlen(label, IMAGE_MAX_SIDE));
+}
+
 /* (left, top) is the outer corner of the outline. */
 static void label_plate(struct image *image, int left, int top, const char *label, const uint8_t rgb[3])
 {
     const int scale = scale_of(image), advance = (GLYPH_COLUMNS + 1) * scale, margin = 2 * scale;
     const int most = image->width / advance, length = (int)strnlen(label, (size_t)most);
-    const int width = length * advance - scale + 2 * margin, height = GLYPH_ROWS * scale + 2 * margin - scale;
+    const int width = plate_width(scale, length), height = GLYPH_ROWS * scale + 2 * margin - scale;
     const int x = left + width > image->width ? image->width - width : left;
     const int x0 = x > 0 ? x : 0, y0 = top >= height ? top - height : top > 0 ? top : 0;
     uint8_t ink[3];

@@ -12,4 +12,7 @@ void draw_colour(uint8_t rgb[3], int class_id);
  * outside the picture is cut. label is ASCII; other bytes are drawn as '?'. NULL or "" draws no plate. */
 void draw_detection(struct image *image, const double box[4], int class_id, const char *label);
 
+/* Width in pixels of the plate that this picture gives the label. */
+int draw_label_width(const struct image *image, const char *label);
+
 #endif

@@ -1,0 +1,171 @@
+/* retort eval: average precision on labelled pictures. */
+#include "cli/command.h"
+#include "cli/evaluation_json.h"
+#include "cli/frames.h"
+#include "kernels/kernels.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct values {
+    const char *model, *data;
+    struct option_ints labels, vehicles;
+    double ignore_above, confidence, iou;
+    int64_t size, batch;
+    int split, metric;
+    bool rectangular, coco;
+};
+
+static const struct option_choice splits[] = {{"val", DATASET_VAL}, {"train", DATASET_TRAIN}, {0}};
+static const struct option_choice metrics[] = {{"present", 0}, {"2024", 1}, {0}};
+
+#define AT(member) offsetof(struct values, member)
+static const struct option options[] = {
+    {"model", 'm', OPTION_INPUT, AT(model), .required = true, .help = "weights of the detector"},
+    {"data", 'd', OPTION_INPUT, AT(data), .required = true,
+     .help = "folder with images/ and labels/, or a data.yaml"},
+    {"split", 0, OPTION_CHOICE, AT(split), "val", .choices = splits, .help = "which pictures of a data.yaml"},
+    {"label-classes", 0, OPTION_INTS, AT(labels), NULL, 0, 65535,
+     .help =
+         "label classes that become the one class; the others are dropped. Not given: labels as they are"},
+    {"vehicle-classes", 0, OPTION_INTS, AT(vehicles), NULL, 0, 65535,
+     .help = "classes of the model that become the one class (1,2,3,5,7 where labels are merged); not for a "
+             "model of "
+             "one class"},
+    {"ignore-above", 0, OPTION_REAL, AT(ignore_above), "-1", 0, 1e6,
+     .help = "drop labels and detections that end at or above this row of the picture; boxes are then "
+             "compared in "
+             "pixels of the picture"},
+    {"rectangular", 'r', OPTION_FLAG, AT(rectangular),
+     .help = "batches of pictures of similar shape, not squares"},
+    {"batch", 'b', OPTION_INT, AT(batch), "16", 1, 1024, .help = "pictures of a rectangular batch"},
+    {"size", 's', OPTION_INT, AT(size), "640", 32, 8192,
+     .help = "side of the network input, a multiple of 32"},
+    {"confidence", 0, OPTION_REAL, AT(confidence), "0.001", 0, 1,
+     .help = "objects are more confident than this"},
+    {"iou", 0, OPTION_REAL, AT(iou), "0.7", 0, 1, .help = "overlap above which the weaker box is dropped"},
+    {"metric", 0, OPTION_CHOICE, AT(metric), "present", .choices = metrics,
+     .help = "rule of matching and of the curve's end"},
+    {"coco", 0, OPTION_FLAG, AT(coco), .help = "also the twelve numbers of COCO's tool"},
+    {0},
+};
+#undef AT
+
+struct job {
+    struct run *run;
+    const struct values *values;
+    struct dataset data;
+    struct model model;
+    struct evaluation evaluation;
+    const char *const *names; /* NULL: merged */
+};
+
+static enum status print_json(const struct job *job, struct error *err)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *const stream = open_memstream(&text, &size);
+    if (!stream) return fail_memory(err, "the result", 1);
+    struct json_writer out = {.stream = stream, .pretty = true};
+    evaluation_json(&out, NULL, &job->evaluation, job->names, job->values->coco);
+    const bool failed = ferror(stream);
+    if (fclose(stream) || failed) {
+        free(text);
+        return fail_memory(err, "the result", size);
+    }
+    console_print_text(&job->run->console, text);
+    free(text);
+    return OK;
+}
+
+static void print_table(const struct job *job)
+{
+    struct console *const console = &job->run->console;
+    const struct metric_result *const r = &job->evaluation.result;
+    console_print(console, "%-20s %8s %8s %9s %9s %9s %9s\n", "class", "labels", "found", "precision",
+                  "recall", "mAP50", "mAP50-95");
+    console_print(console, "%-20s %8zu %8zu %9.4f %9.4f %9.4f %9.4f\n", "all", r->labels, r->detections,
+                  r->precision, r->recall, r->map50, r->map50_95);
+    for (size_t c = 0; r->count > 1 && c < r->count; c++) {
+        const struct metric_class *const class = &r->classes[c];
+        console_print(console, "%-20.20s %8zu %8zu %9.4f %9.4f %9.4f %9.4f\n",
+                      evaluation_class_name(&job->evaluation, job->names, class->class_id), class->labels,
+                      class->detections, class->precision, class->recall, class->ap[0],
+                      evaluation_class_ap(class));
+    }
+    for (enum coco_figure f = 0; job->values->coco && f < COCO_FIGURES; f++)
+        console_print(console, "COCO %-15s %.4f\n", coco_metric_name(f), job->evaluation.coco[f]);
+}
+
+static struct evaluate_options evaluation_options(const struct values *v)
+{
+    static const int usual_vehicles[] = {1, 2, 3, 5, 7};
+    struct evaluate_options o = evaluate_default_options();
+    o.size = (int)v->size;
+    o.rectangular = v->rectangular;
+    o.batch = (int)v->batch;
+    o.confidence = (float)v->confidence;
+    o.iou = v->iou;
+    o.ignore_above = (float)v->ignore_above;
+    o.metric_2024 = v->metric != 0;
+    o.coco = v->coco;
+    if (v->labels.count) {
+        o.label_list = v->labels.values;
+        o.label_count = (size_t)v->labels.count;
+        o.vehicle_list = usual_vehicles;
+        o.vehicle_count = sizeof usual_vehicles / sizeof *usual_vehicles;
+    }
+    if (v->vehicles.count) {
+        o.vehicle_list = v->vehicles.values;
+        o.vehicle_count = (size_t)v->vehicles.count;
+    }
+    return o;
+}
+
+static enum status evaluate(struct job *job, struct error *err)
+{
+    struct run *const run = job->run;
+    const struct values *const v = job->values;
+    const struct kernels *kernels;
+    TRY(frames_check_size(v->size, err));
+    TRY(kernels_get(&kernels, NULL, err));
+    TRY(dataset_open(&job->data, v->data, (enum dataset_split)v->split, err));
+    TRY(model_open(&job->model, v->model, err));
+    const struct evaluate_options o = evaluation_options(v);
+    TRY(evaluate_run(&job->evaluation, &job->model, kernels, run->threads, job->data.items, job->data.count,
+                     &o, &run->progress, err));
+    if (!job->evaluation.result.defined)
+        return fail(err, ERR_INPUT, "%s: no label of these classes, so nothing can be scored", v->data);
+    job->names = o.vehicle_list && job->model.config.classes > 1 ? NULL : job->model.names;
+    if (run->common.json) return print_json(job, err);
+    print_table(job);
+    return OK;
+}
+
+static enum status run_eval(struct run *run, struct error *err)
+{
+    struct job job = {.run = run, .values = run->values};
+    const enum status status = evaluate(&job, err);
+    evaluate_free(&job.evaluation);
+    model_free(&job.model);
+    dataset_close(&job.data);
+    return status;
+}
+
+const struct command command_eval = {
+    .name = "eval",
+    .summary = "Scores a detector on labelled pictures",
+    .description = "Average precision, precision and recall by the rule of the usual trainer: square or "
+                   "rectangular letterbox, "
+                   "boxes compared on the network input. Labels and model may number their classes "
+                   "differently: both lists "
+                   "of classes are merged to one and compared without regard to class. A picture without a "
+                   "label file holds "
+                   "no object.",
+    .options = options,
+    .values_size = sizeof(struct values),
+    .example =
+        "retort eval --model yolo11n.safetensors --data coco128/ --rectangular --coco\n"
+        "retort eval -m run/weights.safetensors -d cam/ --label-classes 0,1,2,4 --ignore-above 110 --json",
+    .run = run_eval,
+};

@@ -1,0 +1,75 @@
+# retort detect and retort eval: refusals on files made here, results on the real weights where they are there.
+. "$(dirname "$0")/check"
+shared=${RETORT_SHARED:-$here/../../../shared}
+case $shared in /*) ;; *) shared=$here/../../$shared ;; esac
+
+expect detect_help 0 '^Usage: retort detect ' "$RETORT" detect --help
+expect detect_needs_a_model 2 'model' "$RETORT" detect picture.jpg
+expect detect_wrong_flag 2 'did you mean --confidence' "$RETORT" detect --confidance 0.5 picture.jpg
+expect detect_confidence_range 2 'confidence' "$RETORT" detect --model x --confidence 1.5 picture.jpg
+expect detect_size_step 2 'multiple of 32, found 100' "$RETORT" detect --model x --size 100 picture.jpg
+expect detect_missing_model 3 'cannot open nowhere.pt' "$RETORT" detect --model nowhere.pt picture.jpg
+: >empty.safetensors
+expect detect_empty_model 3 'empty.safetensors' "$RETORT" detect --model empty.safetensors picture.jpg
+expect eval_help 0 '^Usage: retort eval ' "$RETORT" eval --help
+expect eval_needs_data 2 'data' "$RETORT" eval --model x
+expect eval_missing_data 3 'nowhere' "$RETORT" eval --model x --data nowhere
+mkdir -p bare/images bare/labels
+expect eval_empty_data 3 'bare/images: expected pictures' "$RETORT" eval --model x --data bare
+
+weights=$shared/weights/yolo11n-coco.safetensors
+pictures=$shared/data/coco128
+if [ ! -e "$weights" ] || [ ! -d "$pictures" ] || ! has_json; then
+    skipped detect_real "weights/yolo11n-coco.safetensors or data/coco128 is absent, or this build has no JSON reader"
+    finish
+fi
+picture=$pictures/images/000000000009.jpg
+expect detect_needs_pictures 2 'expected --frames or pictures' "$RETORT" detect -m "$weights"
+expect detect_lines 0 '^/.*/000000000009.jpg: bowl 0.943  308.3 0.6 630.2 240.5$' "$RETORT" detect -m "$weights" "$picture"
+expect detect_classes 0 '^/.*: broccoli 0.854' "$RETORT" detect -m "$weights" --classes 50 "$picture"
+cp output lines
+check detect_classes_only sh -c '! grep bowl lines'
+expect detect_class_range 2 'from 0 to 79, found 80' "$RETORT" detect -m "$weights" --classes 80 "$picture"
+expect detect_confidence 0 'nothing' "$RETORT" detect -m "$weights" -c 0.99 "$picture"
+expect detect_most 0 ', 1 objects' "$RETORT" detect -m "$weights" --max-detections 1 "$picture"
+expect detect_missing_picture 3 'cannot open nowhere.jpg' "$RETORT" detect -m "$weights" nowhere.jpg
+mkdir folder
+expect detect_empty_folder 3 'folder' "$RETORT" detect -m "$weights" --frames folder
+expect detect_no_manifest_of_nothing 3 'nowhere.jpg' "$RETORT" detect -m "$weights" --labels out nowhere.jpg
+
+cp "$picture" folder/b.jpg
+head -c 20000 "$picture" >folder/a.jpg
+expect detect_truncated_is_reported 3 'folder/a.jpg' "$RETORT" detect -m "$weights" --frames folder
+cp output lines
+check detect_goes_on_after_it grep -q '^folder/b.jpg: bowl' lines
+check detect_counts_them grep -q '1 of 2 frames or files could not be read' lines
+rm folder/a.jpg
+
+check detect_saves "$RETORT" detect -m "$weights" -f folder --labels out --save-images seen
+check detect_label_file grep -q '^45 0.73[0-9]* 0.25[0-9]* 0.50[0-9]* 0.49[0-9]*$' out/b.txt
+check detect_picture test -s seen/b.jpg
+expect detect_manifest 0 ' 0 different$' "$RETORT" verify out/manifest.json
+"$RETORT" detect -q --json -t 1 -m "$weights" -f folder "$picture" >one.jsonl 2>output
+"$RETORT" detect -q --json -t 3 -m "$weights" -f folder "$picture" >three.jsonl 2>output
+check detect_json_of_any_threads cmp one.jsonl three.jsonl
+check detect_json_lines test "$(wc -l <one.jsonl)" -eq 2
+form='^{"file":"folder/b.jpg","width":640,"height":480,"detections":\[{"class_id":45,"class":"bowl","confidence":0.943'
+expect detect_json_form 0 "$form" cat one.jsonl
+expect detect_standard_input 0 '^standard input#0: bowl' sh -c "\"$RETORT\" detect -m '$weights' -f - <'$picture'"
+"$RETORT" detect -q -m "$weights" "$picture" >/dev/full 2>output
+check detect_full_output test $? -eq 4
+
+mkdir -p set/images set/labels
+cp "$picture" set/images/1.jpg
+cp "$pictures/labels/000000000009.txt" set/labels/1.txt
+expect eval_table 0 '^all  *8 ' "$RETORT" eval -q -m "$weights" -d set
+expect eval_json 0 '"map50": 0\.[0-9]*,$' "$RETORT" eval -q --json --coco -m "$weights" -d set
+cp output figures
+check eval_json_classes grep -q '"class": "broccoli"' figures
+check eval_json_coco grep -q '"AP75": ' figures
+expect eval_merged 0 '"class": "vehicle"' "$RETORT" eval -q --json --label-classes 45,50 --vehicle-classes 45,50 -m "$weights" -d set
+expect eval_rectangular 0 '^bowl ' "$RETORT" eval -q --rectangular -m "$weights" -d set
+expect eval_above_everything 3 'no label of these classes' "$RETORT" eval -q --ignore-above 480 -m "$weights" -d set
+echo '0 0.5 0.5 0.2' >set/labels/1.txt
+expect eval_bad_label 3 'set/labels/1.txt:1' "$RETORT" eval -q -m "$weights" -d set
+finish
