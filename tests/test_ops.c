@@ -210,6 +210,40 @@ static void gradients_are_added(void **state)
     }
 }
 
+/* Corners aligned: a ramp stays a ramp between the same corner values, and a single pixel fills everything.
+ */
+static void bilinear_keeps_a_ramp(void **state)
+{
+    (void)state;
+    static const struct op_case cases[] = {OP_CASE(NET_INFERENCE, 3, 4, 5, 2, bilinear_up),
+                                           OP_CASE(NET_INFERENCE, 9, 4, 5, 2, bilinear_down),
+                                           OP_CASE(NET_INFERENCE, 4, 3, 5, 2, bilinear_to_point),
+                                           OP_CASE(NET_INFERENCE, 1, 1, 5, 2, bilinear_up)};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct op_run run;
+        struct error err;
+        const struct kernels *kernels;
+        check_ok(kernels_get(&kernels, NULL, &err), &err);
+        check_ok(op_case_start(&run, cases + i, NET_INFERENCE, kernels, 2, &err), &err);
+        const struct view in = net_value(&run.net, run.graph.input), out = net_value(&run.net, run.output);
+        for (int64_t p = 0; p < in.pixels; p++)
+            for (int c = 0; c < in.channels; c++)
+                in.data[p * in.stride + c] =
+                    (float)(p / in.width % in.height * 8 + p % in.width) + 100.f * (float)c;
+        net_forward(&run.net);
+        for (int64_t p = 0; p < out.pixels; p++)
+            for (int c = 0; c < out.channels; c++) {
+                const double y = (double)(p / out.width % out.height), x = (double)(p % out.width);
+                const double from_y = out.height > 1 ? y * (in.height - 1) / (out.height - 1) : 0;
+                const double from_x = out.width > 1 ? x * (in.width - 1) / (out.width - 1) : 0;
+                const double expected = 8 * from_y + from_x + 100 * c;
+                /* half a unit in the last place of 512 */
+                assert_true(fabs((double)out.data[p * out.stride + c] - expected) <= 0x1p-15);
+            }
+        op_case_finish(&run);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -217,6 +251,7 @@ int main(void)
         cmocka_unit_test(negated_gradients_are_found_out),
         cmocka_unit_test(tables_and_threads_give_the_same_bits),
         cmocka_unit_test(gradients_are_added),
+        cmocka_unit_test(bilinear_keeps_a_ramp),
     };
     return cmocka_run_group_tests_name("ops", tests, NULL, NULL);
 }

@@ -5,8 +5,6 @@
 
 #include "nn/op.h"
 
-#include <math.h>
-
 struct conv_shape {
     const struct conv_options *options;
     int in, out, in_group, out_group, taps, depth; /* depth = taps * in_group, the length of a chain */
@@ -16,7 +14,6 @@ struct conv_shape conv_shape_of(const struct net *net, const struct node *node);
 
 static inline size_t conv_aligned(size_t floats) { return (floats + 15) / 16 * 16; }
 static inline int conv_blocks(int channels) { return (channels + KERNEL_BLOCK - 1) / KERNEL_BLOCK; }
-static inline float conv_flushed(double x) { return fabs(x) < 0x1p-40 ? 0.f : (float)x; }
 
 /* Packed weights: forward, bias, and where the input needs a gradient the transposed ones, in phase order. */
 size_t conv_packed(const struct net *net, const struct node *node);

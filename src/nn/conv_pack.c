@@ -80,7 +80,7 @@ static void pack_forward(const struct net *net, const struct node *node, const s
         const double factor = fold_factor(net, node, o);
         for (int i = 0; i < s->in_group; i++)
             for (int t = 0; t < s->taps; t++) {
-                const float w = conv_flushed(
+                const float w = op_flushed(
                     weight[((size_t)o * (size_t)s->in_group + (size_t)i) * (size_t)s->taps + (size_t)t] *
                     factor);
                 if (s->depthwise)
@@ -89,8 +89,8 @@ static void pack_forward(const struct net *net, const struct node *node, const s
                     packed[((size_t)block * (size_t)s->depth + (size_t)(t * s->in_group + i)) * KERNEL_BLOCK +
                            (size_t)lane] = w;
             }
-        bias[block * KERNEL_BLOCK + lane] = conv_flushed(fold_bias(net, node, o));
-        if (s->depthwise) bias[o] = conv_flushed(fold_bias(net, node, o));
+        bias[block * KERNEL_BLOCK + lane] = op_flushed(fold_bias(net, node, o));
+        if (s->depthwise) bias[o] = op_flushed(fold_bias(net, node, o));
     }
 }
 
@@ -108,8 +108,8 @@ static void pack_backward(const struct net *net, const struct node *node, const 
             for (int o = 0; o < s->out; o++)
                 for (int i = 0; i < s->in_group; i++) {
                     const float v =
-                        conv_flushed(weight[((size_t)o * (size_t)s->in_group + (size_t)i) * (size_t)s->taps +
-                                            (size_t)w.tap[t]]);
+                        op_flushed(weight[((size_t)o * (size_t)s->in_group + (size_t)i) * (size_t)s->taps +
+                                          (size_t)w.tap[t]]);
                     if (s->depthwise) {
                         packed[position * s->in + o] = v;
                         continue;

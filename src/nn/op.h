@@ -5,6 +5,8 @@
 
 #include "nn/net.h"
 
+#include <math.h>
+
 /* Sizes are in floats and may be NULL for none. pack fills packed weights from the parameters. backward reads
  * the gradient of the output (which it may overwrite) and writes, or adds to where op_accumulates says so,
  * the gradient of each input that needs one. */
@@ -70,6 +72,9 @@ static inline float *op_param_gradient(const struct net *net, const struct node 
     const struct param *param = net->graph->params->list + node->param[i];
     return param->frozen ? NULL : net->gradients + param->offset;
 }
+
+/* Rounds a sum made in double to what may be stored (docs/NUMERICS.md). */
+static inline float op_flushed(double x) { return fabs(x) < 0x1p-40 ? 0.f : (float)x; }
 
 /* Rows [begin, end) of a view, as pointer to the first. */
 static inline float *view_row(const struct view *view, int64_t row)

@@ -7,8 +7,6 @@
 
 #include "base/par.h"
 
-#include <math.h>
-
 /* The two sources of one output along an axis; equal at the far edge. */
 struct taps {
     int first, second;
@@ -27,8 +25,6 @@ static double share(struct taps t, int i)
 {
     return (t.first == i ? 1.0 - t.weight : 0.0) + (t.second == i ? t.weight : 0.0);
 }
-
-static float flushed(double x) { return fabs(x) < 0x1p-40 ? 0.f : (float)x; }
 
 struct resize {
     struct view in, out;
@@ -58,7 +54,7 @@ static void forward_rows(void *context, int64_t begin, int64_t end, int worker)
             for (int i = 0; i < r->out.channels; i++) {
                 const double above = (1.0 - tx.weight) * a[i] + tx.weight * b[i];
                 const double below = (1.0 - tx.weight) * c[i] + tx.weight * d[i];
-                out[i] = flushed((1.0 - ty.weight) * above + ty.weight * below);
+                out[i] = op_flushed((1.0 - ty.weight) * above + ty.weight * below);
             }
         }
     }
@@ -100,7 +96,8 @@ static void gather(const struct resize *r, int64_t image, int y, int x, int chan
         }
     }
     float *dx = pixel(&r->in, image, y, x) + channel;
-    for (int i = 0; i < channels; i++) dx[i] = r->accumulate ? dx[i] + flushed(sum[i]) : flushed(sum[i]);
+    for (int i = 0; i < channels; i++)
+        dx[i] = r->accumulate ? dx[i] + op_flushed(sum[i]) : op_flushed(sum[i]);
 }
 
 static void backward_rows(void *context, int64_t begin, int64_t end, int worker)

@@ -9,7 +9,6 @@
 
 #include "base/par.h"
 
-#include <math.h>
 #include <string.h>
 
 struct tokens {
@@ -46,8 +45,6 @@ static struct tokens packed_tokens(const struct net *net, const struct node *nod
     t.column_matrix = t.row_matrix + (size_t)t.rows * (size_t)t.o.grid;
     return t;
 }
-
-static float flushed(double x) { return fabs(x) < 0x1p-40 ? 0.f : (float)x; }
 
 /* ---- The resampling matrices ---- */
 
@@ -121,7 +118,7 @@ static void resample_patch(const struct tokens *t, const float *grid, int r, int
             }
             for (int k = 0; k < n; k++) sum[k] += (double)ar[i] * line[k];
         }
-        for (int k = 0; k < n; k++) out[d + k] = flushed(sum[k]);
+        for (int k = 0; k < n; k++) out[d + k] = op_flushed(sum[k]);
     }
 }
 
@@ -233,7 +230,7 @@ static void grid_rows(void *context, int64_t begin, int64_t end, int worker)
                 const double factor = (double)t->row_matrix[r * t->o.grid + i];
                 if (factor != 0.0) sum += factor * t->narrowed[(r * t->o.grid + j) * t->channels + d];
             }
-            t->grid_gradient[entry * t->channels + d] += (float)sum;
+            t->grid_gradient[entry * t->channels + d] += op_flushed(sum);
         }
     }
 }
