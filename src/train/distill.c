@@ -224,7 +224,10 @@ static enum status deliver(struct distill *d, struct error *err)
         TRY(score_set(&d->result->after, &d->student, o, d->test.items, d->test.count, &o->scoring,
                       d->progress, err));
     params_hash(&d->student.params, d->result->weights_hash);
-    return model_save(&d->student, d->result->weights_file, o->half, NULL, NULL, err);
+    TRY(model_save(&d->student, d->result->weights_file, o->half, NULL, NULL, err));
+    const char *report = path_in(d, "%s", "report.html");
+    if (!report) return fail_memory(err, "a path", 1);
+    return distill_report(report, o, d->result, &d->before, &d->student, err);
 }
 
 static enum status run(struct distill *d, struct error *err)
