@@ -1,6 +1,5 @@
 /* retort detect: objects in pictures and videos. */
 #include "base/file.h"
-#include "base/json_write.h"
 #include "cli/frames.h"
 #include "detect/detector.h"
 #include "detect/labels.h"
@@ -9,7 +8,6 @@
 #include "kernels/kernels.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 struct values {
     const char *model, *frames, *images, *labels;
@@ -52,39 +50,29 @@ struct job {
 
 static enum status print_json(struct job *job, const struct frame *frame, int count, struct error *err)
 {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *const stream = open_memstream(&text, &size);
-    if (!stream) return fail_memory(err, "the result", 1);
-    struct json_writer out = {.stream = stream};
-    json_open(&out, NULL, '{');
-    json_put_text(&out, "file", frame->name);
-    json_put_int(&out, "width", frame->image.width);
-    json_put_int(&out, "height", frame->image.height);
-    json_open(&out, "detections", '[');
+    struct console_json json;
+    TRY(console_json_begin(&json, false, err));
+    struct json_writer *const out = &json.out;
+    json_open(out, NULL, '{');
+    json_put_text(out, "file", frame->name);
+    json_put_int(out, "width", frame->image.width);
+    json_put_int(out, "height", frame->image.height);
+    json_open(out, "detections", '[');
     for (int i = 0; i < count; i++) {
         const struct detection *const d = &job->found[i];
         const float box[4] = {d->box.x1, d->box.y1, d->box.x2, d->box.y2};
-        json_open(&out, NULL, '{');
-        json_put_int(&out, "class_id", d->class_id);
-        json_put_text(&out, "class", job->model.names[d->class_id]);
-        json_put_float(&out, "confidence", d->confidence);
-        json_open(&out, "box", '[');
-        for (int k = 0; k < 4; k++) json_put_float(&out, NULL, box[k]);
-        json_close(&out);
-        json_close(&out);
+        json_open(out, NULL, '{');
+        json_put_int(out, "class_id", d->class_id);
+        json_put_text(out, "class", job->model.names[d->class_id]);
+        json_put_float(out, "confidence", d->confidence);
+        json_open(out, "box", '[');
+        for (int k = 0; k < 4; k++) json_put_float(out, NULL, box[k]);
+        json_close(out);
+        json_close(out);
     }
-    json_close(&out);
-    json_close(&out);
-    const bool failed = ferror(stream);
-    if (fclose(stream) || failed) {
-        free(text);
-        return fail_memory(err, "the result", size);
-    }
-    console_print_text(&job->run->console, text);
-    console_print_text(&job->run->console, "\n");
-    free(text);
-    return OK;
+    json_close(out);
+    json_close(out);
+    return console_json_end(&json, &job->run->console, err);
 }
 
 static void print_lines(const struct job *job, const struct frame *frame, int count)

@@ -4,9 +4,6 @@
 #include "cli/frames.h"
 #include "kernels/kernels.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-
 struct values {
     const char *model, *data;
     struct option_ints labels, vehicles;
@@ -62,20 +59,10 @@ struct job {
 
 static enum status print_json(const struct job *job, struct error *err)
 {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *const stream = open_memstream(&text, &size);
-    if (!stream) return fail_memory(err, "the result", 1);
-    struct json_writer out = {.stream = stream, .pretty = true};
-    evaluation_json(&out, NULL, &job->evaluation, job->names, job->values->coco);
-    const bool failed = ferror(stream);
-    if (fclose(stream) || failed) {
-        free(text);
-        return fail_memory(err, "the result", size);
-    }
-    console_print_text(&job->run->console, text);
-    free(text);
-    return OK;
+    struct console_json json;
+    TRY(console_json_begin(&json, true, err));
+    evaluation_json(&json.out, NULL, &job->evaluation, job->names, job->values->coco);
+    return console_json_end(&json, &job->run->console, err);
 }
 
 static void print_table(const struct job *job)
