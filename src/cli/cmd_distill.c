@@ -44,7 +44,7 @@ static const struct option_choice filter_rules[] = {{"farthest-first", FILTER_FA
 static const struct option options[] = {
     {"student", 'm', OPTION_INPUT, AT(student), .required = true,
      .help = "weights of the detector to improve"},
-    {"frames", 'f', OPTION_INPUT, AT(frames), .required = true,
+    {"frames", 'f', OPTION_TEXT, AT(frames), .required = true, .place = "SOURCE",
      .help = "the stream: a folder, a list, a Y4M or motion JPEG file, or - for a pipe"},
     {"out", 'o', OPTION_OUTPUT_FOLDER, AT(out), .required = true,
      .help = "gets weights.safetensors, report.html, selection.jsonl and the chosen frames"},
@@ -204,6 +204,7 @@ static enum status distill_command(struct run *run, struct error *err)
     struct distill_result result;
     TRY(check(v, err));
     TRY(kernels_get(&kernels, NULL, err));
+    if (strcmp(v->frames, "-")) TRY(run_add_input(run, v->frames, err));
     if (strcmp(v->embedder, "detector")) TRY(run_add_input(run, v->embedder, err));
     if (strcmp(v->validation, "holdout") && strcmp(v->validation, "none"))
         TRY(run_add_input(run, v->validation, err));
