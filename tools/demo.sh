@@ -46,6 +46,6 @@ for image in "$source"/images/*; do
     if [ -e "$label" ]; then ln -s "$label" "$data/$part/labels/" || exit 4; fi
 done
 
-$dry "$retort" distill --student "$student" --teacher "$data/pool/labels" --frames "$data/pool/images" \
-    --test "$data/test" --val none --classes 0,1,2,4 --ignore-above "$horizon" --select all --filter random \
+$dry "$retort" distill --student "$student" --teacher-labels "$data/pool/labels" --frames "$data/pool/images" \
+    --test "$data/test" --val none --label-classes 0,1,2,4 --ignore-above "$horizon" --select all --filter random \
     --budget 32 --epochs "${EPOCHS:-20}" --out "$run"
