@@ -6,6 +6,7 @@
 #   make golden UPDATE=1      writes tests/golden.txt anew (say why in the commit)
 #   make golden-cross         the same file on AArch64, ARMv7 and RISC-V under qemu-user
 #   make demo                 distils for one camera of ../shared (tools/demo.sh)
+#   make bench                times of the network, training and selection; PEERS=1 compares with other engines
 #   make san                  tests under address and undefined-behaviour sanitizers
 #   make fuzz                 libFuzzer harnesses of every parser (clang); tools/fuzz.sh runs them
 #   make install PREFIX=/usr/local DESTDIR=
@@ -113,7 +114,7 @@ LIBRARY := $(BUILD)/libretort.a
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 
-.PHONY: all lib test golden golden-cross demo san fuzz install clean
+.PHONY: all lib test golden golden-cross demo bench san fuzz install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -170,6 +171,29 @@ $(CROSS:%=golden-cross-%): golden-cross-%:
 
 demo: all
 	$(Q)RETORT=$(BUILD)/retort tools/demo.sh
+
+# docs/performance.md. BENCH holds options of the program that runs: bench/bench or bench/peers.py.
+BENCH_PROGRAM := $(BUILD)/bench/bench
+BENCH_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out bench/peak.c,$(wildcard bench/*.c))) \
+    $(ISAS:%=$(BUILD)/bench/peak_%.o)
+COMMIT = $(shell git describe --always --dirty --abbrev=10 2>/dev/null || echo unknown)
+
+$(BUILD)/bench/peak_%.o: bench/peak.c $(BUILD)/settings
+	$(call say,CC )
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(ISA_FLAGS_$*) -DPEAK=peak_$* -DVF_$(shell echo $* | tr a-z A-Z) -c $< -o $@
+
+$(BENCH_PROGRAM): $(BENCH_OBJECTS) $(LIBRARY)
+	$(call say,LD )
+	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
+bench: $(BENCH_PROGRAM)
+ifeq ($(PEERS),1)
+	$(Q)python3 bench/peers.py --bench $(BENCH_PROGRAM) --commit "$(COMMIT)" $(BENCH)
+else
+	$(Q)$(BENCH_PROGRAM) --commit "$(COMMIT)" $(BENCH)
+	@echo "other engines: not compared (PEERS=1 compares)"
+endif
 
 # Leaks stay on; what OpenMP's runtime keeps for its threads is named in tests/leaks.txt.
 san:

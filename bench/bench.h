@@ -1,0 +1,69 @@
+/* What the parts of the benchmark share: a case is something that is timed, run by run. */
+#ifndef RETORT_BENCH_BENCH_H
+#define RETORT_BENCH_BENCH_H
+
+#include "base/status.h"
+#include "detect/model.h"
+#include "kernels/kernels.h"
+#include "nn/npy.h"
+#include "train/loss_detect.h"
+
+#include <stdbool.h>
+
+enum { BENCH_SIZE = 640, BENCH_MAX_RUNS = 1000, BENCH_MAX_TARGETS = 1024 };
+
+struct bench_setup {
+    const char *weights; /* a detector's file, or NULL: YOLO11n with synthetic values */
+    const struct kernels *kernels;
+    struct npy input;   /* [images * 640 * 640, 3] in [0, 1]; without rows: noise */
+    struct npy targets; /* [n, 6]: image, class, cx, cy, w, h, images ascending; without rows: made up */
+};
+
+struct bench_case {
+    char name[40];
+    const struct bench_kind *kind;
+    int size, batch, threads;
+    void *state;
+    float *pixels; /* the input, copied before each run */
+    size_t pixel_bytes;
+    double wall[BENCH_MAX_RUNS], cpu[BENCH_MAX_RUNS]; /* seconds; cpu sums over the threads */
+    int count;                                        /* timed runs */
+    double last_wall, last_cpu;
+    bool ran;
+    struct loss_items first; /* training steps: the loss of the first one, and its gradient's norm */
+    double first_norm;
+};
+
+struct bench_kind {
+    enum status (*start)(struct bench_case *c, const struct bench_setup *setup, struct error *err);
+    void (*before)(struct bench_case *c); /* not timed; may be NULL */
+    enum status (*run)(struct bench_case *c, struct error *err);
+    void (*stop)(struct bench_case *c); /* releases what state holds, also after a start that failed */
+};
+extern const struct bench_kind bench_forward, bench_step, bench_vit, bench_farthest;
+
+enum status bench_case_start(struct bench_case *c, const struct bench_setup *setup, struct error *err);
+enum status bench_case_run(struct bench_case *c, bool timed, struct error *err);
+void bench_case_stop(struct bench_case *c);
+
+/* The detector of the setup. */
+enum status bench_open_model(struct model *model, const struct bench_setup *setup, struct error *err);
+
+/* The decoded output of a forward case that ran: [4 + classes, anchor points] of the first image as .npy. */
+enum status bench_write_output(const struct bench_case *c, const struct bench_setup *setup, const char *path,
+                               struct error *err);
+
+double bench_wall(void); /* seconds */
+double bench_cpu(void);  /* seconds of CPU time of this process, all threads */
+double bench_minimum(const double *values, int n);
+double bench_median(const double *values, int n);
+
+/* FLOP/s of independent chains of fused multiply-adds on so many threads: the best of a few short probes. */
+double bench_peak(const struct kernels *kernels, int threads);
+
+/* Times every layer of the detector at 640 in place, in rounds over the whole network, and prints one row per
+ * convolution shape and one per other operation. */
+enum status bench_layers(const struct bench_setup *setup, int threads, int rounds, bool json,
+                         struct error *err);
+
+#endif

@@ -1,0 +1,167 @@
+/* The detector's layers, timed where they run: real buffers, real neighbours, real order. */
+#include "bench.h"
+
+#include "base/json_write.h"
+#include "nn/op.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_ROWS = 160, TEXT = 64 };
+
+/* Layers of one shape together. */
+struct row {
+    char text[TEXT];
+    int layers;
+    double flop, minimum, median; /* sums over the layers; seconds */
+};
+
+struct timing {
+    struct model model;
+    struct graph graph;
+    struct yolo11 network;
+    struct net net;
+    double *seconds; /* [nodes][rounds] */
+    double *whole;   /* [rounds] */
+};
+
+static double describe(char text[TEXT], const struct graph *graph, const struct node *node)
+{
+    static const char *const names[OP_KINDS] = {
+        "conv",      "add",        "copy",       "max-pool",  "upsample", "bilinear", "gather",
+        "attention", "activation", "layer-norm", "scale-add", "tokens",   "mean"};
+    const struct tensor *in = graph->tensors + node->input[0], *out = graph->tensors + node->output;
+    if (node->op != OP_CONV) {
+        snprintf(text, TEXT, "%s", names[node->op]);
+        return 0;
+    }
+    const struct conv_options *o = &node->as.conv;
+    snprintf(text, TEXT, "conv %dx%d/%d %d->%d%s at %dx%d", o->kernel, o->kernel, o->stride, in->channels,
+             out->channels, o->groups > 1 ? " depthwise" : "", out->height, out->width);
+    return 2.0 * out->height * out->width * out->channels * (in->channels / o->groups) * o->kernel *
+           o->kernel;
+}
+
+static struct row *find_row(struct row *rows, int *count, const char *text)
+{
+    for (int i = 0; i < *count; i++)
+        if (!strcmp(rows[i].text, text)) return rows + i;
+    if (*count == MAX_ROWS) return NULL;
+    struct row *row = rows + (*count)++;
+    *row = (struct row){0};
+    memcpy(row->text, text, TEXT);
+    return row;
+}
+
+static int collect(struct row *rows, const struct timing *t, int rounds)
+{
+    int count = 0;
+    for (int i = 0; i < t->graph.node_count; i++) {
+        char text[TEXT];
+        const double flop = describe(text, &t->graph, t->graph.nodes + i);
+        struct row *row = find_row(rows, &count, text);
+        if (!row) continue;
+        row->layers++;
+        row->flop += flop;
+        row->minimum += bench_minimum(t->seconds + i * rounds, rounds);
+        row->median += bench_median(t->seconds + i * rounds, rounds);
+    }
+    return count;
+}
+
+static void print_row(const struct row *row, int threads, double peak, bool json)
+{
+    const double share = row->flop / row->minimum / peak;
+    if (json) {
+        struct json_writer out = {.stream = stdout};
+        json_open(&out, NULL, '{');
+        json_put_text(&out, "layer", row->text);
+        json_put_int(&out, "layers", row->layers);
+        json_put_int(&out, "threads", threads);
+        json_put_double(&out, "minimum_ms", 1e3 * row->minimum);
+        json_put_double(&out, "median_ms", 1e3 * row->median);
+        if (row->flop > 0) json_put_double(&out, "share_of_peak", share);
+        json_close(&out);
+        putchar('\n');
+    } else if (row->flop > 0) {
+        printf("%-40s %6d %9.3f %9.3f %9.1f %6.1f %%\n", row->text, row->layers, 1e3 * row->minimum,
+               1e3 * row->median, 1e-9 * row->flop / row->minimum, 100 * share);
+    } else {
+        printf("%-40s %6d %9.3f %9.3f\n", row->text, row->layers, 1e3 * row->minimum, 1e3 * row->median);
+    }
+}
+
+static void print(const struct timing *t, int threads, int rounds, double peak, bool json)
+{
+    struct row rows[MAX_ROWS], sum = {.text = "sum of the layers"}, convs = {.text = "sum of convolutions"};
+    const int count = collect(rows, t, rounds);
+    if (!json)
+        printf("\nYOLO11n %d, layer by layer, %d thread%s; peak %.1f GFLOP/s in this run\n"
+               "%-40s %6s %9s %9s %9s %8s\n",
+               BENCH_SIZE, threads, threads == 1 ? "" : "s", 1e-9 * peak, "", "layers", "min ms", "median ms",
+               "GFLOP/s", "of peak");
+    for (int i = 0; i < count; i++) {
+        print_row(rows + i, threads, peak, json);
+        struct row *const into[2] = {&sum, rows[i].flop > 0 ? &convs : NULL};
+        for (int k = 0; k < 2 && into[k]; k++) {
+            into[k]->layers += rows[i].layers;
+            into[k]->minimum += rows[i].minimum;
+            into[k]->median += rows[i].median;
+            if (k) into[k]->flop += rows[i].flop;
+        }
+    }
+    struct row whole = {.text = "whole pass", .layers = sum.layers};
+    whole.minimum = bench_minimum(t->whole, rounds);
+    whole.median = bench_median(t->whole, rounds);
+    print_row(&convs, threads, peak, json);
+    print_row(&sum, threads, peak, json);
+    print_row(&whole, threads, peak, json);
+}
+
+static void run(struct timing *t, int rounds)
+{
+    const struct view input = net_value(&t->net, t->graph.input);
+    for (int round = -1; round < rounds; round++) { /* the first one warms up */
+        for (int64_t i = 0; i < input.pixels * 3; i++) input.data[i] = (float)(i % 255) / 255.f;
+        const double begun = bench_wall();
+        double before = begun;
+        for (int i = 0; i < t->graph.node_count; i++) {
+            net_op(t->graph.nodes + i)->forward(&t->net, t->graph.nodes + i);
+            const double now = bench_wall();
+            if (round >= 0) t->seconds[i * rounds + round] = now - before;
+            before = now;
+        }
+        if (round >= 0) t->whole[round] = before - begun;
+    }
+}
+
+static enum status start(struct timing *t, const struct bench_setup *setup, int threads, int rounds,
+                         struct error *err)
+{
+    TRY(bench_open_model(&t->model, setup, err));
+    graph_begin(&t->graph, &t->model.params);
+    TRY(yolo11_build(&t->network, &t->graph, t->model.config, BENCH_SIZE, BENCH_SIZE, err));
+    const struct net_options options = {.batch = 1, .threads = threads, .mode = NET_INFERENCE};
+    TRY(net_create(&t->net, &t->graph, setup->kernels, options, err));
+    t->seconds = calloc((size_t)(t->graph.node_count * rounds), sizeof *t->seconds);
+    t->whole = calloc((size_t)rounds, sizeof *t->whole);
+    return t->seconds && t->whole ? OK : fail_memory(err, "times of the layers", 0);
+}
+
+enum status bench_layers(const struct bench_setup *setup, int threads, int rounds, bool json,
+                         struct error *err)
+{
+    struct timing t = {0};
+    const enum status status = start(&t, setup, threads, rounds, err);
+    if (status == OK) {
+        run(&t, rounds);
+        print(&t, threads, rounds, bench_peak(setup->kernels, threads), json);
+    }
+    free(t.whole);
+    free(t.seconds);
+    net_free(&t.net);
+    graph_free(&t.graph);
+    model_free(&t.model);
+    return status;
+}
