@@ -1,11 +1,13 @@
 /* Fine-tuning: resuming gives the same bits, threads do not matter, masks hold, and it learns. */
 #include "check.h"
 
+#include "base/file.h"
 #include "base/hash.h"
 #include "base/rng.h"
 #include "detect/detector.h"
 #include "image/encode.h"
 #include "nn/load.h"
+#include "train/train_log.h"
 #include "train/trainer.h"
 
 #include <math.h>
@@ -118,6 +120,14 @@ static void hash_after(char hex[SHA256_HEX], int threads, const char *run, int s
         o.resume = true;
     }
     check_ok(trainer_run(&result, &s.model, &s.pictures, s.kernels, &o, NULL, &s.arena, &err), &err);
+    assert_int_equal(result.iterations, 12);
+    if (HAVE_JANSSON || !stop_after) {
+        assert_int_equal(result.count, 4);
+        for (int i = 0; i < 4; i++) {
+            assert_int_equal(result.epochs[i].epoch, i);
+            assert_true(result.epochs[i].loss.box > 0 && isfinite(result.epochs[i].rate));
+        }
+    }
     params_hash(&s.model.params, hex);
     done(&s);
 }
@@ -129,6 +139,34 @@ static void resuming_gives_the_same_bits(void **state)
     hash_after(whole, 2, "whole", 0);
     hash_after(resumed, 2, "resumed", 8); /* in the third epoch of three mini-batches */
     assert_string_equal(whole, resumed);
+}
+
+static void a_log_is_cut_and_read(void **state)
+{
+    (void)state;
+    static const char log[] = "{\"epoch\":0,\"box\":1.5,\"score\":0.25,\"steps\":7}\n"
+                              "{\"epoch\":1,\"score\":null}\n{\"epoch\":2}\n{\"ep";
+    char path[600];
+    struct trainer_epoch epochs[4];
+    struct file_view view;
+    struct error err;
+    int count = -1;
+    snprintf(path, sizeof path, "%s/log.jsonl", check_folder());
+    check_ok(train_log_resume(epochs, &count, path, 4, &err), &err); /* no file */
+    assert_int_equal(count, 0);
+    check_ok(file_write(path, log, strlen(log), &err), &err);
+    if (HAVE_JANSSON) {
+        assert_int_equal(train_log_resume(epochs, &count, path, 4, &err), ERR_INPUT);
+        assert_non_null(strstr(err.message, "log.jsonl:4"));
+    }
+    check_ok(train_log_resume(epochs, &count, path, 2, &err), &err);
+    check_ok(file_map(&view, path, &err), &err);
+    assert_int_equal(view.size, strstr(log, "{\"epoch\":2") - log);
+    file_unmap(&view);
+    if (!HAVE_JANSSON) return;
+    assert_int_equal(count, 2);
+    assert_true(epochs[0].loss.box == 1.5 && epochs[0].score == 0.25 && epochs[0].steps == 7);
+    assert_true(epochs[1].epoch == 1 && isnan(epochs[1].score) && isnan(epochs[1].loss.box));
 }
 
 static void threads_do_not_matter(void **state)
@@ -223,6 +261,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(resuming_gives_the_same_bits),
+        cmocka_unit_test(a_log_is_cut_and_read),
         cmocka_unit_test(threads_do_not_matter),
         cmocka_unit_test(a_checkpoint_of_another_run_is_refused),
         cmocka_unit_test(a_mask_keeps_the_other_weights),

@@ -6,6 +6,7 @@
 #include "base/rng.h"
 #include "nn/load.h"
 #include "train/checkpoint.h"
+#include "train/train_log.h"
 
 #include <assert.h>
 #include <math.h>
@@ -240,19 +241,6 @@ static enum status write_checkpoint(struct trainer *t, struct error *err)
     return path ? checkpoint_write(path, &t->learner, &t->state, err) : fail_memory(err, "a path", 1);
 }
 
-/* The log's first `epochs` lines; what a killed run wrote beyond its last checkpoint goes. */
-static enum status cut_log(const char *path, int epochs, struct error *err)
-{
-    struct file_view view = {0};
-    if (!file_exists(path)) return OK;
-    TRY(file_map(&view, path, err));
-    size_t end = 0;
-    for (int lines = 0; end < view.size && lines < epochs; end++) lines += view.data[end] == '\n';
-    const enum status status = file_write(path, view.data, end, err);
-    file_unmap(&view);
-    return status;
-}
-
 static enum status restore(struct trainer *t, struct error *err)
 {
     const char *best = in_folder(t, "best.safetensors"), *path = in_folder(t, "checkpoint.safetensors");
@@ -275,7 +263,8 @@ static enum status open_folder(struct trainer *t, struct error *err)
     if (t->options->resume) TRY(restore(t, err));
     const char *log = in_folder(t, "train.jsonl");
     if (!log) return fail_memory(err, "a path", 1);
-    TRY(cut_log(log, t->state.epoch, err));
+    TRY(train_log_resume(t->result->epochs, &t->result->count, log, t->state.epoch, err));
+    t->result->iterations = (int64_t)t->state.epoch * t->schedule.batches;
     return json_log_open(&t->log, log, err);
 }
 
@@ -325,7 +314,6 @@ static enum status choose_mask(struct trainer *t, struct error *err)
 {
     const struct trainer_options *o = t->options;
     struct learner *learner = &t->learner;
-    t->result->moved = learner->coordinates;
     if (o->mask == MASK_FULL) return OK;
     const struct mask_table table = {learner->tensors, learner->optim.count};
     uint8_t *mask = arena_alloc(t->arena, learner->coordinates, 1);
@@ -339,9 +327,14 @@ static enum status choose_mask(struct trainer *t, struct error *err)
         mask_moment_score(score, learner->m, learner->v, learner->coordinates);
     }
     mask_make(mask, table, o->mask, o->fraction, score, forced, o->seed, 1);
-    t->result->moved = 0;
-    for (size_t i = 0; i < learner->coordinates; i++) t->result->moved += mask[i];
     return learner_set_mask(learner, mask, err);
+}
+
+static size_t movable(const struct learner *learner)
+{
+    size_t moved = 0;
+    for (size_t i = 0; i < learner->coordinates; i++) moved += !learner->mask || learner->mask[i];
+    return moved;
 }
 
 /* ---- The run ---- */
@@ -381,7 +374,9 @@ static enum status start(struct trainer *t, struct model *model, const struct ke
     TRY(allocate(t, model, err));
     make_recipe(t, model);
     TRY(open_folder(t, err));
-    return t->state.epoch ? OK : choose_mask(t, err);
+    if (!t->state.epoch) TRY(choose_mask(t, err));
+    t->result->moved = movable(&t->learner);
+    return OK;
 }
 
 static enum status epochs(struct trainer *t, struct error *err)

@@ -46,7 +46,7 @@ struct trainer_epoch {
 };
 
 struct trainer_result {
-    struct trainer_epoch *epochs; /* [count], of this call, in the arena given */
+    struct trainer_epoch *epochs; /* [count], those before a resume included, in the arena given */
     int count;
     int best_epoch; /* -1 without validation */
     double best_score;

@@ -1,0 +1,49 @@
+#include "train/train_log.h"
+
+#include "base/file.h"
+#include "base/json.h"
+
+#include <math.h>
+#include <stdio.h>
+
+enum { MAX_LINE = 4096 };
+
+static enum status read_line(struct trainer_epoch *epoch, const uint8_t *line, size_t n, const char *path,
+                             int number, struct error *err)
+{
+    struct json *root;
+    char name[300];
+    snprintf(name, sizeof name, "%.250s:%d", path, number);
+    TRY(json_read_bytes(&root, line, n, name, MAX_LINE, err));
+    *epoch = (struct trainer_epoch){.epoch = number - 1,
+                                    .loss = {.box = json_number(json_member(root, "box"), NAN),
+                                             .classes = json_number(json_member(root, "cls"), NAN),
+                                             .distribution = json_number(json_member(root, "dfl"), NAN)},
+                                    .rate = json_number(json_member(root, "rate"), NAN),
+                                    .norm = json_number(json_member(root, "norm"), NAN),
+                                    .steps = json_int(json_member(root, "steps"), 0),
+                                    .score = json_number(json_member(root, "score"), NAN)};
+    json_free(root);
+    return OK;
+}
+
+enum status train_log_resume(struct trainer_epoch *epochs, int *count, const char *path, int keep,
+                             struct error *err)
+{
+    struct file_view view = {0};
+    size_t end = 0;
+    enum status status = OK;
+    *count = 0;
+    if (!file_exists(path)) return OK;
+    TRY(file_map(&view, path, err));
+    for (int lines = 0; status == OK && lines < keep && end < view.size; lines++) {
+        const size_t begin = end;
+        while (end < view.size && view.data[end] != '\n') end++;
+        if (HAVE_JANSSON)
+            status = read_line(&epochs[(*count)++], view.data + begin, end - begin, path, lines + 1, err);
+        end += end < view.size;
+    }
+    if (status == OK) status = file_write(path, view.data, end, err);
+    file_unmap(&view);
+    return status;
+}

@@ -1,0 +1,13 @@
+/* The log of a training run, train.jsonl, when the run goes on (docs/formats.md). */
+#ifndef RETORT_TRAIN_TRAIN_LOG_H
+#define RETORT_TRAIN_TRAIN_LOG_H
+
+#include "train/trainer.h"
+
+/* Cuts the log to its first `keep` lines, since what a killed run wrote beyond its last checkpoint goes, and
+ * reads them into epochs[keep]; *count are there. What a line lacks is NaN or 0. Without a file, or in a
+ * build without JSON, there are none. ERR_INPUT naming the line for one that is no JSON. */
+enum status train_log_resume(struct trainer_epoch *epochs, int *count, const char *path, int keep,
+                             struct error *err);
+
+#endif
