@@ -108,7 +108,7 @@ static int end(void **state)
 static struct distill_options options_of(const struct fixture *f)
 {
     struct distill_options o = {.student = "/models/yolo11pico.safetensors",
-                                .frames = "/cameras/north & south/",
+                                .frames = "/cameras/north & south/images/",
                                 .folder = check_folder(),
                                 .teacher_labels = "/somewhere/people/",
                                 .budget = CHOSEN,
@@ -185,7 +185,7 @@ static void tells_what_happened(void **state)
     const struct distill_options o = options_of(f);
     const struct distill_result r = result_of(f);
     char *const page = page_of(f, &o, &r);
-    expect(page, "yolo11pico.safetensors for north &amp; south");
+    expect(page, "yolo11pico.safetensors for north &amp; south/images<");
     expect(page, "0.200 before, gain +0.250");
     expect(page, "of 20 candidates in 60 frames");
     expect(page, "<dd>8.0 kB</dd><dd class=\"note\">1.2 MB for all candidates</dd>");
@@ -197,7 +197,7 @@ static void tells_what_happened(void **state)
     assert_null(strstr(page, "window closed")); /* no frame has this reason */
     expect(page, "The weights of epoch 5 are kept.");
     expect(page, "<td>batch</td><td>4</td>");
-    expect(page, "<td>label files in people/</td>");
+    expect(page, "<td>label files in people</td>");
     assert_int_equal(occurrences(page, "class=\"rug\""), 2 * CHOSEN); /* wide and narrow */
     free(page);
 }

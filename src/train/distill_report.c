@@ -39,6 +39,17 @@ static const char *share_words(struct words *words, double part, double whole)
     return whole > 0 ? WORDS(words, "%.1f %%", 100 * part / whole) : "";
 }
 
+/* A folder's name; with the one above it where the name says nothing. */
+static const char *folder_words(struct words *words, const char *path)
+{
+    const char *const name = report_name(path);
+    const int n = (int)strcspn(name, "/");
+    if ((strncmp(name, "images", (size_t)n) && strncmp(name, "labels", (size_t)n)) || n != 6 || name == path)
+        return WORDS(words, "%.*s", n ? n : 1, name);
+    const char *const parent = arena_strndup(&words->arena, path, (size_t)(name - path));
+    return WORDS(words, "%s%.*s", parent ? report_name(parent) : "", n, name);
+}
+
 /* ---- What the reader should see first ---- */
 
 static struct report_fact gain(struct words *words, const struct distill_result *r)
@@ -227,7 +238,7 @@ static void teacher_settings(struct settings *s, const struct distill_options *o
         set(s, "teacher's input size", WORDS(words, "%d", o->teacher.size));
     } else {
         set(s, "teacher",
-            o->teacher_labels ? WORDS(words, "label files in %s", report_name(o->teacher_labels))
+            o->teacher_labels ? WORDS(words, "label files in %s", folder_words(words, o->teacher_labels))
                               : o->teacher_command);
     }
 }
@@ -280,11 +291,11 @@ static void validation_settings(struct settings *s, const struct distill_options
 {
     struct words *const words = s->words;
     set(s, "validation",
-        o->validation == DISTILL_FOLDER ? report_name(o->validation_folder)
+        o->validation == DISTILL_FOLDER ? folder_words(words, o->validation_folder)
         : r->validation_frames          ? WORDS(words, "%d of the chosen frames", r->validation_frames)
                                         : "none: the last weights are kept");
     if (o->test) {
-        set(s, "test frames", report_name(o->test));
+        set(s, "test frames", folder_words(words, o->test));
         if (o->scoring.ignore_above >= 0)
             set(s, "scored below line", WORDS(words, "%g px", (double)o->scoring.ignore_above));
     }
@@ -295,7 +306,7 @@ static void settings_section(struct report *report, struct words *words, const s
 {
     struct settings s = {.words = words};
     set(&s, "student", report_name(o->student));
-    set(&s, "frames", report_name(o->frames));
+    set(&s, "frames", folder_words(words, o->frames));
     teacher_settings(&s, o);
     selection_settings(&s, o);
     training_settings(&s, o);
@@ -324,8 +335,9 @@ enum status distill_report(const char *path, const struct distill_options *optio
 {
     struct report report;
     struct words words = {0};
-    report_begin(&report, "Distillation",
-                 WORDS(&words, "%s for %s", report_name(options->student), report_name(options->frames)));
+    report_begin(
+        &report, "Distillation",
+        WORDS(&words, "%s for %s", report_name(options->student), folder_words(&words, options->frames)));
     head(&report, &words, options, result);
     scores(&report, &words, result);
     enum status status = distill_report_pairs(&report, options, result, before, after, &words.arena, err);
