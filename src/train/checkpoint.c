@@ -156,8 +156,8 @@ static enum status read_mask(const struct weights *file, struct learner *learner
     return status;
 }
 
-static enum status read_state(const struct weights *file, struct learner *learner, struct checkpoint *state,
-                              struct error *err)
+enum status checkpoint_restore(const struct weights *file, struct learner *learner, struct checkpoint *state,
+                               struct error *err)
 {
     const char *recipe;
     int64_t epoch, best_epoch;
@@ -190,7 +190,7 @@ enum status checkpoint_read(const char *path, struct learner *learner, struct ch
 {
     struct weights file;
     TRY(weights_open(&file, path, err));
-    const enum status status = read_state(&file, learner, state, err);
+    const enum status status = checkpoint_restore(&file, learner, state, err);
     weights_close(&file);
     return status;
 }

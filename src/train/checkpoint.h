@@ -22,4 +22,8 @@ enum status checkpoint_write(const char *path, const struct learner *learner, co
 enum status checkpoint_read(const char *path, struct learner *learner, struct checkpoint *state,
                             struct error *err);
 
+/* The same from weights that are open already. */
+enum status checkpoint_restore(const struct weights *file, struct learner *learner, struct checkpoint *state,
+                               struct error *err);
+
 #endif

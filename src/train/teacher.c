@@ -2,8 +2,8 @@
 
 #include "base/child.h"
 #include "base/file.h"
-#include "base/json.h"
 #include "image/encode.h"
+#include "train/answer.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -108,28 +108,13 @@ enum status teacher_open_command(struct teacher **teacher, const char *command,
     return open_kind(teacher, TEACHER_COMMAND, command, NULL, 1, options, err);
 }
 
-static enum status reserve(struct labels *labels, size_t count, struct arena *arena, struct error *err)
-{
-    *labels = (struct labels){.rows = arena_alloc(arena, count, sizeof *labels->rows)};
-    return labels->rows ? OK : fail_memory(err, "labels", count * sizeof *labels->rows);
-}
-
-/* A box that clamping left without area is no object. */
-static void add_label(struct labels *labels, const struct detection *d, const struct image *picture)
-{
-    const struct label l = label_of_detection(d, (float)picture->width, (float)picture->height);
-    if (l.w > 0 && l.h > 0) labels->rows[labels->count++] = l;
-}
-
 static enum status label_by_model(struct teacher *teacher, const struct image *picture, struct labels *labels,
                                   struct arena *arena, struct error *err)
 {
     struct detection found[NMS_MAX_DETECTIONS];
     int count;
     TRY(detector_predict(&teacher->detector, picture, teacher->options.size, true, found, &count, err));
-    TRY(reserve(labels, (size_t)count, arena, err));
-    for (int i = 0; i < count; i++) add_label(labels, &found[i], picture);
-    return OK;
+    return answer_labels(labels, found, (size_t)count, picture, arena, err);
 }
 
 static enum status label_by_file(struct teacher *teacher, const char *name, struct labels *labels,
@@ -142,64 +127,6 @@ static enum status label_by_file(struct teacher *teacher, const char *name, stru
     if (!path) return fail_memory(err, "a path", strlen(name));
     TRY(labels_read(labels, arena, path, 0, err));
     if (teacher->class_map) labels_map(labels, teacher->class_map, teacher->class_map_size);
-    return OK;
-}
-
-static double clamp(double v, double limit) { return v > 0 ? (v < limit ? v : limit) : 0; }
-
-/* One entry of "detections". */
-static enum status read_detection(struct detection *d, const struct json *entry, const struct image *picture,
-                                  const char *where, struct error *err)
-{
-    int64_t class_id;
-    double confidence, v[4];
-    const struct json *box;
-    TRY(json_get_int(&class_id, entry, "class_id", 0, LABELS_MAX_CLASSES - 1, where, err));
-    TRY(json_get_number(&confidence, entry, "confidence", where, err));
-    TRY(json_get_array(&box, entry, "box", where, err));
-    if (!(confidence >= 0 && confidence <= 1))
-        return fail(err, ERR_INPUT, "%s: confidence: expected a number in [0, 1], found %g", where,
-                    confidence);
-    if (json_count(box) != 4)
-        return fail(err, ERR_INPUT, "%s: box: expected 4 numbers, found %zu", where, json_count(box));
-    for (size_t i = 0; i < 4; i++) {
-        const enum json_kind kind = json_kind(json_item(box, i));
-        if (kind != JSON_KIND_INT && kind != JSON_KIND_REAL)
-            return fail(err, ERR_INPUT, "%s: box: expected 4 numbers, found something else", where);
-        v[i] = clamp(json_number(json_item(box, i), 0), i % 2 ? picture->height : picture->width);
-    }
-    *d = (struct detection){
-        {(float)v[0], (float)v[1], (float)v[2], (float)v[3]}, (float)confidence, (int)class_id, -1};
-    return OK;
-}
-
-static enum status read_answer(struct teacher *teacher, const struct json *answer, const char *path,
-                               const struct image *picture, struct labels *labels, struct arena *arena,
-                               const char *where, struct error *err)
-{
-    const char *const file = json_text(json_member(answer, "file"));
-    int64_t width, height;
-    const struct json *list;
-    if (file && strcmp(file, path))
-        return fail(err, ERR_INPUT, "%s: expected the answer for %.150s, found %.150s", where, path, file);
-    TRY(json_get_int(&width, answer, "width", 1, IMAGE_MAX_SIDE, where, err));
-    TRY(json_get_int(&height, answer, "height", 1, IMAGE_MAX_SIDE, where, err));
-    if (width != picture->width || height != picture->height)
-        return fail(err, ERR_INPUT, "%s: expected %d x %d pixels, found %d x %d", where, picture->width,
-                    picture->height, (int)width, (int)height);
-    TRY(json_get_array(&list, answer, "detections", where, err));
-    const size_t count = json_count(list);
-    if (count > LABELS_MAX_ROWS)
-        return fail(err, ERR_INPUT, "%s: expected at most %d detections, found %zu", where, LABELS_MAX_ROWS,
-                    count);
-    TRY(reserve(labels, count, arena, err));
-    for (size_t i = 0; i < count; i++) {
-        struct detection d;
-        TRY(read_detection(&d, json_item(list, i), picture, where, err));
-        if (!(d.confidence > teacher->options.confidence)) continue;
-        if (teacher->class_map) d.class_id = teacher->class_map[d.class_id];
-        if (d.class_id >= 0) add_label(labels, &d, picture);
-    }
     return OK;
 }
 
@@ -226,16 +153,13 @@ static enum status label_by_command(struct teacher *teacher, const char *path, c
 {
     const char *text;
     size_t size;
-    struct json *answer;
     if (!file_exists(path)) TRY(write_frame(teacher, &path, picture, err));
     TRY(child_ask(&teacher->child, path, teacher->options.timeout, &text, &size, err));
     const char *const where =
         arena_printf(arena, "answer of \"%.100s\" for %.200s", teacher->child.command, path);
     if (!where) return fail_memory(err, "a message", 0);
-    TRY(json_read_bytes(&answer, text, size, where, CHILD_MAX_ANSWER, err));
-    const enum status status = read_answer(teacher, answer, path, picture, labels, arena, where, err);
-    json_free(answer);
-    return status;
+    const struct answer_options options = {teacher->options.confidence, teacher->class_map};
+    return answer_read(labels, text, size, where, path, picture, &options, arena, err);
 }
 
 enum status teacher_label(struct teacher *teacher, const char *name, const struct image *picture,
