@@ -92,10 +92,10 @@ static enum status read_line(struct reader *reader, int frame, const struct json
                 frames->confidences[frame]);
 }
 
-static enum status read_lines(struct reader *reader, const struct file_view *view, const char *path,
+static enum status read_lines(struct reader *reader, const char *at, size_t n, const char *path,
                               struct error *err)
 {
-    const char *at = (const char *)view->data, *end = at + view->size;
+    const char *const end = at + n;
     for (int line = 0; at < end; line++) {
         const char *stop = memchr(at, '\n', (size_t)(end - at));
         if (!stop) stop = end;
@@ -111,11 +111,11 @@ static enum status read_lines(struct reader *reader, const struct file_view *vie
     return OK;
 }
 
-static enum status allocate(struct frame_lines *frames, const struct file_view *view, const char *path,
+static enum status allocate(struct frame_lines *frames, const char *text, size_t n, const char *path,
                             struct arena *arena, struct error *err)
 {
     size_t lines = 0;
-    for (size_t i = 0; i < view->size; i++) lines += view->data[i] == '\n' || i + 1 == view->size;
+    for (size_t i = 0; i < n; i++) lines += text[i] == '\n' || i + 1 == n;
     if (lines == 0) return fail(err, ERR_INPUT, "%s: expected a frame a line, found an empty file", path);
     if (lines > FRAME_LINES_MAX) return fail(err, ERR_INPUT, "%s: more than %d lines", path, FRAME_LINES_MAX);
     frames->count = (int)lines;
@@ -128,15 +128,24 @@ static enum status allocate(struct frame_lines *frames, const struct file_view *
     return OK;
 }
 
+enum status frame_lines_parse(struct frame_lines *frames, const void *data, size_t n, const char *name,
+                              const struct class_set *classes, enum aggregation aggregation,
+                              struct arena *arena, struct error *err)
+{
+    struct reader reader = {.frames = frames, .classes = classes, .aggregation = aggregation, .arena = arena};
+    *frames = (struct frame_lines){0};
+    TRY(allocate(frames, data, n, name, arena, err));
+    return read_lines(&reader, data, n, name, err);
+}
+
 enum status frame_lines_read(struct frame_lines *frames, const char *path, const struct class_set *classes,
                              enum aggregation aggregation, struct arena *arena, struct error *err)
 {
     struct file_view view;
-    struct reader reader = {.frames = frames, .classes = classes, .aggregation = aggregation, .arena = arena};
     *frames = (struct frame_lines){0};
     TRY(file_map(&view, path, err));
-    enum status status = allocate(frames, &view, path, arena, err);
-    if (status == OK) status = read_lines(&reader, &view, path, err);
+    const enum status status =
+        frame_lines_parse(frames, view.data, view.size, path, classes, aggregation, arena, err);
     file_unmap(&view);
     return status;
 }

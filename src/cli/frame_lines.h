@@ -29,4 +29,9 @@ struct frame_lines {
 enum status frame_lines_read(struct frame_lines *frames, const char *path, const struct class_set *classes,
                              enum aggregation aggregation, struct arena *arena, struct error *err);
 
+/* The same from memory; name stands for it in messages. */
+enum status frame_lines_parse(struct frame_lines *frames, const void *data, size_t n, const char *name,
+                              const struct class_set *classes, enum aggregation aggregation,
+                              struct arena *arena, struct error *err);
+
 #endif

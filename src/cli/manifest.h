@@ -58,6 +58,9 @@ enum status manifest_write(const char *path, const struct manifest *manifest, st
 /* Reads and checks a manifest; its texts live until manifest_close, its lists as long as the arena. */
 enum status manifest_open(struct manifest *manifest, const char *path, struct arena *arena,
                           struct error *err);
+/* The same from memory; name stands for it in messages. */
+enum status manifest_parse(struct manifest *manifest, const void *data, size_t n, const char *name,
+                           struct arena *arena, struct error *err);
 void manifest_close(struct manifest *manifest);
 
 /* Appends a line to differences for every file that is missing, new or different in found; returns their

@@ -1,4 +1,5 @@
 /* The reading half of the manifest. A manifest may come from anywhere: every member is checked. */
+#include "base/file.h"
 #include "base/json.h"
 #include "cli/manifest.h"
 
@@ -38,8 +39,10 @@ static enum status read_entry(struct manifest_entry *entry, const struct json *v
     entry->file_count = (int)count;
     entry->files = arena_alloc(arena, count, sizeof *entry->files);
     if (!entry->files) return fail_memory(err, source, count * sizeof *entry->files);
-    entry->files[0].path = "";
-    if (!entry->folder) return read_file(&entry->files[0], value, source, err);
+    if (!entry->folder) {
+        entry->files[0].path = "";
+        return read_file(&entry->files[0], value, source, err);
+    }
     for (size_t i = 0; i < count; i++) {
         const struct json *file = json_item(files, i);
         entry->files[i].path = json_text(json_member(file, "path"));
@@ -98,14 +101,23 @@ static enum status read_members(struct manifest *manifest, const struct json *ro
     return OK;
 }
 
+enum status manifest_parse(struct manifest *manifest, const void *data, size_t n, const char *name,
+                           struct arena *arena, struct error *err)
+{
+    *manifest = (struct manifest){0};
+    TRY(json_read_bytes(&manifest->document, data, n, name, MANIFEST_MAX_BYTES, err));
+    const enum status status = read_members(manifest, manifest->document, name, arena, err);
+    if (status != OK) manifest_close(manifest);
+    return status;
+}
+
 enum status manifest_open(struct manifest *manifest, const char *path, struct arena *arena, struct error *err)
 {
-    struct json *root;
+    struct file_view view;
     *manifest = (struct manifest){0};
-    TRY(json_read_file(&root, path, MANIFEST_MAX_BYTES, err));
-    manifest->document = root;
-    const enum status status = read_members(manifest, root, path, arena, err);
-    if (status != OK) manifest_close(manifest);
+    TRY(file_map(&view, path, err));
+    const enum status status = manifest_parse(manifest, view.data, view.size, path, arena, err);
+    file_unmap(&view);
     return status;
 }
 
