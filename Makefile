@@ -140,9 +140,15 @@ $(BUILD)/retort: $(CLI_OBJECTS) $(LIBRARY)
 	$(call say,LD )
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
+# What the command reads itself (manifests, options, frame lists) is tested and fuzzed too.
+CLI_PARTS := $(BUILD)/cli.a
+$(CLI_PARTS): $(filter-out %/main.o,$(CLI_OBJECTS))
+	$(call say,AR )
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
 # Test programs share the helpers in tests/check*.c.
 CHECK_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/check*.c))
-$(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(CHECK_OBJECTS) $(LIBRARY)
+$(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(CHECK_OBJECTS) $(CLI_PARTS) $(LIBRARY)
 	$(call say,LD )
 	$(Q)$(CC) $(LDFLAGS) $^ -lcmocka $(LDLIBS) -o $@
 
@@ -208,7 +214,7 @@ FUZZ_COVERAGE := -fprofile-instr-generate -fcoverage-mapping
 fuzz:
 	$(Q)$(MAKE) --no-print-directory CC=clang BUILD=build/fuzz OPT=-O1 SAN="$(FUZZ_SAN) $(FUZZ_COVERAGE)" \
 	    $(HARNESSES:%=build/fuzz/%)
-$(BUILD)/fuzz_%: $(BUILD)/fuzz/fuzz_%.o $(LIBRARY)
+$(BUILD)/fuzz_%: $(BUILD)/fuzz/fuzz_%.o $(CLI_PARTS) $(LIBRARY)
 	$(call say,LD )
 	$(Q)$(CC) $(LDFLAGS) -fsanitize=fuzzer $^ $(LDLIBS) -o $@
 

@@ -1,4 +1,5 @@
 /* The JSON reader on any bytes. */
+/* Parser: src/base/json.c -json_read_file */
 #include "base/json.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -11,9 +12,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct json_cursor cursor = {.object = root};
     const char *key;
     for (const struct json *value; json_next(&cursor, &key, &value);) {
-        int64_t number;
-        json_get_int(&number, root, key, -10, 10, "input", &err);
+        int64_t integer;
+        double number;
+        const char *text;
+        bool truth;
+        json_get_int(&integer, root, key, -10, 10, "input", &err);
+        json_get_number(&number, root, key, "input", &err);
+        json_get_text(&text, root, key, "input", &err);
+        json_get_bool(&truth, root, key, "input", &err);
+        json_get_array(&value, root, key, "input", &err);
+        for (size_t i = 0; i < json_count(value); i++) json_item(value, i);
+        json_get_object(&value, root, key, "input", &err);
     }
+    json_get_bool(&(bool){false}, root, "absent", "input", &err);
     json_free(root);
     return 0;
 }

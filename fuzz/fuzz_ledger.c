@@ -1,4 +1,5 @@
 /* The selection ledger reader on any bytes. */
+/* Parser: src/select/ledger.c -ledger_explain -ledger_write -ledger_read -put_row -put_number -refusal -by_confidence -ledger_reason_name */
 #include "select/ledger.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,4 +1,5 @@
 /* The .npy reader on any bytes. */
+/* Parser: src/nn/npy.c -npy_read -npy_write */
 #include "nn/npy.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

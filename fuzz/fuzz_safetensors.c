@@ -1,4 +1,5 @@
 /* The safetensors reader on any bytes; what it accepts is converted too. */
+/* Parser: src/nn/safetensors.c */
 #include "nn/safetensors.h"
 
 #include <stdlib.h>

@@ -1,4 +1,5 @@
 /* The saved state of a selection stream on any bytes; what was accepted must run on. */
+/* Parser: src/select/stream.c */
 #include "select/stream.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,4 +1,5 @@
 /* Any bytes as a stream of frames: Y4M, motion JPEG, one picture. */
+/* Parser: src/image/y4m.c src/image/mjpeg.c src/image/stream.c */
 #include "image/source.h"
 
 #include <stdint.h>

@@ -1,4 +1,5 @@
 /* Descriptions of data sets. */
+/* Parser: src/detect/data_yaml.c -data_yaml_read */
 #include "detect/data_yaml.h"
 
 #include <stdint.h>

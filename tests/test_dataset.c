@@ -1,9 +1,7 @@
 /* Data sets: folders, data.yaml, statistics. */
 #include "check.h"
 
-#include "../fuzz/fuzz_yaml.c"
 #include "base/file.h"
-#include "check_corpus.h"
 #include "detect/dataset.h"
 
 #include <stdio.h>
@@ -127,12 +125,6 @@ static void wrong_yaml_is_refused_by_line(void **state)
     assert_int_equal(data_yaml_parse(&yaml, &arena, differs, strlen(differs), "d.yaml", NULL), ERR_INPUT);
 }
 
-static void corpus_is_survived(void **state)
-{
-    (void)state;
-    check_corpus("yaml", LLVMFuzzerTestOneInput);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -140,7 +132,6 @@ int main(void)
         cmocka_unit_test(wrong_sets_are_refused),
         cmocka_unit_test(names_come_in_four_forms),
         cmocka_unit_test(wrong_yaml_is_refused_by_line),
-        cmocka_unit_test(corpus_is_survived),
     };
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     arena_free(&arena);

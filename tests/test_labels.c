@@ -1,9 +1,7 @@
 /* Label files: what is read, what is refused and how the message reads. */
 #include "check.h"
 
-#include "../fuzz/fuzz_labels.c"
 #include "base/file.h"
-#include "check_corpus.h"
 #include "detect/class_names.h"
 
 #include <math.h>
@@ -136,12 +134,6 @@ static void coco_names(void **state)
         assert_true(class_names_coco_category(i) > class_names_coco_category(i - 1));
 }
 
-static void corpus_is_survived(void **state)
-{
-    (void)state;
-    check_corpus("labels", LLVMFuzzerTestOneInput);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -152,7 +144,6 @@ int main(void)
         cmocka_unit_test(files_are_written_and_read_alike),
         cmocka_unit_test(classes_are_merged),
         cmocka_unit_test(coco_names),
-        cmocka_unit_test(corpus_is_survived),
     };
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     arena_free(&arena);
