@@ -1,5 +1,6 @@
 /* Any bytes as a picture: JPEG, PNG, PNM, EXIF. */
-/* Parser: src/image/decode.c src/image/decode_jpeg.c src/image/decode_png.c src/image/decode_pnm.c src/image/orient.c -image_read -image_recognised */
+/* Parser: src/image/decode.c src/image/decode_jpeg.c src/image/decode_png.c */
+/* Parser: src/image/decode_pnm.c src/image/orient.c -image_read -image_recognised */
 #include "image/decode.h"
 
 #include <stdint.h>

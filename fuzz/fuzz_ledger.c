@@ -1,5 +1,6 @@
 /* The selection ledger reader on any bytes. */
-/* Parser: src/select/ledger.c -ledger_explain -ledger_write -ledger_read -put_row -put_number -refusal -by_confidence -ledger_reason_name */
+/* Parser: src/select/ledger.c -ledger_explain -ledger_write -ledger_read */
+/* Parser: -ledger_reason_name -put_row -put_number -refusal -by_confidence */
 #include "select/ledger.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -49,7 +49,7 @@
 #include "../fuzz/fuzz_yaml.c"
 #undef LLVMFuzzerTestOneInput
 
-#define PARSER(name) \
+#define PARSER(name)                                                                                         \
     static void corpus_of_##name(void **state)                                                               \
     {                                                                                                        \
         (void)state;                                                                                         \

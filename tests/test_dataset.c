@@ -2,6 +2,7 @@
 #include "check.h"
 
 #include "base/file.h"
+#include "detect/data_yaml.h"
 #include "detect/dataset.h"
 
 #include <stdio.h>

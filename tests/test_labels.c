@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "detect/class_names.h"
+#include "detect/labels.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,9 +1,9 @@
 #!/bin/sh
 # Runs every fuzz harness on a copy of its corpus and prints the line coverage of the parser it is for.
 #   tools/fuzz.sh [seconds each, default 60; 0 replays the corpus] [name pattern]
-# After `make fuzz`. fuzz/fuzz_NAME.c starts from fuzz/corpus/NAME/ and lists the parser's sources on its "Parser:"
-# line. Only functions that the harness can reach count: writers in the same file are named there behind a minus.
-# New inputs stay in build/fuzz/corpus/NAME, findings in build/fuzz/NAME-*. A parser covered to less than 80 % fails.
+# After `make fuzz`. fuzz/fuzz_NAME.c starts from fuzz/corpus/NAME/ and lists its sources in "Parser:"
+# comments, with a minus before functions of these files that write or only open a file and so do not count.
+# New inputs stay in build/fuzz/corpus/NAME, findings in build/fuzz/NAME-*. Coverage below 80 % fails.
 # Ends with "N passed, N failed, N skipped".
 seconds=${1:-60}
 pattern=${2:-}
@@ -26,9 +26,17 @@ coverage() {
         llvm-cov report -show-functions "$build/fuzz_$name" -instr-profile="$build/$name.profdata" $files |
         awk -v without="$without" -v least=$least '
             function percent(n, of) { return of ? 100 * (of - n) / of : 0 }
-            function show() { if (file) printf "     %s: %.1f %% of %d lines\n", file, percent(missed, lines), lines }
+            function show() {
+                if (file) printf "     %s: %.1f %% of %d lines\n", file, percent(missed, lines), lines
+            }
             BEGIN { n = split(without, names); for (i = 1; i <= n; i++) skip[names[i]] = 1 }
-            /^File / { show(); file = $2; sub(/.*\/src\//, "src/", file); sub(/.:$/, "", file); lines = missed = 0 }
+            /^File / {
+                show()
+                file = $2
+                sub(/.*\/src\//, "src/", file)
+                sub(/.:$/, "", file)
+                lines = missed = 0
+            }
             NF == 10 && $5 ~ /^[0-9]+$/ && $1 != "TOTAL" {
                 sub(/.*:/, "", $1)
                 if ($1 in skip) next
@@ -55,8 +63,8 @@ for source in fuzz/fuzz_*.c; do
     cp fuzz/corpus/"$name"/* "$build/corpus/$name/" 2>/dev/null
     limit="-max_total_time=$seconds"
     if [ "$seconds" -eq 0 ]; then limit="-runs=0"; fi
-    LLVM_PROFILE_FILE="$build/$name.profraw" "$program" $limit -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
-        -artifact_prefix="$build/$name-" "$build/corpus/$name" >"$build/$name.log" 2>&1
+    LLVM_PROFILE_FILE="$build/$name.profraw" "$program" $limit -timeout=10 -rss_limit_mb=2048 \
+        -print_final_stats=1 -artifact_prefix="$build/$name-" "$build/corpus/$name" >"$build/$name.log" 2>&1
     status=$?
     runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$build/$name.log")
     if [ $status -ne 0 ]; then
