@@ -28,12 +28,16 @@ def arguments():
     p.add_argument("--weights", default="../shared/weights/yolo11n-coco.pt", help="YOLO11n checkpoint")
     p.add_argument("--onnx", default="../shared/weights/yolo11n-coco.onnx", help="its export, 1x3x640x640")
     p.add_argument("--pictures", default="../shared/data/coco128/images", help="input; absent: noise")
-    p.add_argument("--threads", default="1,2")
+    p.add_argument("--threads", default="1,2", help="of the forward pass; empty: not run")
     p.add_argument("--rounds", type=int, default=15, help="of the forward pass")
     p.add_argument("--step-rounds", type=int, default=5)
     p.add_argument("--batches", default="4,16", help="of the training step")
     p.add_argument("--step-threads", type=int, default=2)
     return p.parse_args()
+
+
+def numbers(text):
+    return [int(word) for word in text.split(",") if word]
 
 
 def enter_environment():
@@ -45,10 +49,11 @@ def enter_environment():
     if not wanted and not os.path.exists(os.path.join(FOLDER, "env/complete")):
         print(f"making {FOLDER}/env", flush=True)
         subprocess.run([sys.executable, "-m", "venv", os.path.join(FOLDER, "env")], check=True)
-        subprocess.run([python, "-m", "pip", "-q", "install", "--extra-index-url", CPU_INDEX, *PACKAGES], check=True)
+        install = [python, "-m", "pip", "-q", "install", "--extra-index-url", CPU_INDEX]
+        subprocess.run([*install, *PACKAGES], check=True)
         open(os.path.join(FOLDER, "env/complete"), "w").close()
     environment = dict(os.environ, RETORT_PEERS="1", YOLO_OFFLINE="true")
-    os.execve(python, [python, *sys.argv], environment)
+    os.execvpe(python, [python, *sys.argv], environment)
 
 
 def picture_batch(folder, count):
@@ -70,15 +75,17 @@ def boxes(images, each=8):
 
     draw = np.random.default_rng(1)
     n = images * each
-    rows = [np.arange(n) // each, draw.integers(0, 80, n), *draw.uniform(0.2, 0.8, (2, n)), *draw.uniform(0.05, 0.4, (2, n))]
-    return np.stack(rows, 1).astype(np.float32)
+    centres, sides = draw.uniform(0.2, 0.8, (2, n)), draw.uniform(0.05, 0.4, (2, n))
+    return np.stack([np.arange(n) // each, draw.integers(0, 80, n), *centres, *sides], 1).astype(np.float32)
 
 
 class Ours:
     """Our program, one process, asked for one run at a time."""
 
     def __init__(self, options, files):
-        self.command = [options.bench, "--weights", options.weights, "--input", files["input"], "--targets", files["targets"]]
+        self.command = [options.bench, "--weights", options.weights]
+        for name, path in files.items():
+            self.command += ["--" + name, path]
         head = subprocess.run([options.bench, "--json", "--only", "none"], check=True, capture_output=True, text=True)
         self.machine = json.loads(head.stdout.splitlines()[0])
         self.process = None
@@ -91,7 +98,8 @@ class Ours:
 
     def ask(self, line):
         if not self.process:
-            self.process = subprocess.Popen([*self.command, "--serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            pipe = subprocess.PIPE
+            self.process = subprocess.Popen([*self.command, "--serve"], stdin=pipe, stdout=pipe, text=True)
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
         return json.loads(self.process.stdout.readline())
@@ -182,7 +190,8 @@ def compare_outputs(name, ours, theirs):
 
     theirs = theirs.reshape(ours.shape)
     difference = np.abs(ours - theirs)
-    return [check(name, "probability", float(difference[4:].max())), check(name, "box", float(difference[:4].max()))]
+    return [check(name, "probability", float(difference[4:].max())),
+            check(name, "box", float(difference[:4].max()))]
 
 
 def rounds(engines, count):
@@ -220,13 +229,14 @@ def forward(options, ours, nchw, versions, table):
     import torch
 
     raw = ours.output(os.path.join(FOLDER, "output.npy"))
-    for threads in [int(t) for t in options.threads.split(",")]:
+    for threads in numbers(options.threads):
         torch.set_num_threads(threads)
         onnx, pytorch = onnx_forward(options.onnx, nchw[:1], threads), torch_forward(options.weights, nchw[:1])
         if not all(compare_outputs("onnxruntime", raw, onnx()) + compare_outputs("pytorch", raw, pytorch())):
             return False
         case = f"forward-640-t{threads}"
-        engines = [("retort", lambda: ours.run(case)), ("onnxruntime", lambda: timed(onnx)), ("pytorch", lambda: timed(pytorch))]
+        engines = [("retort", lambda: ours.run(case)), ("onnxruntime", lambda: timed(onnx)),
+                   ("pytorch", lambda: timed(pytorch))]
         summarise("forward-640", threads, rounds(engines, options.rounds), versions, table)
         ours.ask("-" + case)
     return True
@@ -236,7 +246,7 @@ def steps(options, ours, nchw, targets, versions, table):
     import torch
 
     torch.set_num_threads(options.step_threads)
-    for batch in [int(b) for b in options.batches.split(",") if b]:
+    for batch in numbers(options.batches):
         case = f"step-{SIZE}x{batch}-t{options.step_threads}"
         first, run = ours.ask(case), torch_step(options.weights, nchw[:batch], targets)
         loss, norm = run()
@@ -254,9 +264,14 @@ def write_table(options, machine, table):
     name = re.sub(r"[^a-z0-9]+", "-", f"{machine['cpu']} {machine['isa']}".lower()).strip("-")
     path = os.path.join("bench/results", name + ".csv")
     os.makedirs("bench/results", exist_ok=True)
+    done = {(row["case"], str(row["threads"])) for row in table}
+    if os.path.exists(path):  # what this commit measured before and did not measure again
+        with open(path, newline="") as file:
+            old = [row for row in csv.DictReader(file) if row["commit"] == options.commit]
+        table = [row for row in old if (row["case"], row["threads"]) not in done] + table
     about = {"commit": options.commit, "cpu": machine["cpu"], "isa": machine["isa"], "plan": machine["plan"]}
     with open(path, "w", newline="") as file:
-        writer = csv.DictWriter(file, [*about, *table[0]], lineterminator="\n")
+        writer = csv.DictWriter(file, [*about, *(k for k in table[-1] if k not in about)], lineterminator="\n")
         writer.writeheader()
         writer.writerows(about | row for row in table)
     print("written:", path)
@@ -273,7 +288,7 @@ def main():
     import torch
 
     os.makedirs(FOLDER, exist_ok=True)
-    count = max([1] + [int(b) for b in options.batches.split(",") if b])
+    count = max([1] + numbers(options.batches))
     nhwc, targets = picture_batch(options.pictures, count), boxes(count)
     files = {"input": os.path.join(FOLDER, "input.npy"), "targets": os.path.join(FOLDER, "targets.npy")}
     np.save(files["input"], nhwc.reshape(-1, 3))
