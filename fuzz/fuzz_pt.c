@@ -1,5 +1,5 @@
 /* The pt reader on any bytes; what it accepts is converted too. */
-/* Parser: src/nn/pt.c src/nn/pickle.c src/nn/zip.c */
+/* Parser: src/nn/pt.c src/nn/pickle.c src/nn/pickle_machine.c src/nn/zip.c */
 #include "nn/pt.h"
 
 #include <stdlib.h>

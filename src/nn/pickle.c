@@ -1,144 +1,25 @@
-#include "nn/pickle.h"
+#include "nn/pickle_machine.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { POOL = 512, MAX_PROTOCOL = 5, LINE = 1000 };
+enum { MAX_PROTOCOL = 5 };
 
-struct machine {
-    struct arena *arena;
-    const uint8_t *data;
-    size_t n, at, opcode_at;
-    struct pickle_node **stack, **memo;
-    size_t depth, stack_capacity, memo_capacity, memo_count;
-    size_t marks[PICKLE_MAX_MARKS], mark_count; /* depths of the stack */
-    struct pickle_node *pool;
-    size_t pool_left, nodes;
-    const char *path;
-    struct error *err;
-};
-
-/* The literal status tells the compiler that what a failing call should have set is never read. */
-static enum status wrong(const struct machine *m, const char *reason)
+static enum status push_kind(struct pickle_machine *m, enum pickle_kind kind)
 {
-    fail(m->err, ERR_INPUT, "%s: data.pkl: byte %zu (opcode 0x%02x): %s", m->path, m->opcode_at,
-         m->data[m->opcode_at], reason);
-    return ERR_INPUT;
+    return pickle_push_new(m, (struct pickle_node){.kind = kind});
 }
 
-static enum status short_memory(const struct machine *m, size_t bytes)
+static enum status push_int(struct pickle_machine *m, enum pickle_kind kind, int64_t value)
 {
-    fail_memory(m->err, m->path, bytes);
-    return ERR_SYSTEM;
+    return pickle_push_new(m, (struct pickle_node){.kind = kind, .integer = value});
 }
 
-/* ---- bytes ---- */
-
-static enum status take(struct machine *m, size_t n, const uint8_t **bytes)
-{
-    if (n > m->n - m->at) return wrong(m, "runs over the end");
-    *bytes = m->data + m->at;
-    m->at += n;
-    return OK;
-}
-
-static enum status take_number(struct machine *m, int n, uint64_t *value)
-{
-    const uint8_t *bytes;
-    TRY(take(m, (size_t)n, &bytes));
-    *value = 0;
-    for (int i = n - 1; i >= 0; i--) *value = *value << 8 | bytes[i];
-    return OK;
-}
-
-/* The text up to the next newline, which is dropped. */
-static enum status take_line(struct machine *m, const char **line, size_t *n)
-{
-    const uint8_t *end = memchr(m->data + m->at, '\n', m->n - m->at);
-    *line = (const char *)m->data + m->at;
-    *n = end ? (size_t)(end - m->data) - m->at : 0;
-    if (!end || *n > LINE) return wrong(m, "expected a line of text");
-    m->at += *n + 1;
-    return OK;
-}
-
-/* ---- stack ---- */
-
-/* Doubles a pointer array until index fits; the new part is zero. */
-static enum status grow(struct machine *m, struct pickle_node ***array, size_t *capacity, size_t used,
-                        size_t index)
-{
-    if (index < *capacity) return OK;
-    size_t larger = *capacity ? *capacity : 4;
-    while (larger <= index) larger *= 2;
-    struct pickle_node **copy = arena_alloc(m->arena, larger, sizeof *copy);
-    if (!copy) return short_memory(m, larger * sizeof *copy);
-    if (used) memcpy(copy, *array, used * sizeof *copy);
-    *array = copy;
-    *capacity = larger;
-    return OK;
-}
-
-static enum status push(struct machine *m, struct pickle_node *node)
-{
-    if (m->depth >= PICKLE_MAX_STACK) return wrong(m, "stack too deep");
-    TRY(grow(m, &m->stack, &m->stack_capacity, m->depth, m->depth));
-    m->stack[m->depth++] = node;
-    return OK;
-}
-
-/* A node on top of the stack. */
-static enum status push_new(struct machine *m, struct pickle_node value)
-{
-    if (m->nodes++ >= PICKLE_MAX_NODES) return wrong(m, "too many values");
-    if (!m->pool_left) {
-        m->pool = arena_alloc(m->arena, POOL, sizeof *m->pool);
-        if (!m->pool) return short_memory(m, POOL * sizeof *m->pool);
-        m->pool_left = POOL;
-    }
-    struct pickle_node *made = &m->pool[--m->pool_left];
-    *made = value;
-    return push(m, made);
-}
-
-static enum status push_kind(struct machine *m, enum pickle_kind kind)
-{
-    return push_new(m, (struct pickle_node){.kind = kind});
-}
-
-static enum status push_int(struct machine *m, enum pickle_kind kind, int64_t value)
-{
-    return push_new(m, (struct pickle_node){.kind = kind, .integer = value});
-}
-
-static size_t floor_of(const struct machine *m) { return m->mark_count ? m->marks[m->mark_count - 1] : 0; }
-
-static enum status pop(struct machine *m, struct pickle_node **node)
-{
-    if (m->depth <= floor_of(m)) return wrong(m, "stack is empty");
-    *node = m->stack[--m->depth];
-    return OK;
-}
-
-/* Ends the topmost mark: *count values above it lie at *items until the next push. */
-static enum status pop_mark(struct machine *m, struct pickle_node ***items, size_t *count)
-{
-    if (!m->mark_count) return wrong(m, "no mark");
-    const size_t base = m->marks[--m->mark_count];
-    *count = m->depth - base;
-    *items = *count ? m->stack + base : NULL;
-    m->depth = base;
-    return OK;
-}
-
-/* ---- opcodes ---- */
-
-static enum status append(struct machine *m, struct pickle_node *to, struct pickle_node *const *items,
+static enum status append(struct pickle_machine *m, struct pickle_node *to, struct pickle_node *const *items,
                           size_t count)
 {
     if (!count) return OK;
-    TRY(grow(m, &to->items, &to->capacity, to->count, to->count + count - 1));
+    TRY(pickle_grow(m, &to->items, &to->capacity, to->count, to->count + count - 1));
     memcpy(to->items + to->count, items, count * sizeof *items);
     to->count += count;
     return OK;
@@ -146,116 +27,121 @@ static enum status append(struct machine *m, struct pickle_node *to, struct pick
 
 /* Takes the top count values, or those above the mark where count is negative. They stay at *items until a
  * push. */
-static enum status pop_many(struct machine *m, enum pickle_kind kind, int count, struct pickle_node ***items,
-                            size_t *n)
+static enum status pop_many(struct pickle_machine *m, enum pickle_kind kind, int count,
+                            struct pickle_node ***items, size_t *n)
 {
     *n = (size_t)count;
     if (count < 0) {
-        TRY(pop_mark(m, items, n));
+        TRY(pickle_pop_mark(m, items, n));
     } else {
-        if (m->depth - floor_of(m) < *n) return wrong(m, "stack is empty");
+        if (m->depth - pickle_floor(m) < *n) return pickle_wrong(m, "stack is empty");
         m->depth -= *n;
         *items = *n ? m->stack + m->depth : NULL;
     }
-    return kind == PICKLE_DICT && *n % 2 ? wrong(m, "key without a value") : OK;
+    return kind == PICKLE_DICT && *n % 2 ? pickle_wrong(m, "key without a value") : OK;
 }
 
-static enum status collect(struct machine *m, enum pickle_kind kind, int count)
+static enum status collect(struct pickle_machine *m, enum pickle_kind kind, int count)
 {
     struct pickle_node **items, made = {.kind = kind};
     size_t n;
     TRY(pop_many(m, kind, count, &items, &n));
     TRY(append(m, &made, items, n));
-    return push_new(m, made);
+    return pickle_push_new(m, made);
 }
 
 /* APPEND(S), SETITEM(S), ADDITEMS: into the list, dict, set or object below. */
-static enum status extend(struct machine *m, enum pickle_kind kind, int count)
+static enum status extend(struct pickle_machine *m, enum pickle_kind kind, int count)
 {
     struct pickle_node **items;
     size_t n;
     TRY(pop_many(m, kind, count, &items, &n));
-    if (m->depth <= floor_of(m)) return wrong(m, "stack is empty");
+    if (m->depth <= pickle_floor(m)) return pickle_wrong(m, "stack is empty");
     struct pickle_node *to = m->stack[m->depth - 1];
-    if (to->kind != kind && to->kind != PICKLE_OBJECT) return wrong(m, "adds to a value of another kind");
+    if (to->kind != kind && to->kind != PICKLE_OBJECT)
+        return pickle_wrong(m, "adds to a value of another kind");
     return append(m, to, items, n);
 }
 
-static enum status push_text(struct machine *m, int length_bytes)
+static enum status push_text(struct pickle_machine *m, int length_bytes)
 {
     uint64_t n;
-    TRY(take_number(m, length_bytes, &n));
+    TRY(pickle_take_number(m, length_bytes, &n));
     const uint8_t *bytes;
-    TRY(take(m, n, &bytes));
-    return push_new(m, (struct pickle_node){.kind = PICKLE_TEXT, .text = (const char *)bytes, .size = n});
+    TRY(pickle_take(m, n, &bytes));
+    return pickle_push_new(m,
+                           (struct pickle_node){.kind = PICKLE_TEXT, .text = (const char *)bytes, .size = n});
 }
 
-static enum status push_global(struct machine *m, const char *module, size_t module_size, const char *name,
-                               size_t name_size)
+static enum status push_global(struct pickle_machine *m, const char *module, size_t module_size,
+                               const char *name, size_t name_size)
 {
-    if (module_size > LINE || name_size > LINE) return wrong(m, "name too long");
+    if (module_size > PICKLE_MAX_LINE || name_size > PICKLE_MAX_LINE) return pickle_wrong(m, "name too long");
     char *text = arena_alloc(m->arena, module_size + name_size + 2, 1);
-    if (!text) return short_memory(m, module_size + name_size);
+    if (!text) return pickle_short_memory(m, module_size + name_size);
     memcpy(text, module, module_size);
     text[module_size] = '.';
     memcpy(text + module_size + 1, name, name_size);
     const struct pickle_node node = {
         .kind = PICKLE_GLOBAL, .text = text, .size = module_size + name_size + 1};
-    return push_new(m, node);
+    return pickle_push_new(m, node);
 }
 
-static enum status global_from_lines(struct machine *m)
+static enum status global_from_lines(struct pickle_machine *m)
 {
     const char *module, *name;
     size_t module_size, name_size;
-    TRY(take_line(m, &module, &module_size));
-    TRY(take_line(m, &name, &name_size));
+    TRY(pickle_take_line(m, &module, &module_size));
+    TRY(pickle_take_line(m, &name, &name_size));
     return push_global(m, module, module_size, name, name_size);
 }
 
-static enum status global_from_stack(struct machine *m)
+static enum status global_from_stack(struct pickle_machine *m)
 {
     struct pickle_node *name, *module;
-    TRY(pop(m, &name));
-    TRY(pop(m, &module));
-    if (name->kind != PICKLE_TEXT || module->kind != PICKLE_TEXT) return wrong(m, "expected two strings");
+    TRY(pickle_pop(m, &name));
+    TRY(pickle_pop(m, &module));
+    if (name->kind != PICKLE_TEXT || module->kind != PICKLE_TEXT)
+        return pickle_wrong(m, "expected two strings");
     return push_global(m, module->text, module->size, name->text, name->size);
 }
 
-static enum status push_call(struct machine *m, bool keywords)
+static enum status push_call(struct pickle_machine *m, bool keywords)
 {
     struct pickle_node *callable, *args, *ignored;
-    if (keywords) TRY(pop(m, &ignored));
-    TRY(pop(m, &args));
-    TRY(pop(m, &callable));
-    if (args->kind != PICKLE_TUPLE) return wrong(m, "expected a tuple of arguments");
-    return push_new(m, (struct pickle_node){.kind = PICKLE_OBJECT, .callable = callable, .args = args});
+    if (keywords) TRY(pickle_pop(m, &ignored));
+    TRY(pickle_pop(m, &args));
+    TRY(pickle_pop(m, &callable));
+    if (args->kind != PICKLE_TUPLE) return pickle_wrong(m, "expected a tuple of arguments");
+    return pickle_push_new(m,
+                           (struct pickle_node){.kind = PICKLE_OBJECT, .callable = callable, .args = args});
 }
 
-static enum status build(struct machine *m)
+static enum status build(struct pickle_machine *m)
 {
     struct pickle_node *state;
-    TRY(pop(m, &state));
-    if (m->depth <= floor_of(m)) return wrong(m, "stack is empty");
-    if (m->stack[m->depth - 1]->kind != PICKLE_OBJECT) return wrong(m, "state for a value that is no object");
+    TRY(pickle_pop(m, &state));
+    if (m->depth <= pickle_floor(m)) return pickle_wrong(m, "stack is empty");
+    if (m->stack[m->depth - 1]->kind != PICKLE_OBJECT)
+        return pickle_wrong(m, "state for a value that is no object");
     m->stack[m->depth - 1]->state = state;
     return OK;
 }
 
-static enum status push_persistent(struct machine *m)
+static enum status push_persistent(struct pickle_machine *m)
 {
     struct pickle_node *id;
-    TRY(pop(m, &id));
-    return push_new(m, (struct pickle_node){.kind = PICKLE_PERSISTENT, .args = id});
+    TRY(pickle_pop(m, &id));
+    return pickle_push_new(m, (struct pickle_node){.kind = PICKLE_PERSISTENT, .args = id});
 }
 
 /* Two's complement of any length; what 64 bits do not hold is PICKLE_OTHER. */
-static enum status push_long(struct machine *m, int length_bytes)
+static enum status push_long(struct pickle_machine *m, int length_bytes)
 {
     uint64_t n, value = 0;
-    TRY(take_number(m, length_bytes, &n));
+    TRY(pickle_take_number(m, length_bytes, &n));
     const uint8_t *bytes;
-    TRY(take(m, n, &bytes));
+    TRY(pickle_take(m, n, &bytes));
     if (n > 8) return push_kind(m, PICKLE_OTHER);
     for (size_t i = 0; i < 8; i++) {
         const uint8_t fill = n && bytes[n - 1] & 0x80 ? 0xff : 0;
@@ -264,25 +150,25 @@ static enum status push_long(struct machine *m, int length_bytes)
     return push_int(m, PICKLE_INT, (int64_t)value);
 }
 
-static enum status push_binary_float(struct machine *m)
+static enum status push_binary_float(struct pickle_machine *m)
 {
     const uint8_t *bytes;
-    TRY(take(m, 8, &bytes));
+    TRY(pickle_take(m, 8, &bytes));
     uint64_t bits = 0;
     for (int i = 0; i < 8; i++) bits = bits << 8 | bytes[i];
     struct pickle_node node = {.kind = PICKLE_REAL};
     memcpy(&node.real, &bits, sizeof bits);
-    return push_new(m, node);
+    return pickle_push_new(m, node);
 }
 
 /* INT, LONG, FLOAT of protocol 0: decimal text; INT 00 and 01 are truth values. */
-static enum status push_decimal(struct machine *m, uint8_t opcode)
+static enum status push_decimal(struct pickle_machine *m, uint8_t opcode)
 {
     const char *line;
     size_t n;
-    TRY(take_line(m, &line, &n));
+    TRY(pickle_take_line(m, &line, &n));
     char text[64], *end;
-    if (n == 0 || n >= sizeof text) return wrong(m, "expected a number");
+    if (n == 0 || n >= sizeof text) return pickle_wrong(m, "expected a number");
     memcpy(text, line, n);
     text[n] = 0;
     if (opcode == 'I' && n == 2 && text[0] == '0') return push_int(m, PICKLE_BOOL, text[1] == '1');
@@ -292,71 +178,71 @@ static enum status push_decimal(struct machine *m, uint8_t opcode)
         node.real = strtod(text, &end);
     else
         node.integer = strtoll(text, &end, 10);
-    if (end == text || (*end && !(opcode == 'L' && *end == 'L'))) return wrong(m, "expected a number");
-    return push_new(m, node);
+    if (end == text || (*end && !(opcode == 'L' && *end == 'L'))) return pickle_wrong(m, "expected a number");
+    return pickle_push_new(m, node);
 }
 
-static enum status put_memo(struct machine *m, uint64_t index)
+static enum status put_memo(struct pickle_machine *m, uint64_t index)
 {
-    if (m->depth <= floor_of(m)) return wrong(m, "stack is empty");
-    if (index >= PICKLE_MAX_MEMO) return wrong(m, "memo too large");
-    TRY(grow(m, &m->memo, &m->memo_capacity, m->memo_capacity, index));
+    if (m->depth <= pickle_floor(m)) return pickle_wrong(m, "stack is empty");
+    if (index >= PICKLE_MAX_MEMO) return pickle_wrong(m, "memo too large");
+    TRY(pickle_grow(m, &m->memo, &m->memo_capacity, m->memo_capacity, index));
     if (!m->memo[index]) m->memo_count++;
     m->memo[index] = m->stack[m->depth - 1];
     return OK;
 }
 
-static enum status memo_number(struct machine *m, int bytes, bool put)
+static enum status memo_number(struct pickle_machine *m, int bytes, bool put)
 {
     uint64_t index;
-    TRY(take_number(m, bytes, &index));
+    TRY(pickle_take_number(m, bytes, &index));
     if (put) return put_memo(m, index);
-    if (index >= m->memo_capacity || !m->memo[index]) return wrong(m, "memo entry was never set");
-    return push(m, m->memo[index]);
+    if (index >= m->memo_capacity || !m->memo[index]) return pickle_wrong(m, "memo entry was never set");
+    return pickle_push(m, m->memo[index]);
 }
 
-static enum status mark(struct machine *m)
+static enum status mark(struct pickle_machine *m)
 {
-    if (m->mark_count >= PICKLE_MAX_MARKS) return wrong(m, "too many marks");
+    if (m->mark_count >= PICKLE_MAX_MARKS) return pickle_wrong(m, "too many marks");
     m->marks[m->mark_count++] = m->depth;
     return OK;
 }
 
-static enum status drop(struct machine *m, bool to_mark)
+static enum status drop(struct pickle_machine *m, bool to_mark)
 {
     struct pickle_node *node, **items;
     size_t count;
-    return to_mark ? pop_mark(m, &items, &count) : pop(m, &node);
+    return to_mark ? pickle_pop_mark(m, &items, &count) : pickle_pop(m, &node);
 }
 
-static enum status duplicate(struct machine *m)
+static enum status duplicate(struct pickle_machine *m)
 {
-    if (m->depth <= floor_of(m)) return wrong(m, "stack is empty");
-    return push(m, m->stack[m->depth - 1]);
+    if (m->depth <= pickle_floor(m)) return pickle_wrong(m, "stack is empty");
+    return pickle_push(m, m->stack[m->depth - 1]);
 }
 
-static enum status push_fixed(struct machine *m, int bytes)
+static enum status push_fixed(struct pickle_machine *m, int bytes)
 {
     uint64_t value;
-    TRY(take_number(m, bytes, &value));
+    TRY(pickle_take_number(m, bytes, &value));
     return push_int(m, PICKLE_INT, bytes == 4 ? (int32_t)(uint32_t)value : (int64_t)value);
 }
 
-static enum status check_protocol(struct machine *m)
+static enum status check_protocol(struct pickle_machine *m)
 {
     uint64_t version;
-    TRY(take_number(m, 1, &version));
-    return version <= MAX_PROTOCOL ? OK : wrong(m, "unknown protocol");
+    TRY(pickle_take_number(m, 1, &version));
+    return version <= MAX_PROTOCOL ? OK : pickle_wrong(m, "unknown protocol");
 }
 
-static enum status step(struct machine *m, uint8_t opcode)
+static enum status step(struct pickle_machine *m, uint8_t opcode)
 {
     uint64_t ignored;
     switch (opcode) {
     case 0x80:
         return check_protocol(m);
     case 0x95:
-        return take_number(m, 8, &ignored); /* FRAME: a reading hint */
+        return pickle_take_number(m, 8, &ignored); /* FRAME: a reading hint */
     case '(':
         return mark(m);
     case '0':
@@ -454,20 +340,20 @@ static enum status step(struct machine *m, uint8_t opcode)
     case 'Q':
         return push_persistent(m);
     default:
-        return wrong(m, "unknown opcode");
+        return pickle_wrong(m, "unknown opcode");
     }
 }
 
 enum status pickle_read(struct pickle_node **root, struct arena *arena, const uint8_t *data, size_t n,
                         const char *path, struct error *err)
 {
-    struct machine *m = arena_alloc(arena, 1, sizeof *m);
+    struct pickle_machine *m = arena_alloc(arena, 1, sizeof *m);
     if (!m) return fail_memory(err, path, sizeof *m);
-    *m = (struct machine){.arena = arena, .data = data, .n = n, .path = path, .err = err};
+    *m = (struct pickle_machine){.arena = arena, .data = data, .n = n, .path = path, .err = err};
     while (m->at < n) {
         m->opcode_at = m->at;
         const uint8_t opcode = data[m->at++];
-        if (opcode == '.') return pop(m, root);
+        if (opcode == '.') return pickle_pop(m, root);
         TRY(step(m, opcode));
     }
     return fail(err, ERR_INPUT, "%s: data.pkl: ends at byte %zu without a STOP", path, n);
