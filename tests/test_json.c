@@ -115,7 +115,7 @@ static void writing_is_exact(void **state)
     put_all(&out);
     fclose(out.stream);
     assert_string_equal(
-        text, "{\"text\":\"a\\\"\\\\\\n\\u0001\xc3\xa4\\ufffd\",\"numbers\":[-9223372036854775808,0.1,"
+        text, "{\"text\":\"a\\\"\\\\\\n\\u0001\xc3\xa4\xef\xbf\xbd\",\"numbers\":[-9223372036854775808,0.1,"
               "0.3333333333333333,0.1,16777216,null],\"none\":{},\"flag\":false,\"null\":null}");
     struct json *root;
     struct error err;

@@ -1,48 +1,19 @@
 #include "base/json_write.h"
 
+#include "base/json_text.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* The length of the UTF-8 sequence at text, or 0 when it is not one (RFC 3629: no overlong forms, no
- * surrogates). */
-static int utf8_length(const unsigned char *text)
-{
-    static const struct {
-        unsigned char first, last, low, high;
-        int length;
-    } forms[] = {{0x00, 0x7f, 0, 0, 1},       {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
-                 {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
-                 {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4}};
-    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
-        if (text[0] < forms[i].first || text[0] > forms[i].last) continue;
-        if (forms[i].length > 1 && (text[1] < forms[i].low || text[1] > forms[i].high)) return 0;
-        for (int k = 2; k < forms[i].length; k++)
-            if ((text[k] & 0xc0) != 0x80) return 0;
-        return forms[i].length;
-    }
-    return 0;
-}
-
 static void put_string(FILE *stream, const char *text)
 {
+    char spelt[8];
     fputc('"', stream);
-    for (const unsigned char *p = (const unsigned char *)text; *p;) {
-        const int n = utf8_length(p);
-        if (!n)
-            fputs("\\ufffd", stream);
-        else if (*p == '"' || *p == '\\')
-            fprintf(stream, "\\%c", *p);
-        else if (*p == '\n')
-            fputs("\\n", stream);
-        else if (*p == '\t')
-            fputs("\\t", stream);
-        else if (*p < 0x20 || *p == 0x7f)
-            fprintf(stream, "\\u%04x", *p);
-        else
-            fwrite(p, 1, (size_t)n, stream);
-        p += n ? n : 1;
+    while (*text) {
+        json_text_character(spelt, &text);
+        fputs(spelt, stream);
     }
     fputc('"', stream);
 }
@@ -120,23 +91,15 @@ void json_put_int(struct json_writer *out, const char *key, int64_t value)
 
 void json_put_double(struct json_writer *out, const char *key, double value)
 {
-    char word[32] = "null";
-    const bool finite = value - value == 0;
-    for (int digits = 15; finite && digits <= 17; digits++) {
-        snprintf(word, sizeof word, "%.*g", digits, value);
-        if (strtod(word, NULL) == value) break;
-    }
+    char word[32];
+    json_text_double(word, value);
     put_word(out, key, word);
 }
 
 void json_put_float(struct json_writer *out, const char *key, float value)
 {
-    char word[32] = "null";
-    const bool finite = value - value == 0;
-    for (int digits = 6; finite && digits <= 9; digits++) {
-        snprintf(word, sizeof word, "%.*g", digits, (double)value);
-        if (strtof(word, NULL) == value) break;
-    }
+    char word[32];
+    json_text_float(word, value);
     put_word(out, key, word);
 }
 

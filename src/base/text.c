@@ -1,5 +1,7 @@
 #include "base/text.h"
 
+#include "base/json_text.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,66 +49,32 @@ void text_format(struct text *text, const char *format, ...)
     va_end(args);
 }
 
-/* Length of the well-formed UTF-8 sequence at s (Unicode table 3-7), 0 when there is none. */
-static size_t utf8_length(const unsigned char *s)
-{
-    if (s[0] < 0x80) return s[0] ? 1 : 0;
-    const size_t n = s[0] >= 0xC2 && s[0] <= 0xDF   ? 2
-                     : (s[0] & 0xF0) == 0xE0        ? 3
-                     : s[0] >= 0xF0 && s[0] <= 0xF4 ? 4
-                                                    : 0;
-    for (size_t i = 1; i < n; i++)
-        if ((s[i] & 0xC0) != 0x80) return 0;
-    if ((s[0] == 0xE0 && s[1] < 0xA0) || (s[0] == 0xED && s[1] > 0x9F)) return 0;
-    if ((s[0] == 0xF0 && s[1] < 0x90) || (s[0] == 0xF4 && s[1] > 0x8F)) return 0;
-    return n;
-}
-
-static const char replacement[] = "\xEF\xBF\xBD";
-
 void text_json_string(struct text *text, const char *string)
 {
+    char spelt[8];
     if (!string) {
         text_add(text, "null");
         return;
     }
     text_add(text, "\"");
-    for (const char *s = string; *s;) {
-        const size_t n = utf8_length((const unsigned char *)s);
-        const unsigned char c = (unsigned char)*s;
-        if (c == '"' || c == '\\')
-            text_format(text, "\\%c", c);
-        else if (c == '\n')
-            text_add(text, "\\n");
-        else if (c < 0x20 || c == 0x7F)
-            text_format(text, "\\u%04x", c);
-        else if (n)
-            text_bytes(text, s, n);
-        else
-            text_add(text, replacement);
-        s += n ? n : 1;
+    while (*string) {
+        json_text_character(spelt, &string);
+        text_add(text, spelt);
     }
     text_add(text, "\"");
 }
 
 void text_json_real(struct text *text, double value)
 {
-    char digits[40];
-    if (!(value - value == 0)) {
-        text_add(text, "null");
-        return;
-    }
-    for (int precision = 1; precision <= 17; precision++) {
-        snprintf(digits, sizeof digits, "%.*g", precision, value);
-        if (strtod(digits, NULL) == value) break;
-    }
-    text_add(text, digits);
+    char spelt[32];
+    json_text_double(spelt, value);
+    text_add(text, spelt);
 }
 
 void text_html(struct text *text, const char *string)
 {
     for (const char *s = string; *s;) {
-        const size_t n = utf8_length((const unsigned char *)s);
+        const size_t n = json_text_sequence(s);
         const unsigned char c = (unsigned char)*s;
         const char *entity = c == '&'    ? "&amp;"
                              : c == '<'  ? "&lt;"
@@ -114,7 +82,7 @@ void text_html(struct text *text, const char *string)
                              : c == '"'  ? "&quot;"
                              : c == '\'' ? "&#39;"
                              : n         ? NULL
-                                         : replacement;
+                                         : JSON_TEXT_REPLACEMENT;
         if (entity)
             text_add(text, entity);
         else if ((c >= 0x20 && c != 0x7F) || c == '\n' || c == '\t')

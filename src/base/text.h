@@ -23,7 +23,7 @@ void text_format(struct text *text, const char *format, ...) __attribute__((form
 /* string as a JSON string with its quotes; bytes that are not UTF-8 become U+FFFD. NULL gives null. */
 void text_json_string(struct text *text, const char *string);
 
-/* The shortest decimal that reads back as value; null when it is not finite. */
+/* value with the fewest of 15 to 17 digits that read back as it; null when it is not finite. */
 void text_json_real(struct text *text, double value);
 
 /* string for HTML and XML text and attribute values; bytes that are not UTF-8 become U+FFFD, control
