@@ -42,6 +42,9 @@
 #define LLVMFuzzerTestOneInput fuzz_select_state
 #include "../fuzz/fuzz_select_state.c"
 #undef LLVMFuzzerTestOneInput
+#define LLVMFuzzerTestOneInput fuzz_source_list
+#include "../fuzz/fuzz_source_list.c"
+#undef LLVMFuzzerTestOneInput
 #define LLVMFuzzerTestOneInput fuzz_y4m
 #include "../fuzz/fuzz_y4m.c"
 #undef LLVMFuzzerTestOneInput
@@ -68,6 +71,7 @@ PARSER(options)
 PARSER(pt)
 PARSER(safetensors)
 PARSER(select_state)
+PARSER(source_list)
 PARSER(y4m)
 PARSER(yaml)
 
@@ -80,8 +84,8 @@ int main(void)
         cmocka_unit_test(corpus_of_ledger),       cmocka_unit_test(corpus_of_manifest),
         cmocka_unit_test(corpus_of_npy),          cmocka_unit_test(corpus_of_options),
         cmocka_unit_test(corpus_of_pt),           cmocka_unit_test(corpus_of_safetensors),
-        cmocka_unit_test(corpus_of_select_state), cmocka_unit_test(corpus_of_y4m),
-        cmocka_unit_test(corpus_of_yaml),
+        cmocka_unit_test(corpus_of_select_state), cmocka_unit_test(corpus_of_source_list),
+        cmocka_unit_test(corpus_of_y4m),          cmocka_unit_test(corpus_of_yaml),
     };
     return cmocka_run_group_tests_name("corpus", tests, NULL, NULL);
 }

@@ -84,10 +84,10 @@ static enum status add_line(struct source_list *list, struct arena *arena, const
     return source_list_add(list, arena, file_exists(beside) ? beside : line, err);
 }
 
-static enum status add_lines(struct source_list *list, struct arena *arena, const struct file_view *view,
+static enum status add_lines(struct source_list *list, struct arena *arena, const char *at, size_t size,
                              const char *path, struct error *err)
 {
-    const char *at = (const char *)view->data, *end = at + view->size;
+    const char *const end = at + size;
     for (int64_t number = 1; at < end; number++) {
         const char *newline = memchr(at, '\n', (size_t)(end - at)), *stop = newline ? newline : end;
         const char *next = newline ? newline + 1 : end;
@@ -105,13 +105,19 @@ static enum status add_lines(struct source_list *list, struct arena *arena, cons
     return OK;
 }
 
+enum status source_list_parse(struct source_list *list, struct arena *arena, const void *data, size_t n,
+                              const char *path, struct error *err)
+{
+    TRY(add_lines(list, arena, data, n, path, err));
+    return list->count ? OK : fail(err, ERR_INPUT, "%s: expected one path a line, found none", path);
+}
+
 enum status source_list_file(struct source_list *list, struct arena *arena, const char *path,
                              struct error *err)
 {
     struct file_view view;
     TRY(file_map(&view, path, err));
-    const enum status status = add_lines(list, arena, &view, path, err);
+    const enum status status = source_list_parse(list, arena, view.data, view.size, path, err);
     file_unmap(&view);
-    TRY(status);
-    return list->count ? OK : fail(err, ERR_INPUT, "%s: expected one path a line, found none", path);
+    return status;
 }

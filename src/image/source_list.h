@@ -6,6 +6,7 @@
 #include "base/status.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct source_list {
@@ -23,6 +24,10 @@ enum status source_list_folder(struct source_list *list, struct arena *arena, co
 /* The lines of a text file; none is ERR_INPUT. */
 enum status source_list_file(struct source_list *list, struct arena *arena, const char *path,
                              struct error *err);
+
+/* The same from memory; path is the list's own, for messages and for files beside it. */
+enum status source_list_parse(struct source_list *list, struct arena *arena, const void *data, size_t n,
+                              const char *path, struct error *err);
 
 /* Whether the name ends in one of `count` extensions, letters of either case. */
 bool source_list_ends_in(const char *name, const char *const *extensions, int count);
