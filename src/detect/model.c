@@ -80,14 +80,18 @@ static enum status read_file(struct model *model, const struct weights *weights,
     const char *names = weights_metadata(weights, "classes");
     enum status status = names ? model_set_names(model, names, err) : OK;
     if (status == OK) status = params_load(&model->params, weights, err);
-    if (status != OK) model_free(model);
+    if (status != OK) {
+        model_free(model);
+        return status;
+    }
     model->from_half = weights_find(weights, "model.0.conv.weight")->type == WEIGHT_F16;
-    return status;
+    return OK;
 }
 
 enum status model_open(struct model *model, const char *path, struct error *err)
 {
     struct weights weights;
+    *model = (struct model){0};
     TRY(weights_open(&weights, path, err));
     const enum status status = read_file(model, &weights, err);
     weights_close(&weights);
@@ -198,6 +202,7 @@ enum status model_restart(struct model *model, const struct model *source, int c
                           const int *vehicles, int vehicle_count, int freeze, uint64_t seed,
                           struct error *err)
 {
+    *model = (struct model){0};
     if (source->config.folded)
         return fail(err, ERR_INPUT,
                     "these weights have their batch norms folded in and cannot be trained; give the "
@@ -226,5 +231,7 @@ enum status model_restart(struct model *model, const struct model *source, int c
         for (size_t j = 0; j < param->size; j++)
             if (fabsf(values[j]) < 0x1p-40f) values[j] = 0.f;
     }
-    return same_classes ? copy_names(model, source, err) : OK;
+    const enum status status = same_classes ? copy_names(model, source, err) : OK;
+    if (status != OK) model_free(model);
+    return status;
 }

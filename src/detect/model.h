@@ -14,7 +14,7 @@ struct model {
 
 /* Reads a detector from a weight file of any supported format. Class names come from the file's metadata,
  * else 80 classes have COCO's names and others are called "0", "1", ... ERR_INPUT for anything that is no
- * whole YOLO11. */
+ * whole YOLO11. On an error of any call that makes a model, *model is all zero. */
 enum status model_open(struct model *model, const char *path, struct error *err);
 
 /* Parameters of this configuration, all zero but variances, which are 1; layers below config.freeze are
