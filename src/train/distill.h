@@ -3,11 +3,12 @@
  *
  * All files go into one folder:
  *
- *   set/images, set/labels   the chosen frames as they would be uploaded, and the teacher's labels: a data
- * set candidates/              the candidate frames that were not chosen selection.jsonl          the ledger:
- * every frame of the stream with the reason why it was taken or not train/                   log, checkpoint
- * and best weights of the training weights.safetensors      the distilled student report.html pictures,
- * curves and tables of the run
+ * - set/images, set/labels: the chosen frames as they would be uploaded and the teacher's labels, a data set
+ * - candidates/: the candidate frames that were not chosen
+ * - selection.jsonl: the ledger, every frame of the stream with the reason why it was taken or not
+ * - train/: log, checkpoint and best weights of the training
+ * - weights.safetensors: the distilled student
+ * - report.html: pictures, curves and tables of the run
  *
  * Everything but the training is repeated on resume, and gives the same bits. */
 #ifndef RETORT_TRAIN_DISTILL_H
