@@ -7,6 +7,7 @@
 #include "detect/detector.h"
 #include "image/encode.h"
 #include "nn/load.h"
+#include "train/checkpoint.h"
 #include "train/train_log.h"
 #include "train/trainer.h"
 
@@ -199,6 +200,107 @@ static void a_checkpoint_of_another_run_is_refused(void **state)
     done(&s);
 }
 
+/* The scores of a list, one a call. */
+struct scores {
+    const double *list;
+    int calls;
+};
+
+static enum status listed_score(void *context, const struct model *average, double *score, struct error *err)
+{
+    (void)average, (void)err;
+    struct scores *scores = context;
+    *score = scores->list[scores->calls++];
+    return OK;
+}
+
+/* Epochs that a run of at most eight has, of this list of scores; interrupted in epoch `stop` and resumed. */
+static int epochs_of(const char *run, const double *list, int stop, int *best_epoch, size_t *moved)
+{
+    struct setup s;
+    struct error err;
+    struct trainer_result result;
+    struct scores scores = {list, 0};
+    struct model start;
+    prepare(&s, 1, run);
+    check_ok(model_copy(&start, &s.model, &err), &err);
+    struct trainer_options o = options_for(&s, 1, 8);
+    o.patience = 2;
+    o.validation = (struct trainer_validation){listed_score, &scores};
+    if (stop) {
+        int units = 3 * stop + 1;
+        const struct progress progress = {stop_at, &units};
+        const enum status status =
+            trainer_run(&result, &s.model, &s.pictures, s.kernels, &o, &progress, &s.arena, &err);
+        assert_true(status == OK || status == ERR_INTERRUPTED);
+        memcpy(s.model.params.values, start.params.values, start.params.total * sizeof(float));
+        o.resume = true;
+    }
+    check_ok(trainer_run(&result, &s.model, &s.pictures, s.kernels, &o, NULL, &s.arena, &err), &err);
+    if (HAVE_JANSSON || !stop) assert_int_equal(result.count, scores.calls);
+    *best_epoch = result.best_epoch;
+    *moved = result.moved;
+    model_free(&start);
+    done(&s);
+    return scores.calls;
+}
+
+static void patience_survives_resuming(void **state)
+{
+    (void)state;
+    const double equal[8] = {0.5, 0.5, 0.5, 0.9, 0.9, 0.9, 0.9, 0.9}, zero[8] = {0};
+    int best, resumed_best;
+    size_t moved, resumed_moved;
+    assert_int_equal(epochs_of("patience", equal, 0, &best, &moved), 3); /* equal is no rise */
+    assert_int_equal(best, 2);                                           /* but the later one is kept */
+    assert_int_equal(epochs_of("patience-resumed", equal, 2, &resumed_best, &resumed_moved), 3);
+    assert_int_equal(resumed_best, best);
+    assert_int_equal(resumed_moved, moved);
+    assert_int_equal(epochs_of("patience-finished", equal, 7, &resumed_best, &resumed_moved), 3);
+    assert_int_equal(resumed_best, best);
+    assert_int_equal(epochs_of("patience-zero", zero, 0, &best, &moved),
+                     8); /* nothing yet to lose patience with */
+}
+
+/* A checkpoint whose next epoch is negative would write outside the list of epochs. */
+static void a_damaged_count_is_refused(void **state)
+{
+    (void)state;
+    struct setup s;
+    struct error err;
+    struct learner learner;
+    struct checkpoint written = {.epoch = -1, .best_epoch = -1, .recipe = "r"}, read = {.recipe = "r"};
+    char path[700];
+    prepare(&s, 1, "damaged");
+    snprintf(path, sizeof path, "%s/checkpoint.safetensors", s.folder);
+    const struct learner_options options = {
+        .batch = 1, .size = SIDE, .threads = 1, .max_targets = 1, .optimizer = OPTIMIZER_SGD};
+    check_ok(learner_make(&learner, &s.model, s.kernels, &options, &err), &err);
+    check_ok(checkpoint_write(path, &learner, &written, &err), &err);
+    assert_int_equal(checkpoint_read(path, &learner, &read, &err), ERR_INPUT);
+    assert_non_null(strstr(err.message, "\"epoch\""));
+    learner_free(&learner);
+    done(&s);
+}
+
+static void frozen_layers_belong_to_the_recipe(void **state)
+{
+    (void)state;
+    struct setup s;
+    struct error err;
+    struct trainer_result result;
+    struct model frozen;
+    prepare(&s, 1, "frozen");
+    check_ok(model_restart(&frozen, &s.model, 1, HEAD_TRANSFER, NULL, 0, 5, 0, &err), &err);
+    struct trainer_options o = options_for(&s, 1, 1);
+    check_ok(trainer_run(&result, &s.model, &s.pictures, s.kernels, &o, NULL, &s.arena, &err), &err);
+    o.resume = true;
+    assert_int_equal(trainer_run(&result, &frozen, &s.pictures, s.kernels, &o, NULL, &s.arena, &err),
+                     ERR_INPUT);
+    model_free(&frozen);
+    done(&s);
+}
+
 static void a_mask_keeps_the_other_weights(void **state)
 {
     (void)state;
@@ -264,6 +366,9 @@ int main(void)
         cmocka_unit_test(a_log_is_cut_and_read),
         cmocka_unit_test(threads_do_not_matter),
         cmocka_unit_test(a_checkpoint_of_another_run_is_refused),
+        cmocka_unit_test(patience_survives_resuming),
+        cmocka_unit_test(a_damaged_count_is_refused),
+        cmocka_unit_test(frozen_layers_belong_to_the_recipe),
         cmocka_unit_test(a_mask_keeps_the_other_weights),
         cmocka_unit_test(it_learns),
     };

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ARRAYS = 6, FIELDS = 12, FIELD_LENGTH = 80 };
+enum { ARRAYS = 6, FIELDS = 16, FIELD_LENGTH = 80 };
 
 /* The flat arrays of a learner; those it does not have are NULL. */
 struct array {
@@ -73,6 +73,7 @@ enum status checkpoint_write(const char *path, const struct learner *learner, co
     put_int(&fields, "averaged", learner->averaged);
     put_real(&fields, "best_score", state->best_score);
     put_int(&fields, "best_epoch", state->best_epoch);
+    put_int(&fields, "since_best", state->since_best);
 
     struct array arrays[ARRAYS];
     struct safetensors_item items[ARRAYS + 1];
@@ -105,14 +106,15 @@ static enum status get_text(const char **text, const struct weights *file, const
                         file->path, key);
 }
 
-static enum status get_int(int64_t *value, const struct weights *file, const char *key, struct error *err)
+static enum status get_int(int64_t *value, const struct weights *file, const char *key, int64_t least,
+                           struct error *err)
 {
     const char *text;
     char *end;
     TRY(get_text(&text, file, key, err));
     errno = 0;
     *value = strtoll(text, &end, 10);
-    if (errno || *end || end == text || *value < -1 || *value > INT32_MAX)
+    if (errno || *end || end == text || *value < least || *value > INT32_MAX)
         return fail(err, ERR_INPUT, "%s: metadata \"%s\": expected a count, found \"%.40s\"", file->path, key,
                     text);
     return OK;
@@ -160,24 +162,26 @@ enum status checkpoint_restore(const struct weights *file, struct learner *learn
                                struct error *err)
 {
     const char *recipe;
-    int64_t epoch, best_epoch;
+    int64_t epoch, best_epoch, since_best;
     TRY(get_text(&recipe, file, "recipe", err));
     if (strcmp(recipe, state->recipe))
         return fail(err, ERR_INPUT,
                     "%s: belongs to a run with other options, data or start weights; give the same ones "
                     "or train without --resume",
                     file->path);
-    TRY(get_int(&epoch, file, "epoch", err));
-    TRY(get_int(&state->schedule.last, file, "last", err));
-    TRY(get_int(&state->schedule.steps, file, "steps", err));
-    TRY(get_int(&learner->clock.step, file, "clock", err));
+    TRY(get_int(&epoch, file, "epoch", 0, err));
+    TRY(get_int(&state->schedule.last, file, "last", -1, err));
+    TRY(get_int(&state->schedule.steps, file, "steps", 0, err));
+    TRY(get_int(&learner->clock.step, file, "clock", 0, err));
     TRY(get_real(&learner->clock.power1, file, "power1", err));
     TRY(get_real(&learner->clock.power2, file, "power2", err));
-    TRY(get_int(&learner->averaged, file, "averaged", err));
+    TRY(get_int(&learner->averaged, file, "averaged", 0, err));
     TRY(get_real(&state->best_score, file, "best_score", err));
-    TRY(get_int(&best_epoch, file, "best_epoch", err));
+    TRY(get_int(&best_epoch, file, "best_epoch", -1, err));
+    TRY(get_int(&since_best, file, "since_best", 0, err));
     state->epoch = (int)epoch;
     state->best_epoch = (int)best_epoch;
+    state->since_best = (int)since_best;
     struct array arrays[ARRAYS];
     arrays_of(learner, arrays);
     for (int i = 0; i < ARRAYS; i++)

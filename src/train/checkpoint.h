@@ -10,6 +10,7 @@ struct checkpoint {
     struct schedule_state schedule;
     double best_score;
     int best_epoch;  /* -1: none yet */
+    int since_best;  /* epochs since the score last rose; an equal one does not count as a rise */
     char recipe[65]; /* hash of the options and data that the run depends on */
 };
 
@@ -18,7 +19,7 @@ enum status checkpoint_write(const char *path, const struct learner *learner, co
                              struct error *err);
 
 /* Reads it back into a learner made with the same options. ERR_INPUT when the file is damaged or was written
- * by a run with another recipe than state->recipe. */
+ * by a run with another recipe than state->recipe; learner and *state are then not to be used. */
 enum status checkpoint_read(const char *path, struct learner *learner, struct checkpoint *state,
                             struct error *err);
 

@@ -42,7 +42,6 @@ struct trainer {
     struct json_log log;
     struct target *targets;
     int *order, *shuffled; /* of the pictures in this epoch */
-    int since_best;
     struct trainer_epoch *now;
 };
 
@@ -69,6 +68,7 @@ static void make_recipe(struct trainer *t, const struct model *model)
                               o->patience,
                               o->clip,
                               o->frozen_norm,
+                              model->config.freeze,
                               (double)o->seed,
                               o->mask,
                               o->fraction,
@@ -167,7 +167,7 @@ static bool show(struct trainer *t, int epoch, int i, const struct loss_items *i
 static enum status run_epoch(struct trainer *t, int epoch, struct error *err)
 {
     const int batches = t->schedule.batches;
-    *t->now = (struct trainer_epoch){.epoch = epoch, .score = NAN};
+    *t->now = (struct trainer_epoch){.epoch = epoch, .norm = NAN, .score = NAN};
     shuffle(t, epoch);
     for (int i = 0; i < batches; i++) {
         struct loss_items items;
@@ -206,7 +206,8 @@ static enum status validate(struct trainer *t, int epoch, struct error *err)
     if (!v->score) return OK;
     TRY(v->score(v->context, &t->learner.average, &t->now->score, err));
     const double score = rounded(t->now->score);
-    t->since_best = score > t->state.best_score || t->state.best_epoch < 0 ? 0 : t->since_best + 1;
+    const bool rose = score > t->state.best_score || t->state.best_score == 0 || t->state.best_epoch < 0;
+    t->state.since_best = rose ? 0 : t->state.since_best + 1;
     if (t->state.best_epoch >= 0 && score < t->state.best_score) return OK;
     t->state.best_score = score;
     t->state.best_epoch = epoch;
@@ -247,12 +248,14 @@ static enum status restore(struct trainer *t, struct error *err)
     if (!best || !path) return fail_memory(err, "a path", 1);
     if (!file_exists(path)) return OK;
     TRY(checkpoint_read(path, &t->learner, &t->state, err));
+    if (t->state.epoch > t->schedule.epochs || t->state.best_epoch >= t->state.epoch)
+        return fail(err, ERR_INPUT, "%s: metadata: next epoch %d, best epoch %d of a run of %d", path,
+                    t->state.epoch, t->state.best_epoch, t->schedule.epochs);
     if (t->state.best_epoch < 0) return OK;
     struct weights file;
     TRY(weights_open(&file, best, err));
     const enum status status = params_load(&t->best.params, &file, err);
     weights_close(&file);
-    t->since_best = t->state.epoch - 1 - t->state.best_epoch;
     return status;
 }
 
@@ -379,9 +382,15 @@ static enum status start(struct trainer *t, struct model *model, const struct ke
     return OK;
 }
 
+static bool out_of_patience(const struct trainer *t)
+{
+    const struct trainer_options *o = t->options;
+    return o->validation.score && o->patience && t->state.since_best >= o->patience;
+}
+
 static enum status epochs(struct trainer *t, struct error *err)
 {
-    for (int epoch = t->state.epoch; epoch < t->schedule.epochs; epoch++) {
+    for (int epoch = t->state.epoch; epoch < t->schedule.epochs && !out_of_patience(t); epoch++) {
         t->now = t->result->epochs + t->result->count;
         TRY(run_epoch(t, epoch, err));
         TRY(validate(t, epoch, err));
@@ -389,8 +398,6 @@ static enum status epochs(struct trainer *t, struct error *err)
         t->state.epoch = epoch + 1;
         TRY(write_log(t, err));
         TRY(write_checkpoint(t, err));
-        if (t->options->validation.score && t->options->patience && t->since_best >= t->options->patience)
-            break;
     }
     return OK;
 }

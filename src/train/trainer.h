@@ -40,9 +40,10 @@ struct trainer_options trainer_defaults(void);
 struct trainer_epoch {
     int epoch; /* from 0 */
     struct loss_items loss;
-    double rate, norm; /* learning rate and gradient norm of the last step */
-    int64_t steps;     /* optimiser steps so far */
-    double score;      /* NaN: not validated */
+    double rate;   /* of the last mini-batch */
+    double norm;   /* of the gradient at the last step; NaN: this epoch had none */
+    int64_t steps; /* optimiser steps so far */
+    double score;  /* NaN: not validated */
 };
 
 struct trainer_result {
