@@ -301,6 +301,20 @@ static void frozen_layers_belong_to_the_recipe(void **state)
     done(&s);
 }
 
+static void folded_weights_are_refused(void **state)
+{
+    (void)state;
+    struct error err;
+    struct model folded, student;
+    const struct yolo11_config config = {.scale = YOLO11_PICO, .classes = 1, .folded = true};
+    check_ok(model_make(&folded, config, &err), &err);
+    assert_int_equal(model_check_trainable(&folded, "a.safetensors", &err), ERR_INPUT);
+    assert_non_null(strstr(err.message, "a.safetensors: batch norms are folded"));
+    assert_int_equal(model_restart(&student, &folded, 1, HEAD_TRANSFER, NULL, 0, 0, 0, &err), ERR_INPUT);
+    model_free(&student); /* nothing, after an error */
+    model_free(&folded);
+}
+
 static void a_mask_keeps_the_other_weights(void **state)
 {
     (void)state;
@@ -369,6 +383,7 @@ int main(void)
         cmocka_unit_test(patience_survives_resuming),
         cmocka_unit_test(a_damaged_count_is_refused),
         cmocka_unit_test(frozen_layers_belong_to_the_recipe),
+        cmocka_unit_test(folded_weights_are_refused),
         cmocka_unit_test(a_mask_keeps_the_other_weights),
         cmocka_unit_test(it_learns),
     };

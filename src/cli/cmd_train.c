@@ -46,6 +46,7 @@ static enum status open_student(struct job *job, struct error *err)
 {
     const struct values *v = job->values;
     TRY(model_open(&job->source, v->model, err));
+    TRY(model_check_trainable(&job->source, v->model, err));
     const int named = job->data.classes ? job->data.classes : job->source.config.classes;
     const int classes = v->label_classes.count ? 1 : named;
     return model_restart(&job->student, &job->source, classes, (enum head_start)v->training.head,

@@ -198,15 +198,21 @@ static bool equal_shape(const struct param *a, const struct param *b)
     return a->dims == b->dims && !memcmp(a->shape, b->shape, (size_t)a->dims * sizeof *a->shape);
 }
 
+enum status model_check_trainable(const struct model *model, const char *name, struct error *err)
+{
+    if (!model->config.folded) return OK;
+    return fail(err, ERR_INPUT,
+                "%s: batch norms are folded in, which cannot be trained; give the file as it was before "
+                "folding",
+                name);
+}
+
 enum status model_restart(struct model *model, const struct model *source, int classes, enum head_start start,
                           const int *vehicles, int vehicle_count, int freeze, uint64_t seed,
                           struct error *err)
 {
     *model = (struct model){0};
-    if (source->config.folded)
-        return fail(err, ERR_INPUT,
-                    "these weights have their batch norms folded in and cannot be trained; give the "
-                    "file as it was before folding");
+    TRY(model_check_trainable(source, "the start weights", err));
     for (int i = 0; i < vehicle_count; i++)
         if (vehicles[i] < 0 || vehicles[i] >= source->config.classes)
             return fail(err, ERR_USAGE, "vehicle class %d: the student has classes 0 to %d", vehicles[i],

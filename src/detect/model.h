@@ -41,9 +41,12 @@ enum head_start {
     HEAD_KEEP,     /* as transfer, but the last layer's rows are the mean of the vehicle classes' rows */
 };
 
-/* A model of `classes` classes that starts from `source`: unfolded, or else ERR_INPUT (nothing could be
- * trained). Fresh weights are uniform in +-1/sqrt(fan_in) from the random stream "init"; class biases are
- * log(5 / classes / (640 / stride)^2). vehicles lists vehicle_count classes of the source for HEAD_KEEP. */
+/* ERR_INPUT with this name in front when batch norms are folded in: nothing could be trained. */
+enum status model_check_trainable(const struct model *model, const char *name, struct error *err);
+
+/* A model of `classes` classes that starts from `source`, which is trainable, or else ERR_INPUT. Fresh
+ * weights are uniform in +-1/sqrt(fan_in) from the random stream "init"; class biases are log(5 / classes /
+ * (640 / stride)^2). vehicles lists vehicle_count classes of the source for HEAD_KEEP. */
 enum status model_restart(struct model *model, const struct model *source, int classes, enum head_start start,
                           const int *vehicles, int vehicle_count, int freeze, uint64_t seed,
                           struct error *err);

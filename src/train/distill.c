@@ -234,11 +234,7 @@ static enum status run(struct distill *d, struct error *err)
 {
     const struct distill_options *o = d->options;
     TRY(model_open(&d->before, o->student, err));
-    if (d->before.config.folded)
-        return fail(err, ERR_INPUT,
-                    "%s: its batch norms are folded in, so it cannot be trained; give the file as it was "
-                    "before folding",
-                    o->student);
+    TRY(model_check_trainable(&d->before, o->student, err));
     TRY(file_make_folder(o->folder, err));
     if (o->test) {
         TRY(dataset_open(&d->test, o->test, DATASET_VAL, err));

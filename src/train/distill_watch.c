@@ -226,11 +226,12 @@ enum status distill_watch(struct distill_result *result, const struct distill_op
     source_close(source);
     detector_end(&w.detector);
     if (status == OK && !result->candidate_count) {
+        int seen = 0;
+        for (int i = 0; i < result->frame_count; i++) seen += result->frames[i].confidence != CONFIDENCE_NONE;
         if (thresholded && !w.stream.warm)
-            return fail(
-                err, ERR_INPUT,
-                "%s: %d frames are too few: the warm-up alone takes %d frames with a vehicle (--warmup)",
-                options->frames, result->frame_count, options->select.warmup);
+            return fail(err, ERR_INPUT,
+                        "%s: a vehicle was seen in %d of %d frames; the warm-up alone takes %d (--warmup)",
+                        options->frames, seen, result->frame_count, options->select.warmup);
         return fail(err, ERR_INPUT, "%s: none of %d frames was selected", options->frames,
                     result->frame_count);
     }
