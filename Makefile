@@ -51,11 +51,12 @@ endif
 NUMERIC := -std=c17 -ffp-contract=off -fno-math-errno -fno-trapping-math
 # Per-ISA objects differ in these and in nothing else. The scalar table is baseline code.
 ISA_FLAGS_scalar :=
+ISA_FLAGS_fma    := -mfma
 ISA_FLAGS_avx2   := -mavx2 -mfma
 ISA_FLAGS_avx512 := -mavx512f -mavx512vl -mavx512dq -mfma -mprefer-vector-width=512
 ISA_FLAGS_neon   :=
 ifeq ($(MACHINE),x86_64)
-  ISAS := scalar avx2 avx512
+  ISAS := scalar fma avx2 avx512
 else ifeq ($(MACHINE),aarch64)
   ISAS := scalar neon
 else ifneq ($(filter armv7l armv8l,$(MACHINE)),)

@@ -7,7 +7,7 @@
 
 extern const struct kernels kernels_scalar;
 #if defined(__x86_64__)
-extern const struct kernels kernels_avx2, kernels_avx512;
+extern const struct kernels kernels_fma, kernels_avx2, kernels_avx512;
 #elif defined(__aarch64__) || defined(__arm__)
 extern const struct kernels kernels_neon;
 #endif
@@ -30,6 +30,7 @@ static int collect(const struct kernels *tables[MAX_TABLES])
         __builtin_cpu_supports("avx512dq"))
         tables[n++] = &kernels_avx512;
     if (avx2) tables[n++] = &kernels_avx2;
+    if (__builtin_cpu_supports("fma")) tables[n++] = &kernels_fma;
 #elif defined(__aarch64__)
     tables[n++] = &kernels_neon;
 #elif defined(__arm__)

@@ -94,7 +94,7 @@ struct adamw_step {
 };
 
 struct kernels {
-    const char *name; /* "scalar", "avx2", "avx512", "neon" */
+    const char *name; /* "scalar", "fma", "avx2", "avx512", "neon" */
     int width;        /* lanes of one vector; must not show in results */
 
     /* conv_inl.h */

@@ -6,7 +6,8 @@
  *   vf_flush_to(a,t) = |a| >= t ? a : +0          vf_lt(a,b)         = a < b as such a mask
  * and everything else is the IEEE 754 operation of its name, round to nearest even.
  *
- * isa.c defines one of VF_SCALAR, VF_AVX2, VF_AVX512, VF_NEON. Intrinsics appear in vf_*.h and nowhere else. */
+ * isa.c defines one of VF_SCALAR, VF_FMA (the same on an x86 with FMA), VF_AVX2, VF_AVX512, VF_NEON.
+ * Intrinsics appear in vf_*.h and nowhere else. */
 #ifndef RETORT_KERNELS_VF_H
 #define RETORT_KERNELS_VF_H
 
@@ -16,7 +17,7 @@
 
 #define INLINE static inline __attribute__((always_inline, unused))
 
-#if defined(VF_SCALAR)
+#if defined(VF_SCALAR) || defined(VF_FMA)
 #include "kernels/vf_scalar.h"
 #elif defined(VF_AVX2)
 #include "kernels/vf_avx2.h"
