@@ -92,6 +92,7 @@ static enum status collect(struct manifest_list *list, struct run *run, bool out
     for (const struct option *option = table_of(run->command); option->name; option++) {
         if (!(outputs ? is_output(option->type) : option->type == OPTION_INPUT)) continue;
         const char *path = text_at(option, run->values);
+        if (path && !outputs && !strcmp(path, "-")) continue; /* standard input leaves nothing to check */
         if (path) TRY(add(list, arena_printf(&run->arena, "--%s", option->name), path, run, err));
     }
     for (int i = 0; i < run->operand_count; i++)
