@@ -49,5 +49,6 @@ void golden_optim(struct golden *golden);
 void golden_image(struct golden *golden);
 void golden_ops(struct golden *golden);
 void golden_models(struct golden *golden);
+void golden_train(struct golden *golden);
 
 #endif
