@@ -121,7 +121,8 @@ static void every_frame_is_explained(void **state)
 static void threads_do_not_matter(void **state)
 {
     (void)state;
-    static const char *const files[] = {"selection.jsonl", "weights.safetensors", "train/train.jsonl"};
+    static const char *const files[] = {"selection.jsonl", "weights.safetensors", "train/train.jsonl",
+                                        "report.html"};
     struct error err;
     struct arena arena = {0};
     struct distill_result result;
