@@ -55,6 +55,10 @@ _Static_assert(TILE_VECTORS *VW == TILE_COLUMNS, "a tile is a whole number of ve
 #define MR OUTER_ROWS
 #define NV TILE_VECTORS
 #include "kernels/tile_outer.h"
+#define NAME outer_tile_four
+#define MR 4
+#define NV TILE_VECTORS
+#include "kernels/tile_outer.h"
 #define NAME outer_tile_single
 #define MR 1
 #define NV TILE_VECTORS
@@ -150,7 +154,7 @@ static void outer_tile_at(const struct outer_block *b, outer_tile_function *tile
                           int valid, int columns)
 {
     enum { PIECE = 64 };
-    float acc[OUTER_ROWS * KERNEL_BLOCK] = {0};
+    float acc[(OUTER_ROWS > 4 ? OUTER_ROWS : 4) * KERNEL_BLOCK] = {0};
     if (valid == columns) {
         tile(acc, b->x, r, b->dy + n, b->dy_stride, b->pixels);
     } else { /* the columns that are there, widened with zeros; the chain goes on from piece to piece */
@@ -169,6 +173,14 @@ static void outer_tile_at(const struct outer_block *b, outer_tile_function *tile
     }
 }
 
+/* Rows at the end that go in tiles of four, so that as few as possible are left to go one by one. */
+static int outer_fours(int rows)
+{
+    for (int fours = 0; fours < OUTER_ROWS && 4 * fours <= rows; fours++)
+        if ((rows - 4 * fours) % OUTER_ROWS == 0) return 4 * fours;
+    return 0;
+}
+
 static void outer(const struct outer_block *b)
 {
     for (int n = 0; n < b->cols;) {
@@ -183,8 +195,9 @@ static void outer(const struct outer_block *b)
 #endif
         const int valid = left < columns ? left : columns;
         int r = 0;
-        for (; r + OUTER_ROWS <= b->rows; r += OUTER_ROWS)
+        for (; r + OUTER_ROWS <= b->rows - outer_fours(b->rows); r += OUTER_ROWS)
             outer_tile_at(b, tile, r, OUTER_ROWS, n, valid, columns);
+        for (; r + 4 <= b->rows; r += 4) outer_tile_at(b, outer_tile_four, r, 4, n, valid, TILE_COLUMNS);
         for (; r < b->rows; r++) outer_tile_at(b, outer_tile_single, r, 1, n, valid, TILE_COLUMNS);
         n += valid;
     }

@@ -107,13 +107,30 @@ void window_outputs(const struct window *w, const struct view *target, int chann
     }
 }
 
+/* Whether the taps of every kernel row are neighbours in memory, and so many of them. */
+static int row_taps(const struct window *w, const struct view *source, int channels)
+{
+    if (source->stride != channels) return 0;
+    int n = 1;
+    while (n < w->taps && w->dy[n] == w->dy[0]) n++;
+    for (int t = 1; t < w->taps; t++)
+        if (t % n && (w->dy[t] != w->dy[t - 1] || w->dx[t] != w->dx[t - 1] + 1)) return 0;
+    return w->taps % n ? 0 : n;
+}
+
 void window_patches(const struct window *w, const struct view *source, int channel, int channels,
                     int64_t begin, int count, float *patches)
 {
+    const int together = row_taps(w, source, channels);
     struct position p = position_at(w, begin);
     for (int i = 0; i < count; i++, advance(w, &p))
-        for (int t = 0; t < w->taps; t++, patches += channels) {
+        for (int t = 0; t < w->taps;) {
             const float *pixel = tap_at(w, source, p, t);
-            for (int c = 0; c < channels; c++) patches[c] = pixel ? pixel[channel + c] : 0.f;
+            const bool whole =
+                together > 1 && t % together == 0 && pixel && tap_at(w, source, p, t + together - 1);
+            const int n = (whole ? together : 1) * channels;
+            for (int c = 0; c < n; c++) patches[c] = pixel ? pixel[channel + c] : 0.f;
+            patches += n;
+            t += whole ? together : 1;
         }
 }
