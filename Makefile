@@ -181,14 +181,8 @@ demo: all
 
 # docs/performance.md. BENCH holds options of the program that runs: bench/bench or bench/peers.py.
 BENCH_PROGRAM := $(BUILD)/bench/bench
-BENCH_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out bench/peak.c,$(wildcard bench/*.c))) \
-    $(ISAS:%=$(BUILD)/bench/peak_%.o)
+BENCH_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard bench/*.c))
 COMMIT = $(shell git describe --always --dirty --abbrev=10 2>/dev/null || echo unknown)
-
-$(BUILD)/bench/peak_%.o: bench/peak.c $(BUILD)/settings
-	$(call say,CC )
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(ISA_FLAGS_$*) -DPEAK=peak_$* -DVF_$(shell echo $* | tr a-z A-Z) -c $< -o $@
 
 $(BENCH_PROGRAM): $(BENCH_OBJECTS) $(LIBRARY)
 	$(call say,LD )

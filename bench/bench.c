@@ -18,6 +18,7 @@
 
 #include "base/json_write.h"
 #include "base/par.h"
+#include "nn/roof.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -135,7 +136,7 @@ static void reset_peak(void)
 static void print_head(const struct options *o, const struct bench_setup *setup)
 {
     double peak[MAX_THREAD_COUNTS];
-    for (int i = 0; i < o->thread_counts; i++) peak[i] = bench_peak(setup->kernels, o->threads[i]);
+    for (int i = 0; i < o->thread_counts; i++) peak[i] = roof_peak(setup->kernels, o->threads[i]);
     if (!o->json) {
         printf("%s, %s, plan direct, commit %s, %s weights\n", cpu_name(), setup->kernels->name, o->commit,
                o->weights ? "user" : "synthetic");

@@ -58,9 +58,6 @@ double bench_cpu(void);  /* seconds of CPU time of this process, all threads */
 double bench_minimum(const double *values, int n);
 double bench_median(const double *values, int n);
 
-/* FLOP/s of independent chains of fused multiply-adds on so many threads: the best of a few short probes. */
-double bench_peak(const struct kernels *kernels, int threads);
-
 /* Times every layer of the detector at 640 in place, in rounds over the whole network, and prints one row per
  * convolution shape and one per other operation. */
 enum status bench_layers(const struct bench_setup *setup, int threads, int rounds, bool json,

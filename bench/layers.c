@@ -2,7 +2,8 @@
 #include "bench.h"
 
 #include "base/json_write.h"
-#include "nn/op.h"
+#include "nn/cost.h"
+#include "nn/roof.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,23 +27,6 @@ struct timing {
     double *whole;   /* [rounds] */
 };
 
-static double describe(char text[TEXT], const struct graph *graph, const struct node *node)
-{
-    static const char *const names[OP_KINDS] = {
-        "conv",      "add",        "copy",       "max-pool",  "upsample", "bilinear", "gather",
-        "attention", "activation", "layer-norm", "scale-add", "tokens",   "mean"};
-    const struct tensor *in = graph->tensors + node->input[0], *out = graph->tensors + node->output;
-    if (node->op != OP_CONV) {
-        snprintf(text, TEXT, "%s", names[node->op]);
-        return 0;
-    }
-    const struct conv_options *o = &node->as.conv;
-    snprintf(text, TEXT, "conv %dx%d/%d %d->%d%s at %dx%d", o->kernel, o->kernel, o->stride, in->channels,
-             out->channels, o->groups > 1 ? " depthwise" : "", out->height, out->width);
-    return 2.0 * out->height * out->width * out->channels * (in->channels / o->groups) * o->kernel *
-           o->kernel;
-}
-
 static struct row *find_row(struct row *rows, int *count, const char *text)
 {
     for (int i = 0; i < *count; i++)
@@ -59,11 +43,13 @@ static int collect(struct row *rows, const struct timing *t, int rounds)
     int count = 0;
     for (int i = 0; i < t->graph.node_count; i++) {
         char text[TEXT];
-        const double flop = describe(text, &t->graph, t->graph.nodes + i);
+        const struct node *node = t->graph.nodes + i;
+        cost_describe(text, sizeof text, &t->graph, node);
+        if (node->op != OP_CONV) text[strcspn(text, " ")] = 0; /* one row for all sizes */
         struct row *row = find_row(rows, &count, text);
         if (!row) continue;
         row->layers++;
-        row->flop += flop;
+        row->flop += cost_of(&t->net, node, NET_FORWARD).flop;
         row->minimum += bench_minimum(t->seconds + i * rounds, rounds);
         row->median += bench_median(t->seconds + i * rounds, rounds);
     }
@@ -103,7 +89,7 @@ static void print(const struct timing *t, int threads, int rounds, double peak, 
                "GFLOP/s", "of peak");
     for (int i = 0; i < count; i++) {
         print_row(rows + i, threads, peak, json);
-        struct row *const into[2] = {&sum, rows[i].flop > 0 ? &convs : NULL};
+        struct row *const into[2] = {&sum, strncmp(rows[i].text, "conv", 4) ? NULL : &convs};
         for (int k = 0; k < 2 && into[k]; k++) {
             into[k]->layers += rows[i].layers;
             into[k]->minimum += rows[i].minimum;
@@ -119,21 +105,36 @@ static void print(const struct timing *t, int threads, int rounds, double peak, 
     print_row(&whole, threads, peak, json);
 }
 
+struct watching {
+    struct timing *timing;
+    double begun, before;
+    int round, rounds;
+};
+
+static void passed(void *context, enum net_pass pass, int node)
+{
+    (void)pass;
+    struct watching *w = context;
+    const double now = bench_wall();
+    if (node < 0)
+        w->begun = now;
+    else if (w->round >= 0)
+        w->timing->seconds[node * w->rounds + w->round] = now - w->before;
+    w->before = now;
+}
+
 static void run(struct timing *t, int rounds)
 {
     const struct view input = net_value(&t->net, t->graph.input);
-    for (int round = -1; round < rounds; round++) { /* the first one warms up */
+    struct watching w = {.timing = t, .rounds = rounds};
+    const struct net_watch watch = {passed, &w};
+    t->net.watch = &watch;
+    for (w.round = -1; w.round < rounds; w.round++) { /* the first one warms up */
         for (int64_t i = 0; i < input.pixels * 3; i++) input.data[i] = (float)(i % 255) / 255.f;
-        const double begun = bench_wall();
-        double before = begun;
-        for (int i = 0; i < t->graph.node_count; i++) {
-            net_op(t->graph.nodes + i)->forward(&t->net, t->graph.nodes + i);
-            const double now = bench_wall();
-            if (round >= 0) t->seconds[i * rounds + round] = now - before;
-            before = now;
-        }
-        if (round >= 0) t->whole[round] = before - begun;
+        net_forward(&t->net);
+        if (w.round >= 0) t->whole[w.round] = w.before - w.begun;
     }
+    t->net.watch = NULL;
 }
 
 static enum status start(struct timing *t, const struct bench_setup *setup, int threads, int rounds,
@@ -156,7 +157,7 @@ enum status bench_layers(const struct bench_setup *setup, int threads, int round
     const enum status status = start(&t, setup, threads, rounds, err);
     if (status == OK) {
         run(&t, rounds);
-        print(&t, threads, rounds, bench_peak(setup->kernels, threads), json);
+        print(&t, threads, rounds, roof_peak(setup->kernels, threads), json);
     }
     free(t.whole);
     free(t.seconds);

@@ -11,6 +11,7 @@
 #include "kernels/loss_inl.h"
 #include "kernels/norm_inl.h"
 #include "kernels/optim_inl.h"
+#include "kernels/peak_inl.h"
 #include "kernels/reduce_inl.h"
 
 extern const struct kernels KERNELS_TABLE;
@@ -55,4 +56,5 @@ const struct kernels KERNELS_TABLE = {
     .adamw = adamw,
     .sgd = sgd,
     .ema = ema,
+    .peak = peak,
 };

@@ -30,6 +30,7 @@ enum activation {
 };
 
 enum { KERNEL_BLOCK = 16 }; /* channels of one packed weight block, on every ISA */
+enum { KERNEL_PEAK_CHAINS = 12 };
 
 /* One block of a convolution or matrix product: `pixels` outputs x `cout` channels.
  *
@@ -189,6 +190,11 @@ struct kernels {
     void (*sgd)(float *w, float *m, const float *g, const uint8_t *mask, float rate, float momentum, float decay,
                 int nesterov, size_t n);
     void (*ema)(float *average, const float *w, float factor, size_t n); /* average += factor * (w - average) */
+
+    /* peak_inl.h: KERNEL_PEAK_CHAINS multiply-adds on vectors of `width` floats, `repeats` times: nothing but a
+     * measure of the machine. start: as many values and then 0.5, which the compiler must not know; sink: width
+     * floats that nobody reads. */
+    void (*peak)(float *sink, const float *start, int64_t repeats);
 };
 
 /* The table named by `isa`; when isa is NULL the one that the RETORT_ISA variable names, or the best this CPU runs.

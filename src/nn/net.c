@@ -77,21 +77,31 @@ struct view net_gradient(const struct net *net, int tensor)
     return view_of(net, net->gradient_offset, tensor);
 }
 
+static void tell(const struct net *net, enum net_pass pass, int node)
+{
+    if (net->watch) net->watch->passed(net->watch->context, pass, node);
+}
+
 void net_pack(struct net *net)
 {
     const uint64_t word = fpu_enter();
+    tell(net, NET_PACK, -1);
     for (int i = 0; i < net->graph->node_count; i++) {
         const struct node *node = net->graph->nodes + i;
         if (net_op(node)->pack) net_op(node)->pack(net, node);
     }
+    tell(net, NET_PACK, net->graph->node_count - 1);
     fpu_leave(word);
 }
 
 void net_forward(struct net *net)
 {
     const uint64_t word = fpu_enter();
-    for (int i = 0; i < net->graph->node_count; i++)
+    tell(net, NET_FORWARD, -1);
+    for (int i = 0; i < net->graph->node_count; i++) {
         net_op(net->graph->nodes + i)->forward(net, net->graph->nodes + i);
+        tell(net, NET_FORWARD, i);
+    }
     fpu_leave(word);
 }
 
@@ -101,6 +111,7 @@ void net_backward(struct net *net, float *gradients)
     const struct graph *graph = net->graph;
     const uint64_t word = fpu_enter();
     net->gradients = gradients;
+    tell(net, NET_BACKWARD, -1);
     const struct zero_range *zero = net->zero, *zero_end = net->zero + net->zero_count;
     for (int i = graph->node_count - 1; i >= 0; i--) {
         const struct node *node = graph->nodes + i;
@@ -109,7 +120,9 @@ void net_backward(struct net *net, float *gradients)
             net->kernels->fill(net->memory + net->gradient_offset[zero->storage] + zero->channel, s->channels,
                                0.f, net->options.batch * s->height * s->width, zero->channels);
         }
-        if (graph->tensors[node->output].needs_gradient) net_op(node)->backward(net, node);
+        if (!graph->tensors[node->output].needs_gradient) continue;
+        net_op(node)->backward(net, node);
+        tell(net, NET_BACKWARD, i);
     }
     net->gradients = NULL;
     fpu_leave(word);

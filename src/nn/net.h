@@ -33,6 +33,15 @@ struct net_options {
     size_t memory_limit; /* bytes; 0: none. A plan that needs more is refused before anything is allocated */
 };
 
+enum net_pass { NET_PACK, NET_FORWARD, NET_BACKWARD };
+
+/* Told where a run stands: node is -1 where a pass begins, else the one that has just ended (packing tells
+ * its last node only). */
+struct net_watch {
+    void (*passed)(void *context, enum net_pass pass, int node);
+    void *context;
+};
+
 /* Rows of pixels: element (p, c) at data[p * stride + c]. */
 struct view {
     float *data;
@@ -56,7 +65,8 @@ struct net {
     size_t zeros_offset;                  /* a row of zeros, what taps in the padding read */
     size_t scratch_offset, worker_offset; /* shared by all nodes; the latter worker_floats for each thread */
     size_t worker_floats;
-    float *gradients; /* set by net_backward for its duration */
+    float *gradients;              /* set by net_backward for its duration */
+    const struct net_watch *watch; /* NULL, or set by the caller at any time between runs */
 };
 
 /* Channels [channel, channel + channels) of a storage's gradient, cleared before node's backward runs. */

@@ -20,6 +20,7 @@ struct op {
     void (*pack)(struct net *net, const struct node *node);
     void (*forward)(struct net *net, const struct node *node);
     void (*backward)(struct net *net, const struct node *node);
+    const char *(*algorithm)(const struct net *net, const struct node *node); /* a word for reports, or NULL */
 };
 
 extern const struct op op_conv, op_add, op_copy, op_max_pool, op_upsample, op_bilinear, op_gather,

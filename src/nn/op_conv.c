@@ -182,6 +182,12 @@ static size_t conv_worker_scratch(const struct net *net, const struct node *node
     return forward > backward ? forward : backward;
 }
 
+static const char *conv_algorithm(const struct net *net, const struct node *node)
+{
+    const struct conv_shape s = conv_shape_of(net, node);
+    return s.depthwise ? "depthwise" : s.patches ? "patches" : "direct";
+}
+
 const struct op op_conv = {
     .reads_inputs = true,
     .saved = conv_saved,
@@ -191,4 +197,5 @@ const struct op op_conv = {
     .pack = conv_pack,
     .forward = conv_forward,
     .backward = conv_backward,
+    .algorithm = conv_algorithm,
 };
