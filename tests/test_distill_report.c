@@ -91,7 +91,8 @@ static int start(void **state)
     }
     for (int i = 0; i < EPOCHS; i++)
         f.epochs[i] = (struct trainer_epoch){
-            i, {.box = 3.0 / (i + 1), .classes = 2.0 / (i + 1), .distribution = 1}, 0, 0, 2 * i, 0.1 * i};
+            i,  {.box = 3.0 / (i + 1), .classes = 2.0 / (i + 1), .distribution = 1}, 0, 0, 2 * i, 0.1 * i,
+            NAN};
     snprintf(f.report, sizeof f.report, "%s/report.html", check_folder());
     *state = &f;
     return 0;
@@ -140,9 +141,10 @@ static struct distill_result result_of(struct fixture *f)
                                .uploaded_bytes = 8000,
                                .candidate_bytes = 1234567,
                                .validation_frames = 4,
-                               .training = {f->epochs, EPOCHS, 4, 0.4, 10, 10, 0},
-                               .before = {true, 0.3, 0.2, 3, 17},
-                               .after = {true, 0.5, 0.45, 3, 17}};
+                               .training = {f->epochs, EPOCHS, 4, 0.4, .iterations = 10, .steps = 10},
+                               .guard_before = NAN,
+                               .before = {true, .map50 = 0.3, .map50_95 = 0.2, .images = 3, .labels = 17},
+                               .after = {true, .map50 = 0.5, .map50_95 = 0.45, .images = 3, .labels = 17}};
     memset(r.weights_hash, 'a', 64);
     return r;
 }
@@ -177,6 +179,25 @@ static struct fixture *fixture_of(void **state)
     print_message("skip: built without JPEG\n");
     skip();
     return NULL;
+}
+
+static void tells_what_was_forgotten(void **state)
+{
+    struct fixture *const f = fixture_of(state);
+    struct distill_options o = options_of(f);
+    struct distill_result r = result_of(f);
+    for (int i = 0; i < EPOCHS; i++) f->epochs[i].guard = 0.5 - 0.01 * i;
+    o.guard = "/cameras/last year/";
+    o.trainer.guard.loss = 0.05;
+    r.guard_before = 0.5;
+    r.training.refused = 1;
+    char *const page = page_of(f, &o, &r);
+    expect(page, "Epochs refused because they lost too much: 1 of 5.");
+    expect(page, "<td class=\"r\">0.5000</td><td class=\"r\">0.4600</td><td class=\"r\">-0.0400</td>");
+    expect(page, "Score on the validation frames and on the guard set. The weights of epoch 5 are kept.");
+    expect(page, "<td>guard set</td><td>last year</td>");
+    free(page);
+    for (int i = 0; i < EPOCHS; i++) f->epochs[i].guard = NAN;
 }
 
 static void tells_what_happened(void **state)
@@ -320,6 +341,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tells_what_happened),
+        cmocka_unit_test(tells_what_was_forgotten),
         cmocka_unit_test(shows_the_chosen_frames_in_order_of_picks),
         cmocka_unit_test(compares_on_test_frames),
         cmocka_unit_test(says_what_is_missing),

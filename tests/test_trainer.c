@@ -8,6 +8,8 @@
 #include "image/encode.h"
 #include "nn/load.h"
 #include "train/checkpoint.h"
+#include "train/recipe.h"
+#include "train/scored_set.h"
 #include "train/train_log.h"
 #include "train/trainer.h"
 
@@ -226,7 +228,7 @@ static int epochs_of(const char *run, const double *list, int stop, int *best_ep
     check_ok(model_copy(&start, &s.model, &err), &err);
     struct trainer_options o = options_for(&s, 1, 8);
     o.patience = 2;
-    o.validation = (struct trainer_validation){listed_score, &scores};
+    o.validation = (struct trainer_validation){listed_score, &scores, NULL};
     if (stop) {
         int units = 3 * stop + 1;
         const struct progress progress = {stop_at, &units};
@@ -260,6 +262,91 @@ static void patience_survives_resuming(void **state)
     assert_int_equal(resumed_best, best);
     assert_int_equal(epochs_of("patience-zero", zero, 0, &best, &moved),
                      8); /* nothing yet to lose patience with */
+}
+
+/* Four epochs scored from lists; the epoch that is the result, or the status. A NULL list: no validation. */
+static enum status guarded(const char *run, const double *list, const double *guard, double loss, int *best,
+                           int *refused)
+{
+    struct setup s;
+    struct error err;
+    struct trainer_result result;
+    struct scores scores = {list, 0}, guards = {guard, 0};
+    prepare(&s, 1, run);
+    struct trainer_options o = options_for(&s, 1, 4);
+    if (list) o.validation = (struct trainer_validation){listed_score, &scores, NULL};
+    o.guard = (struct trainer_guard){{listed_score, &guards, NULL}, 0.5, loss};
+    const enum status status =
+        trainer_run(&result, &s.model, &s.pictures, s.kernels, &o, NULL, &s.arena, &err);
+    if (status == OK) {
+        *best = result.best_epoch;
+        *refused = result.refused;
+        const int kept = *best < 0 ? 3 : *best;
+        assert_true(trainer_guard_after(&result) == guard[kept] && result.epochs[kept].guard == guard[kept]);
+        assert_int_equal(isnan(result.best_score), list == NULL);
+    } else {
+        assert_non_null(strstr(err.message, "guard set"));
+    }
+    done(&s);
+    return status;
+}
+
+static void a_guard_refuses_what_forgets(void **state)
+{
+    (void)state;
+    const double list[4] = {0.3, 0.9, 0.5, 0.4}, guard[4] = {0.45, 0.4, 0.45, 0.1},
+                 gone[4] = {0, 0.1, 0.2, 0};
+    int best, refused;
+    assert_int_equal(guarded("guard-watch", list, guard, -1, &best, &refused), OK);
+    assert_true(best == 1 && refused == 0);
+    assert_int_equal(guarded("guard-limit", list, guard, 0.05, &best, &refused),
+                     OK); /* 0.45 is no more than it */
+    assert_true(best == 2 && refused == 2);
+    assert_int_equal(guarded("guard-last", NULL, guard, 0.05, &best, &refused), OK);
+    assert_true(best == 2 && refused == 2);
+    assert_int_equal(guarded("guard-only", NULL, guard, -1, &best, &refused), OK);
+    assert_true(best == -1 && refused == 0);
+    assert_int_equal(guarded("guard-gone", list, gone, 0.25, &best, &refused), ERR_CHECK);
+}
+
+static void scored_sets_belong_to_the_recipe(void **state)
+{
+    (void)state;
+    static const double list[8] = {0.5, 0.6, 0.5, 0.6, 0.5, 0.6, 0.5, 0.6};
+    struct setup s;
+    struct error err;
+    char hex[5][SHA256_HEX];
+    struct scores scores = {list, 0};
+    prepare(&s, 1, "sets");
+    struct trainer_options o = options_for(&s, 1, 1);
+    recipe_hash(hex[0], &o, &s.pictures, &s.model);
+    o.validation = (struct trainer_validation){listed_score, &scores, "a"};
+    recipe_hash(hex[1], &o, &s.pictures, &s.model);
+    o.validation.recipe = "b";
+    recipe_hash(hex[2], &o, &s.pictures, &s.model);
+    o.guard.set = o.validation;
+    recipe_hash(hex[3], &o, &s.pictures, &s.model);
+    o.guard.loss = 0.5;
+    recipe_hash(hex[4], &o, &s.pictures, &s.model);
+    for (int i = 0; i < 5; i++)
+        for (int k = 0; k < i; k++) assert_string_not_equal(hex[i], hex[k]);
+
+    struct scored_set set;
+    static char path[700], label[700];
+    struct evaluate_options scoring = evaluate_default_options();
+    snprintf(path, sizeof path, "%s/0.ppm", s.folder);
+    snprintf(label, sizeof label, "%s/0.txt", s.folder);
+    const struct dataset_item item = {path, label};
+    check_ok(scored_set_make(&set, &item, 1, &scoring, s.kernels, 1, &err), &err);
+    assert_int_equal(set.labels, 1);
+    snprintf(hex[0], sizeof hex[0], "%s", set.recipe);
+    check_ok(file_write(label, "", 0, &err), &err); /* another label file: another recipe */
+    check_ok(scored_set_make(&set, &item, 1, &scoring, s.kernels, 1, &err), &err);
+    assert_int_equal(set.labels, 0);
+    assert_string_not_equal(hex[0], set.recipe);
+    assert_int_equal(scored_set_open(&set, s.folder, &scoring, s.kernels, 1, &err), ERR_INPUT);
+    scored_set_close(&set);
+    done(&s);
 }
 
 /* A checkpoint whose next epoch is negative would write outside the list of epochs. */
@@ -383,6 +470,8 @@ int main(void)
         cmocka_unit_test(patience_survives_resuming),
         cmocka_unit_test(a_damaged_count_is_refused),
         cmocka_unit_test(frozen_layers_belong_to_the_recipe),
+        cmocka_unit_test(scored_sets_belong_to_the_recipe),
+        cmocka_unit_test(a_guard_refuses_what_forgets),
         cmocka_unit_test(folded_weights_are_refused),
         cmocka_unit_test(a_mask_keeps_the_other_weights),
         cmocka_unit_test(it_learns),

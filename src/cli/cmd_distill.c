@@ -1,6 +1,7 @@
 /* retort distill: the main job, from a stream of frames to a better student. */
 #include "base/file.h"
 #include "cli/command.h"
+#include "cli/evaluation_json.h"
 #include "cli/training_options.h"
 #include "kernels/kernels.h"
 #include "train/distill.h"
@@ -126,6 +127,7 @@ static struct distill_options translate(const struct values *v, const struct ker
                                 .trainer = training_trainer(&v->training, threads),
                                 .freeze = (int)v->training.freeze,
                                 .half = v->training.half,
+                                .guard = v->training.guard,
                                 .test = v->test,
                                 .scoring = evaluate_default_options(),
                                 .kernels = kernels,
@@ -155,44 +157,58 @@ static struct distill_options translate(const struct values *v, const struct ker
     return o;
 }
 
-static void score_json(struct text *out, const char *name, const struct distill_score *score)
+/* As eval prints it; all classes are merged to one. */
+static void score_json(struct json_writer *out, const char *name, const struct metric_result *score)
 {
-    text_format(out, "\"%s\": ", name);
-    if (!score->defined) {
-        text_add(out, "null, ");
-        return;
-    }
-    text_add(out, "{\"map50\": ");
-    text_json_real(out, score->map50);
-    text_add(out, ", \"map50_95\": ");
-    text_json_real(out, score->map50_95);
-    text_format(out, ", \"images\": %zu, \"labels\": %zu}, ", score->images, score->labels);
+    const struct evaluation evaluation = {.result = *score, .classes = 1};
+    if (score->defined)
+        evaluation_json(out, name, &evaluation, NULL, false);
+    else
+        json_put_null(out, name);
 }
+
+static enum status print_json(struct run *run, const struct distill_result *r, struct error *err)
+{
+    struct console_json json;
+    TRY(console_json_begin(&json, false, err));
+    struct json_writer *const out = &json.out;
+    json_open(out, NULL, '{');
+    score_json(out, "before", &r->before);
+    score_json(out, "after", &r->after);
+    json_put_int(out, "frames", r->frame_count);
+    json_put_int(out, "candidates", r->candidate_count);
+    json_put_int(out, "selected", r->chosen_count);
+    json_put_int(out, "validation", r->validation_frames);
+    json_put_int(out, "uploaded_bytes", (int64_t)r->uploaded_bytes);
+    json_put_int(out, "candidate_bytes", (int64_t)r->candidate_bytes);
+    json_put_int(out, "steps", r->training.steps);
+    if (!isnan(r->guard_before)) {
+        json_put_double(out, "guard_before", r->guard_before);
+        json_put_double(out, "guard_after", trainer_guard_after(&r->training));
+        json_put_int(out, "guard_refused", r->training.refused);
+    }
+    json_put_text(out, "weights_hash", r->weights_hash);
+    json_close(out);
+    return console_json_end(&json, &run->console, err);
+}
+
+static const char *s_of(int64_t count) { return count == 1 ? "" : "s"; }
 
 static enum status print_result(struct run *run, const struct distill_result *r, struct error *err)
 {
     struct text out = {0};
-    if (run->common.json) {
-        text_add(&out, "{");
-        score_json(&out, "before", &r->before);
-        score_json(&out, "after", &r->after);
-        text_format(
-            &out,
-            "\"frames\": %d, \"candidates\": %d, \"selected\": %d, \"validation\": %d, "
-            "\"uploaded_bytes\": %zu, \"candidate_bytes\": %zu, \"steps\": %lld, \"weights_hash\": \"%s\"}\n",
-            r->frame_count, r->candidate_count, r->chosen_count, r->validation_frames, r->uploaded_bytes,
-            r->candidate_bytes, (long long)r->training.steps, r->weights_hash);
-        return console_print_buffer(&run->console, &out, err);
-    }
-    text_format(&out, "%d frames seen, %d candidates, %d chosen (%d held out for validation)%s\n",
-                r->frame_count, r->candidate_count, r->chosen_count, r->validation_frames,
-                r->short_of_budget ? ", fewer than the budget" : "");
+    if (run->common.json) return print_json(run, r, err);
+    text_format(&out, "%d frame%s seen, %d candidate%s, %d chosen (%d held out for validation)%s\n",
+                r->frame_count, s_of(r->frame_count), r->candidate_count, s_of(r->candidate_count),
+                r->chosen_count, r->validation_frames, r->short_of_budget ? ", fewer than the budget" : "");
     text_format(&out, "uploaded %zu bytes of %zu bytes of candidates\n", r->uploaded_bytes,
                 r->candidate_bytes);
-    text_format(&out, "%lld optimiser steps\n", (long long)r->training.steps);
+    text_format(&out, "%lld optimiser step%s\n", (long long)r->training.steps, s_of(r->training.steps));
+    training_guard_lines(&out, r->guard_before, &r->training);
     if (r->before.defined)
-        text_format(&out, "mAP50-95 %.4f -> %.4f, mAP50 %.4f -> %.4f on %zu test frames\n",
-                    r->before.map50_95, r->after.map50_95, r->before.map50, r->after.map50, r->before.images);
+        text_format(&out, "mAP50-95 %.4f -> %.4f, mAP50 %.4f -> %.4f on %zu test frame%s\n",
+                    r->before.map50_95, r->after.map50_95, r->before.map50, r->after.map50, r->before.images,
+                    s_of((int64_t)r->before.images));
     text_format(&out, "weights %s\n", r->weights_hash);
     return console_print_buffer(&run->console, &out, err);
 }

@@ -4,11 +4,12 @@
 #include "detect/dataset.h"
 #include "kernels/kernels.h"
 #include "nn/load.h"
+#include "train/scored_set.h"
 
 #include <math.h>
 
 struct values {
-    const char *model, *data, *out;
+    const char *model, *data, *out, *validation;
     struct option_ints label_classes, vehicles;
     struct training_values training;
     int64_t checkpoint_every;
@@ -20,13 +21,18 @@ static const struct option options[] = {
     {"model", 'm', OPTION_INPUT, AT(model), .required = true, .help = "weights to start from"},
     {"data", 'd', OPTION_INPUT, AT(data), .required = true,
      .help = "folder with images/ and labels/, or a data.yaml"},
+    {"val", 0, OPTION_INPUT, AT(validation), .place = "DIR",
+     .help = "data set that chooses the best epoch and ends training with --patience; without, the last "
+             "weights are the result"},
     {"out", 'o', OPTION_OUTPUT_FOLDER, AT(out), .required = true,
      .help = "gets weights.safetensors, train.jsonl and checkpoints"},
     {"label-classes", 0, OPTION_INTS, AT(label_classes), NULL, 0, 65535,
      .help =
          "label classes that become the one class; the others are dropped. Not given: labels as they are"},
     {"vehicle-classes", 0, OPTION_INTS, AT(vehicles), "2,5,7", 0, 65535,
-     .help = "classes of the start weights that --head keep averages"},
+     .help =
+         "classes of the start weights that --head keep averages, and that count where merged labels score "
+         "them (--guard)"},
     TRAINING_OPTIONS(AT(training)),
     {"checkpoint-every", 0, OPTION_INT, AT(checkpoint_every), "5", 0, 10000, .help = "epochs; 0: never"},
     {"resume", 'r', OPTION_FLAG, AT(resume), .help = "go on from the checkpoint in the output folder"},
@@ -40,6 +46,7 @@ struct job {
     struct dataset data;
     struct model source, student;
     struct pictures pictures;
+    struct scored_set validation, guard;
 };
 
 static enum status open_student(struct job *job, struct error *err)
@@ -68,29 +75,88 @@ static enum status load_pictures(struct run *run, struct job *job, struct error 
                          LABELS_MAX_CLASSES, (int)v->training.size, run->threads, &run->progress, err);
 }
 
-static enum status report(struct run *run, const struct job *job, const struct trainer_result *result,
-                          struct error *err)
+/* Labels count as those that are learned; the start weights may know more classes than the student. */
+static enum status open_sets(struct run *run, struct job *job, struct trainer_options *trainer,
+                             const struct kernels *kernels, struct error *err)
 {
-    char hash[65];
+    const struct values *v = job->values;
+    struct evaluate_options o = evaluate_default_options();
+    o.size = (int)v->training.size;
+    o.rectangular = true;
+    if (v->label_classes.count) {
+        o.label_list = v->label_classes.values;
+        o.label_count = (size_t)v->label_classes.count;
+        o.vehicle_list = v->vehicles.values;
+        o.vehicle_count = (size_t)v->vehicles.count;
+    }
+    if (v->validation) {
+        TRY(scored_set_open(&job->validation, v->validation, &o, kernels, run->threads, err));
+        trainer->validation = scored_set_validation(&job->validation);
+    }
+    if (!v->training.guard) return OK;
+    TRY(scored_set_open(&job->guard, v->training.guard, &o, kernels, run->threads, err));
+    trainer->guard.set = scored_set_validation(&job->guard);
+    trainer->guard.start = NAN;
+    if (o.vehicle_list || job->source.config.classes == job->student.config.classes)
+        return scored_set_score(&job->guard, &job->source, &trainer->guard.start, &run->progress, err);
+    if (v->training.guard_loss < 0) return OK;
+    return fail(err, ERR_USAGE,
+                "--guard-loss: the start weights have %d classes, the labels %d, so there is no score before "
+                "training; --label-classes merges them",
+                job->source.config.classes, job->student.config.classes);
+}
+
+static void put_json(struct text *out, const struct job *job, const struct trainer_options *trainer,
+                     const struct trainer_result *result, const char *hash)
+{
+    text_format(
+        out, "{\"pictures\": %d, \"labels\": %lld, \"iterations\": %lld, \"steps\": %lld, \"moved\": %zu, ",
+        job->pictures.count, (long long)job->pictures.all_labels, (long long)result->iterations,
+        (long long)result->steps, result->moved);
+    if (result->best_epoch >= 0) text_format(out, "\"best_epoch\": %d, ", result->best_epoch);
+    if (trainer->validation.score) {
+        text_add(out, "\"map50_95\": ");
+        text_json_real(out, result->best_score);
+        text_add(out, ", ");
+    }
+    if (trainer->guard.set.score) {
+        text_add(out, "\"guard_before\": ");
+        text_json_real(out, trainer->guard.start);
+        text_add(out, ", \"guard_after\": ");
+        text_json_real(out, trainer_guard_after(result));
+        text_format(out, ", \"guard_refused\": %d, ", result->refused);
+    }
+    text_format(out, "\"weights_hash\": \"%s\"}\n", hash);
+}
+
+static void put_plain(struct text *out, const struct job *job, const struct trainer_options *trainer,
+                      const struct trainer_result *result, const char *hash)
+{
+    const struct trainer_epoch *last = result->count ? result->epochs + result->count - 1 : NULL;
+    text_format(out, "%d pictures with %lld labels, %lld optimiser steps, %zu weights could move\n",
+                job->pictures.count, (long long)job->pictures.all_labels, (long long)result->steps,
+                result->moved);
+    if (last)
+        text_format(out, "last epoch: box %.4f, cls %.4f, dfl %.4f\n", last->loss.box, last->loss.classes,
+                    last->loss.distribution);
+    if (result->best_epoch >= 0)
+        text_format(out, "kept: epoch %d of %d", result->best_epoch + 1, result->count);
+    if (trainer->validation.score) text_format(out, ", mAP50-95 %.4f", result->best_score);
+    if (result->best_epoch >= 0) text_add(out, "\n");
+    training_guard_lines(out, trainer->guard.start, result);
+    text_format(out, "weights %s\n", hash);
+}
+
+static enum status report(struct run *run, const struct job *job, const struct trainer_options *trainer,
+                          const struct trainer_result *result, struct error *err)
+{
+    char hash[SHA256_HEX];
     struct text out = {0};
     params_hash(&job->student.params, hash);
-    const struct trainer_epoch *last = result->count ? result->epochs + result->count - 1 : NULL;
-    if (run->common.json) {
-        text_format(
-            &out,
-            "{\"pictures\": %d, \"labels\": %lld, \"iterations\": %lld, \"steps\": %lld, \"moved\": %zu, "
-            "\"weights_hash\": \"%s\"}\n",
-            job->pictures.count, (long long)job->pictures.all_labels, (long long)result->iterations,
-            (long long)result->steps, result->moved, hash);
-    } else {
-        text_format(&out, "%d pictures with %lld labels, %lld optimiser steps, %zu weights could move\n",
-                    job->pictures.count, (long long)job->pictures.all_labels, (long long)result->steps,
-                    result->moved);
-        if (last)
-            text_format(&out, "last epoch: box %.4f, cls %.4f, dfl %.4f\n", last->loss.box,
-                        last->loss.classes, last->loss.distribution);
-        text_format(&out, "weights %s\n", hash);
-    }
+    if (run->common.json)
+        put_json(&out, job, trainer, result, hash);
+    else
+        put_plain(&out, job, trainer, result, hash);
     return console_print_buffer(&run->console, &out, err);
 }
 
@@ -104,6 +170,7 @@ static enum status train(struct run *run, struct job *job, struct error *err)
     TRY(open_student(job, err));
     TRY(load_pictures(run, job, err));
     struct trainer_options trainer = training_trainer(&v->training, run->threads);
+    TRY(open_sets(run, job, &trainer, kernels, err));
     trainer.folder = v->out;
     trainer.checkpoint_every = (int)v->checkpoint_every;
     trainer.resume = v->resume;
@@ -112,7 +179,7 @@ static enum status train(struct run *run, struct job *job, struct error *err)
     const char *path = arena_printf(&run->arena, "%s/weights.safetensors", v->out);
     if (!path) return fail_memory(err, "a path", 1);
     TRY(model_save(&job->student, path, v->training.half, NULL, NULL, err));
-    return report(run, job, &result, err);
+    return report(run, job, &trainer, &result, err);
 }
 
 static enum status train_command(struct run *run, struct error *err)
@@ -120,6 +187,8 @@ static enum status train_command(struct run *run, struct error *err)
     struct job job = {.values = run->values};
     TRY(training_check(&job.values->training, err));
     const enum status status = train(run, &job, err);
+    scored_set_close(&job.validation);
+    scored_set_close(&job.guard);
     pictures_free(&job.pictures);
     model_free(&job.student);
     model_free(&job.source);
@@ -132,10 +201,15 @@ const struct command command_train = {
     .summary = "fine-tune a detector on labelled pictures",
     .description =
         "Trains with mosaic, shift, scale, colour and mirror augmentation under the schedule of the "
-        "reference trainer. The run can be interrupted and goes on with --resume to the same bits.",
+        "reference trainer. The run can be interrupted and goes on with --resume to the same bits.\n"
+        "With --val the averaged weights are scored after each epoch and the best ones are the result. A "
+        "guard "
+        "set (--guard) holds pictures of what the detector must not forget; its scores are printed and "
+        "written to train.jsonl, and with --guard-loss an epoch that forgets too much is never the result.",
     .options = options,
     .values_size = sizeof(struct values),
     .example = "retort train --model yolo11n.safetensors --data set/ --epochs 50 --out run/\n"
-               "retort train -m yolo11n.safetensors -d set/ --mask gradient --fraction 0.05 -o run/",
+               "retort train -m yolo11n.safetensors -d set/ --mask gradient --fraction 0.05 -o run/\n"
+               "retort train -m n.safetensors -d set/ --val val/ --guard old/ --guard-loss 0.02 -o run/",
     .run = train_command,
 };

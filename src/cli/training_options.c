@@ -1,5 +1,7 @@
 #include "cli/training_options.h"
 
+#include <math.h>
+
 const struct option_choice training_optimizers[] = {{"auto", OPTIMIZER_AUTO},
                                                     {"adamw", OPTIMIZER_ADAMW},
                                                     {"sgd", OPTIMIZER_SGD},
@@ -22,6 +24,7 @@ enum status training_check(const struct training_values *values, struct error *e
         return fail(err, ERR_USAGE, "--size: expected a multiple of 32, found %lld", (long long)values->size);
     if (values->mask == MASK_PREVIOUS_U && values->optimizer == OPTIMIZER_SGD)
         return fail(err, ERR_USAGE, "--mask gradient needs the second moments of adamw or adam, not sgd");
+    if (values->guard_loss >= 0 && !values->guard) return fail(err, ERR_USAGE, "--guard-loss needs --guard");
     return OK;
 }
 
@@ -42,5 +45,18 @@ struct trainer_options training_trainer(const struct training_values *values, in
     options.mask = (enum mask_rule)values->mask;
     options.fraction = values->mask == MASK_FULL ? 1 : values->fraction;
     options.mask_warmup = (int)values->mask_warmup;
+    options.guard.loss = values->guard_loss;
     return options;
+}
+
+void training_guard_lines(struct text *out, double before, const struct trainer_result *result)
+{
+    const double after = trainer_guard_after(result);
+    if (isnan(after)) return;
+    text_add(out, "guard set: mAP50-95 ");
+    if (!isnan(before)) text_format(out, "%.4f -> ", before);
+    text_format(out, "%.4f", after);
+    if (result->refused)
+        text_format(out, ", %d epoch%s refused", result->refused, result->refused == 1 ? "" : "s");
+    text_add(out, "\n");
 }

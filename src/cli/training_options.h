@@ -12,6 +12,8 @@ struct training_values {
     double rate, fraction, mosaic;
     bool frozen_norm, half;
     int plan;
+    const char *guard;
+    double guard_loss;
 };
 
 /* The rows of an option table for a struct that holds a training_values at `base`. */
@@ -48,6 +50,11 @@ struct training_values {
      .help = "least number of warm-up iterations"},                                                            \
     {"patience", 0, OPTION_INT, TRAINING_AT(base, patience), "100", 0, 10000,                                  \
      .help = "epochs without a better score before training stops; 0: never"},                                 \
+    {"guard", 0, OPTION_INPUT, TRAINING_AT(base, guard), .place = "DIR",                                       \
+     .help = "data set against forgetting: scored before training and after each epoch"},                      \
+    {"guard-loss", 0, OPTION_REAL, TRAINING_AT(base, guard_loss), "-1", 0, 1,                                  \
+     .help = "refuse epochs whose mAP50-95 on the guard set is more than this below that before training; "    \
+             "status 1 when none is left"},                                                                    \
     {"plan", 0, OPTION_CHOICE, TRAINING_AT(base, plan), "exact", .choices = training_plans,                    \
      .help = "choice of algorithms; exact: direct convolutions"},                                              \
     {"half", 0, OPTION_FLAG, TRAINING_AT(base, half), NULL,                                                    \
@@ -58,6 +65,9 @@ extern const struct option_choice training_optimizers[], training_heads[], train
 
 /* ERR_USAGE for a size that is no multiple of 32 or a mask with an optimizer it does not go with. */
 enum status training_check(const struct training_values *values, struct error *err);
+
+/* What became of the guard set's score, as lines of a result; nothing without a guard. */
+void training_guard_lines(struct text *out, double before, const struct trainer_result *result);
 
 struct trainer_options training_trainer(const struct training_values *values, int threads);
 

@@ -6,6 +6,7 @@
 #include "image/decode.h"
 #include "nn/load.h"
 #include "train/distill_watch.h"
+#include "train/scored_set.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -20,7 +21,8 @@ struct distill {
     const struct progress *progress;
     struct arena *arena;
     struct model before, student; /* the deployed student; the one that learns */
-    struct dataset test, validation;
+    struct dataset test;
+    struct scored_set validation, guard;
     struct pictures pictures;
     struct dataset_item *chosen; /* [chosen_count] pictures and labels of the set */
     struct dataset_item *training, *held;
@@ -155,45 +157,53 @@ static enum status split(struct distill *d, struct error *err)
         }
     }
     d->result->validation_frames = held;
-    if (d->options->validation != DISTILL_FOLDER) return OK;
-    TRY(dataset_open(&d->validation, d->options->validation_folder, DATASET_VAL, err));
-    d->held = d->validation.items;
-    d->held_count = d->validation.count;
     return OK;
 }
 
-static enum status score_set(struct distill_score *score, const struct model *model,
-                             const struct distill_options *o, const struct dataset_item *items, size_t count,
-                             const struct evaluate_options *scoring, const struct progress *progress,
-                             struct error *err)
+/* On the test frames. */
+static enum status score_test(struct metric_result *score, const struct model *model, struct distill *d,
+                              struct error *err)
 {
+    const struct distill_options *o = d->options;
     struct evaluation evaluation;
-    const enum status status =
-        evaluate_run(&evaluation, model, o->kernels, o->threads, items, count, scoring, progress, err);
-    if (status == OK)
-        *score = (struct distill_score){evaluation.result.defined, evaluation.result.map50,
-                                        evaluation.result.map50_95, evaluation.result.images,
-                                        evaluation.result.labels};
+    enum status status = evaluate_run(&evaluation, model, o->kernels, o->threads, d->test.items,
+                                      d->test.count, &o->scoring, d->progress, err);
+    if (status == OK) {
+        *score = evaluation.result;
+        score->classes = arena_alloc(d->arena, score->count, sizeof *score->classes);
+        if (!score->classes)
+            status = fail_memory(err, "scores", score->count * sizeof *score->classes);
+        else if (score->count)
+            memcpy(score->classes, evaluation.result.classes, score->count * sizeof *score->classes);
+    }
     evaluate_free(&evaluation);
     return status;
 }
 
-/* Validation frames carry the teacher's labels, already of the one class; a folder of the user's has its own.
+/* Frames held out carry the teacher's labels, already of the one class; a folder of the user's has its own.
  */
-static enum status validation_score(void *context, const struct model *average, double *score,
-                                    struct error *err)
+static enum status open_sets(struct distill *d, struct trainer_options *trainer, struct error *err)
 {
-    struct distill *d = context;
-    struct evaluate_options scoring = d->options->scoring;
-    struct distill_score found;
+    const struct distill_options *o = d->options;
+    struct evaluate_options scoring = o->scoring;
     scoring.rectangular = true;
     scoring.ignore_above = -1;
-    if (d->options->validation == DISTILL_HOLDOUT) {
+    if (o->guard) {
+        TRY(scored_set_open(&d->guard, o->guard, &scoring, o->kernels, o->threads, err));
+        TRY(scored_set_score(&d->guard, &d->before, &d->result->guard_before, d->progress, err));
+        trainer->guard.set = scored_set_validation(&d->guard);
+        trainer->guard.start = d->result->guard_before;
+    }
+    if (o->validation == DISTILL_FOLDER) {
+        TRY(scored_set_open(&d->validation, o->validation_folder, &scoring, o->kernels, o->threads, err));
+    } else if (d->held_count) {
         scoring.label_list = NULL;
         scoring.label_count = 0;
+        TRY(scored_set_make(&d->validation, d->held, d->held_count, &scoring, o->kernels, o->threads, err));
+    } else {
+        return OK;
     }
-    TRY(score_set(&found, average, d->options, d->held, d->held_count, &scoring, NULL, err));
-    *score = found.map50_95;
+    trainer->validation = scored_set_validation(&d->validation);
     return OK;
 }
 
@@ -210,7 +220,7 @@ static enum status train(struct distill *d, struct error *err)
     struct trainer_options trainer = o->trainer;
     trainer.folder = path_in(d, "%s", "train");
     if (!trainer.folder) return fail_memory(err, "a path", 1);
-    if (d->held_count) trainer.validation = (struct trainer_validation){validation_score, d};
+    TRY(open_sets(d, &trainer, err));
     return trainer_run(&d->result->training, &d->student, &d->pictures, o->kernels, &trainer, d->progress,
                        d->arena, err);
 }
@@ -220,9 +230,7 @@ static enum status deliver(struct distill *d, struct error *err)
     const struct distill_options *o = d->options;
     d->result->weights_file = path_in(d, "%s", "weights.safetensors");
     if (!d->result->weights_file) return fail_memory(err, "a path", 1);
-    if (o->test)
-        TRY(score_set(&d->result->after, &d->student, o, d->test.items, d->test.count, &o->scoring,
-                      d->progress, err));
+    if (o->test) TRY(score_test(&d->result->after, &d->student, d, err));
     params_hash(&d->student.params, d->result->weights_hash);
     TRY(model_save(&d->student, d->result->weights_file, o->half, NULL, NULL, err));
     const char *report = path_in(d, "%s", "report.html");
@@ -238,8 +246,7 @@ static enum status run(struct distill *d, struct error *err)
     TRY(file_make_folder(o->folder, err));
     if (o->test) {
         TRY(dataset_open(&d->test, o->test, DATASET_VAL, err));
-        TRY(score_set(&d->result->before, &d->before, o, d->test.items, d->test.count, &o->scoring,
-                      d->progress, err));
+        TRY(score_test(&d->result->before, &d->before, d, err));
     }
     TRY(distill_watch(d->result, o, &d->before, d->progress, d->arena, err));
     TRY(distill_filter(d->result, o, d->progress, d->arena, err));
@@ -256,12 +263,13 @@ static enum status run(struct distill *d, struct error *err)
 enum status distill_run(struct distill_result *result, const struct distill_options *options,
                         const struct progress *progress, struct arena *arena, struct error *err)
 {
-    *result = (struct distill_result){.tau = NAN};
+    *result = (struct distill_result){.tau = NAN, .guard_before = NAN};
     struct distill d = {.result = result, .options = options, .progress = progress, .arena = arena};
     const enum status status = run(&d, err);
     pictures_free(&d.pictures);
     dataset_close(&d.test);
-    dataset_close(&d.validation);
+    scored_set_close(&d.validation);
+    scored_set_close(&d.guard);
     model_free(&d.student);
     model_free(&d.before);
     return status;

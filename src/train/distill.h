@@ -45,7 +45,8 @@ struct distill_options {
     bool half; /* store the result as float16 */
     enum distill_validation validation;
     const char *validation_folder;
-    const char *test; /* data set that scores before and after, or NULL */
+    const char *guard; /* data set against forgetting, or NULL; trainer.guard.loss is its limit */
+    const char *test;  /* data set that scores before and after, or NULL */
     struct evaluate_options scoring;
     const struct kernels *kernels;
     int threads;
@@ -71,13 +72,6 @@ struct distill_candidate {
     int box_count;
 };
 
-/* Scores of one model on the test frames. */
-struct distill_score {
-    bool defined;
-    double map50, map50_95;
-    size_t images, labels;
-};
-
 struct distill_result {
     struct distill_frame *frames;
     int frame_count;
@@ -90,7 +84,8 @@ struct distill_result {
     size_t uploaded_bytes, candidate_bytes;
     int validation_frames; /* of the chosen ones, held out */
     struct trainer_result training;
-    struct distill_score before, after;
+    double guard_before;                /* mAP50-95 of the student on the guard set; NaN: none */
+    struct metric_result before, after; /* on the test frames; not defined: none */
     char weights_hash[65];
     const char *weights_file;
 };

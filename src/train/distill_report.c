@@ -81,10 +81,31 @@ static void head(struct report *report, struct words *words, const struct distil
     report_code(report, r->weights_hash);
 }
 
+static void guard(struct report *report, struct words *words, const struct distill_result *r)
+{
+    const double before = r->guard_before, after = trainer_guard_after(&r->training);
+    if (isnan(before) || isnan(after)) return;
+    const char *const heads[] = {"", "before", "after", "change"};
+    const char *const cells[] = {"mAP50-95", WORDS(words, "%.4f", before), WORDS(words, "%.4f", after),
+                                 WORDS(words, "%+.4f", after - before)};
+    const int refused = r->training.refused;
+    const char *const lost = refused ? WORDS(words, " Epochs refused because they lost too much: %d of %d.",
+                                             refused, r->training.count)
+                                     : "";
+    const struct report_table table = {
+        WORDS(words, "On the guard set, pictures of what must not be forgotten.%s", lost),
+        4,
+        1,
+        "lrrr",
+        heads,
+        cells};
+    report_table(report, &table);
+}
+
 static void scores(struct report *report, struct words *words, const struct distill_result *r)
 {
     if (!r->before.defined || !r->after.defined) return;
-    const struct distill_score *b = &r->before, *a = &r->after;
+    const struct metric_result *b = &r->before, *a = &r->after;
     const char *const heads[] = {"", "before", "after", "gain"};
     const char *const cells[] = {
         "mAP50",
@@ -175,42 +196,65 @@ static void upload(struct report *report, struct words *words, const struct dist
 
 /* ---- Training ---- */
 
-static double loss_of(const struct trainer_epoch *epoch, int item)
+enum { CURVES = 5, LOSSES = 3 };
+
+static double curve_of(const struct trainer_epoch *epoch, int curve)
 {
     const struct loss_items *l = &epoch->loss;
-    return item == 0 ? l->box : item == 1 ? l->classes : item == 2 ? l->distribution : epoch->score;
+    const double all[CURVES] = {l->box, l->classes, l->distribution, epoch->score, epoch->guard};
+    return all[curve];
+}
+
+static void score_chart(struct report *report, struct words *words, const struct distill_result *r,
+                        const struct svg_series *series, int count)
+{
+    const bool validated = !isnan(r->training.best_score);
+    const struct svg_chart chart = {.title = "Score by epoch",
+                                    .x_label = "epoch",
+                                    .y_label = "mAP50-95",
+                                    .series = series,
+                                    .series_count = count};
+    const char *const kept = r->training.best_epoch < 0 ? ""
+                                                        : WORDS(words, " The weights of epoch %d are kept.",
+                                                                r->training.best_epoch + 1);
+    report_chart(report,
+                 WORDS(words, "Score on the %s.%s",
+                       !validated   ? "guard set"
+                       : count == 2 ? "validation frames and on the guard set"
+                                    : "validation frames",
+                       kept),
+                 &chart);
 }
 
 static void curves(struct report *report, struct words *words, const struct distill_result *r)
 {
-    static const char *const names[] = {"box", "class", "dfl", "mAP50-95"};
+    static const char *const names[CURVES] = {"box", "class", "dfl", "validation", "guard"};
     const int count = r->training.count;
-    struct svg_series series[4];
-    bool scored = false;
+    struct svg_series series[CURVES];
+    bool there[CURVES] = {false};
     if (count < 1) return;
-    double *x = words_alloc(words, 5 * (size_t)count, sizeof *x);
+    double *x = words_alloc(words, (CURVES + 1) * (size_t)count, sizeof *x);
     if (!x) return;
     for (int i = 0; i < count; i++) {
         x[i] = r->training.epochs[i].epoch + 1;
-        for (int k = 0; k < 4; k++) x[(k + 1) * count + i] = loss_of(&r->training.epochs[i], k);
-        scored = scored || isfinite(r->training.epochs[i].score);
+        for (int k = 0; k < CURVES; k++) {
+            x[(k + 1) * count + i] = curve_of(&r->training.epochs[i], k);
+            there[k] = there[k] || isfinite(x[(k + 1) * count + i]);
+        }
     }
-    for (int k = 0; k < 4; k++)
+    for (int k = 0; k < CURVES; k++)
         series[k] = (struct svg_series){.label = names[k], .x = x, .y = x + (k + 1) * count, .count = count};
-    const struct svg_chart losses = {
-        .title = "Loss by epoch", .x_label = "epoch", .y_label = "loss", .series = series, .series_count = 3};
+    const struct svg_chart losses = {.title = "Loss by epoch",
+                                     .x_label = "epoch",
+                                     .y_label = "loss",
+                                     .series = series,
+                                     .series_count = LOSSES};
     report_section(report, "Training");
+    guard(report, words, r);
     report_chart(report, "Loss by epoch, with gains: boxes, classes, and the distributions of box sides.",
                  &losses);
-    if (!scored) return;
-    const struct svg_chart score = {.title = "Score on the validation frames by epoch",
-                                    .x_label = "epoch",
-                                    .y_label = "mAP50-95",
-                                    .series = series + 3,
-                                    .series_count = 1};
-    const char *const kept = WORDS(words, "Score on the validation frames. The weights of epoch %d are kept.",
-                                   r->training.best_epoch + 1);
-    report_chart(report, kept, &score);
+    const int scored = there[LOSSES] + there[LOSSES + 1];
+    if (scored) score_chart(report, words, r, series + LOSSES + !there[LOSSES], scored);
 }
 
 /* ---- Settings ---- */
@@ -294,6 +338,11 @@ static void validation_settings(struct settings *s, const struct distill_options
         o->validation == DISTILL_FOLDER ? folder_words(words, o->validation_folder)
         : r->validation_frames          ? WORDS(words, "%d of the chosen frames", r->validation_frames)
                                         : "none: the last weights are kept");
+    if (o->guard) {
+        set(s, "guard set", folder_words(words, o->guard));
+        if (o->trainer.guard.loss >= 0)
+            set(s, "loss allowed on it", WORDS(words, "%g", o->trainer.guard.loss));
+    }
     if (o->test) {
         set(s, "test frames", folder_words(words, o->test));
         if (o->scoring.ignore_above >= 0)

@@ -22,7 +22,8 @@ static enum status read_line(struct trainer_epoch *epoch, const uint8_t *line, s
                                     .rate = json_number(json_member(root, "rate"), NAN),
                                     .norm = json_number(json_member(root, "norm"), NAN),
                                     .steps = json_int(json_member(root, "steps"), 0),
-                                    .score = json_number(json_member(root, "score"), NAN)};
+                                    .score = json_number(json_member(root, "score"), NAN),
+                                    .guard = json_number(json_member(root, "guard"), NAN)};
     json_free(root);
     return OK;
 }

@@ -1,11 +1,11 @@
 #include "train/trainer.h"
 
 #include "base/file.h"
-#include "base/hash.h"
 #include "base/json_write.h"
 #include "base/rng.h"
 #include "nn/load.h"
 #include "train/checkpoint.h"
+#include "train/recipe.h"
 #include "train/train_log.h"
 
 #include <assert.h>
@@ -48,63 +48,6 @@ struct trainer {
 static const char *in_folder(struct trainer *t, const char *name)
 {
     return arena_printf(t->arena, "%s/%s", t->options->folder, name);
-}
-
-/* ---- What a checkpoint must agree with ---- */
-
-static void add_number(struct sha256 *hash, double value)
-{
-    char text[40];
-    sha256_add(hash, text, (size_t)snprintf(text, sizeof text, "%a;", value));
-}
-
-static void make_recipe(struct trainer *t, const struct model *model)
-{
-    const struct trainer_options *o = t->options;
-    const struct schedule_options *s = &o->schedule;
-    const struct augment_options *a = &o->augment;
-    const double numbers[] = {o->batch,
-                              o->epochs,
-                              o->patience,
-                              o->clip,
-                              o->frozen_norm,
-                              model->config.freeze,
-                              (double)o->seed,
-                              o->mask,
-                              o->fraction,
-                              o->mask_warmup,
-                              s->nominal_batch,
-                              s->optimizer,
-                              s->rate,
-                              s->momentum,
-                              s->weight_decay,
-                              s->final_factor,
-                              s->warmup_epochs,
-                              s->warmup_floor,
-                              s->warmup_bias_rate,
-                              s->warmup_momentum,
-                              s->plain_epochs,
-                              a->size,
-                              a->mosaic,
-                              a->scale,
-                              a->translate,
-                              a->hue,
-                              a->saturation,
-                              a->value,
-                              a->flip,
-                              o->validation.score != NULL};
-    struct sha256 hash;
-    char hex[SHA256_HEX];
-    sha256_init(&hash);
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) add_number(&hash, numbers[i]);
-    params_hash(&model->params, hex);
-    sha256_add(&hash, hex, sizeof hex);
-    for (int i = 0; i < t->pictures->count; i++) {
-        const struct picture *p = t->pictures->list + i;
-        sha256_add(&hash, p->image.pixels, image_bytes(&p->image));
-        sha256_add(&hash, p->labels.rows, p->labels.count * sizeof *p->labels.rows);
-    }
-    sha256_hex(&hash, t->state.recipe);
 }
 
 /* ---- Mini-batches ---- */
@@ -157,9 +100,14 @@ static void add_items(struct loss_items *sum, const struct loss_items *items)
 
 static bool show(struct trainer *t, int epoch, int i, const struct loss_items *items)
 {
-    char note[96];
-    snprintf(note, sizeof note, "epoch %d/%d  box %.3f  cls %.3f  dfl %.3f", epoch + 1, t->schedule.epochs,
-             items->box, items->classes, items->distribution);
+    char note[160], scores[60] = "";
+    const struct trainer_epoch *before = t->result->count ? t->now - 1 : NULL;
+    int n = 0;
+    if (before && isfinite(before->score)) n = snprintf(scores, sizeof scores, "  mAP %.3f", before->score);
+    if (before && isfinite(before->guard))
+        snprintf(scores + n, sizeof scores - (size_t)n, "  guard %.3f", before->guard);
+    snprintf(note, sizeof note, "epoch %d/%d%s  box %.3f  cls %.3f  dfl %.3f", epoch + 1, t->schedule.epochs,
+             scores, items->box, items->classes, items->distribution);
     const int64_t batches = t->schedule.batches;
     return progress_report(t->progress, "train", epoch * batches + i + 1, t->schedule.epochs * batches, note);
 }
@@ -167,7 +115,7 @@ static bool show(struct trainer *t, int epoch, int i, const struct loss_items *i
 static enum status run_epoch(struct trainer *t, int epoch, struct error *err)
 {
     const int batches = t->schedule.batches;
-    *t->now = (struct trainer_epoch){.epoch = epoch, .norm = NAN, .score = NAN};
+    *t->now = (struct trainer_epoch){.epoch = epoch, .norm = NAN, .score = NAN, .guard = NAN};
     shuffle(t, epoch);
     for (int i = 0; i < batches; i++) {
         struct loss_items items;
@@ -200,21 +148,37 @@ static enum status run_epoch(struct trainer *t, int epoch, struct error *err)
 /* Five decimals, as the reference compares them; a later equal epoch replaces an earlier one. */
 static double rounded(double score) { return rint(score * 1e5) / 1e5; }
 
-static enum status validate(struct trainer *t, int epoch, struct error *err)
+/* True when the guard set's score fell by more than the limit. */
+static bool refused(const struct trainer *t, double guard)
 {
-    const struct trainer_validation *v = &t->options->validation;
-    if (!v->score) return OK;
-    TRY(v->score(v->context, &t->learner.average, &t->now->score, err));
-    const double score = rounded(t->now->score);
-    const bool rose = score > t->state.best_score || t->state.best_score == 0 || t->state.best_epoch < 0;
-    t->state.since_best = rose ? 0 : t->state.since_best + 1;
-    if (t->state.best_epoch >= 0 && score < t->state.best_score) return OK;
+    const struct trainer_guard *g = &t->options->guard;
+    return g->set.score && g->loss >= 0 && !(rounded(guard + g->loss) >= rounded(g->start));
+}
+
+static enum status keep_best(struct trainer *t, int epoch, double score, struct error *err)
+{
     t->state.best_score = score;
     t->state.best_epoch = epoch;
     memcpy(t->best.params.values, t->learner.average.params.values, t->best.params.total * sizeof(float));
     if (!t->options->folder) return OK;
     const char *path = in_folder(t, "best.safetensors");
     return path ? model_save(&t->best, path, false, NULL, NULL, err) : fail_memory(err, "a path", 1);
+}
+
+/* Without validation the last epoch that the guard lets pass is the best one. */
+static enum status validate(struct trainer *t, int epoch, struct error *err)
+{
+    const struct trainer_validation *v = &t->options->validation;
+    const struct trainer_guard *g = &t->options->guard;
+    if (g->set.score) TRY(g->set.score(g->set.context, &t->learner.average, &t->now->guard, err));
+    if (v->score) TRY(v->score(v->context, &t->learner.average, &t->now->score, err));
+    if (!v->score && (!g->set.score || g->loss < 0)) return OK;
+    const double score = v->score ? rounded(t->now->score) : 0;
+    const bool none = t->state.best_epoch < 0, worse = !none && score < t->state.best_score;
+    const bool passed = !refused(t, t->now->guard);
+    const bool rose = passed && (score > t->state.best_score || t->state.best_score == 0 || none);
+    t->state.since_best = rose ? 0 : t->state.since_best + 1;
+    return passed && !worse ? keep_best(t, epoch, score, err) : OK;
 }
 
 static enum status write_log(struct trainer *t, struct error *err)
@@ -231,6 +195,7 @@ static enum status write_log(struct trainer *t, struct error *err)
     json_put_double(line, "dfl", e->loss.distribution);
     json_put_double(line, "norm", e->norm);
     json_put_double(line, "score", e->score);
+    json_put_double(line, "guard", e->guard);
     return json_log_end(&t->log, err);
 }
 
@@ -375,7 +340,7 @@ static enum status start(struct trainer *t, struct model *model, const struct ke
                                             .optimizer = t->schedule.optimizer};
     TRY(learner_make(&t->learner, model, kernels, &options, err));
     TRY(allocate(t, model, err));
-    make_recipe(t, model);
+    recipe_hash(t->state.recipe, o, t->pictures, model);
     TRY(open_folder(t, err));
     if (!t->state.epoch) TRY(choose_mask(t, err));
     t->result->moved = movable(&t->learner);
@@ -402,6 +367,35 @@ static enum status epochs(struct trainer *t, struct error *err)
     return OK;
 }
 
+double trainer_guard_after(const struct trainer_result *result)
+{
+    const int epoch = result->best_epoch >= 0 ? result->best_epoch : result->count - 1;
+    return epoch >= 0 && epoch < result->count ? result->epochs[epoch].guard : NAN;
+}
+
+/* What the epochs came to; the result goes into the model. */
+static enum status conclude(struct trainer *t, struct model *model, struct error *err)
+{
+    struct trainer_result *result = t->result;
+    const struct trainer_guard *guard = &t->options->guard;
+    double highest = 0;
+    for (int i = 0; i < result->count; i++) {
+        result->refused += refused(t, result->epochs[i].guard);
+        if (result->epochs[i].guard > highest) highest = result->epochs[i].guard;
+    }
+    if (t->state.best_epoch < 0 && guard->set.score && guard->loss >= 0)
+        return fail(err, ERR_CHECK,
+                    "every epoch fell more than %g below the start on the guard set: expected at least %.4f, "
+                    "found at most %.4f",
+                    guard->loss, guard->start - guard->loss, highest);
+    const struct model *chosen = t->state.best_epoch >= 0 ? &t->best : &t->learner.average;
+    memcpy(model->params.values, chosen->params.values, model->params.total * sizeof(float));
+    result->steps = t->state.schedule.steps;
+    result->best_epoch = t->state.best_epoch;
+    if (t->options->validation.score && t->state.best_epoch >= 0) result->best_score = t->state.best_score;
+    return OK;
+}
+
 enum status trainer_run(struct trainer_result *result, struct model *model, struct pictures *pictures,
                         const struct kernels *kernels, const struct trainer_options *options,
                         const struct progress *progress, struct arena *arena, struct error *err)
@@ -415,13 +409,7 @@ enum status trainer_run(struct trainer_result *result, struct model *model, stru
                         .state = {.schedule = SCHEDULE_START, .best_epoch = -1}};
     enum status status = start(&t, model, kernels, err);
     if (status == OK) status = epochs(&t, err);
-    if (status == OK) {
-        const struct model *chosen = t.state.best_epoch >= 0 ? &t.best : &t.learner.average;
-        memcpy(model->params.values, chosen->params.values, model->params.total * sizeof(float));
-        result->steps = t.state.schedule.steps;
-        result->best_epoch = t.state.best_epoch;
-        if (t.state.best_epoch >= 0) result->best_score = t.state.best_score;
-    }
+    if (status == OK) status = conclude(&t, model, err);
     if (t.log.file) {
         const enum status closed = json_log_close(&t.log, status == OK ? err : NULL);
         if (status == OK) status = closed;

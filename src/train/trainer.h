@@ -12,6 +12,15 @@
 struct trainer_validation {
     enum status (*score)(void *context, const struct model *average, double *score, struct error *err);
     void *context;
+    const char *recipe; /* text that tells this set from others, part of a checkpoint's recipe; or NULL */
+};
+
+/* A set against forgetting (design 4.5): scored after each epoch beside the validation set. An epoch that
+ * falls more than `loss` below `start` is refused: it cannot be the best one. */
+struct trainer_guard {
+    struct trainer_validation set; /* score NULL: no guard */
+    double start;                  /* score of the weights that training starts from, as they were deployed */
+    double loss;                   /* < 0: no limit, the score is only written down */
 };
 
 struct trainer_options {
@@ -30,7 +39,9 @@ struct trainer_options {
         *folder; /* gets train.jsonl, checkpoint.safetensors, best.safetensors; NULL: nothing is written */
     int checkpoint_every;                 /* epochs; 0: never */
     bool resume;                          /* go on from the folder's checkpoint where there is one */
-    struct trainer_validation validation; /* score NULL: no validation, the last weights are the result */
+    struct trainer_validation validation; /* score NULL: no validation, the last weights are the result (of
+                                             an epoch that the guard did not refuse) */
+    struct trainer_guard guard;
 };
 
 struct trainer_options trainer_defaults(void);
@@ -44,21 +55,26 @@ struct trainer_epoch {
     double norm;   /* of the gradient at the last step; NaN: this epoch had none */
     int64_t steps; /* optimiser steps so far */
     double score;  /* NaN: not validated */
+    double guard;  /* score on the guard set; NaN: none */
 };
 
 struct trainer_result {
     struct trainer_epoch *epochs; /* [count], those before a resume included, in the arena given */
     int count;
-    int best_epoch; /* -1 without validation */
-    double best_score;
+    int best_epoch;    /* -1 without validation and without a guard's limit */
+    double best_score; /* NaN without validation */
+    int refused;       /* epochs whose guard score was below the limit */
     int64_t iterations, steps;
     size_t moved; /* coordinates that the mask let move */
 };
 
+/* The guard set's score of the epoch that is the result; NaN without a guard. */
+double trainer_guard_after(const struct trainer_result *result);
+
 /* Trains model on the pictures (whose size is the network's) and leaves the result in it: the average of the
  * best epoch, or of the last one without validation. ERR_INTERRUPTED leaves the last checkpoint; ERR_CHECK
  * names the tensor or place that is not finite and leaves the model's weights as they were at the last good
- * step. */
+ * step; or the guard refused every epoch. */
 enum status trainer_run(struct trainer_result *result, struct model *model, struct pictures *pictures,
                         const struct kernels *kernels, const struct trainer_options *options,
                         const struct progress *progress, struct arena *arena, struct error *err);

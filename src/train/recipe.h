@@ -1,0 +1,13 @@
+/* The recipe of a training run: a hash of everything that its weights depend on. A checkpoint goes on only
+ * under the recipe that wrote it. */
+#ifndef RETORT_TRAIN_RECIPE_H
+#define RETORT_TRAIN_RECIPE_H
+
+#include "base/hash.h"
+#include "train/trainer.h"
+
+/* Of the options, the start weights, the pictures with their labels, and the sets that score the epochs. */
+void recipe_hash(char hex[SHA256_HEX], const struct trainer_options *options, const struct pictures *pictures,
+                 const struct model *model);
+
+#endif

@@ -1,0 +1,52 @@
+# retort train and distill from end to end on pictures of a few pixels: sets that score the epochs.
+. "$(dirname "$0")/check"
+shared=${RETORT_SHARED:-$here/../../../shared}
+case $shared in /*) ;; *) shared=$here/../../$shared ;; esac
+weights=$shared/weights/yolo11n-coco.safetensors
+if [ ! -e "$weights" ] || ! has_json; then
+    skipped learn "$weights is missing, or this build has no JSON reader"
+    finish
+fi
+
+# picture FILE N: 64 x 48, grey, with a bright square that moves with N; its label beside it where labels/ is.
+picture() {
+    mkdir -p "$1/images" "$1/labels"
+    row=$((16 + $2))
+    {
+        printf 'P5 64 48 255\n'
+        head -c $((64 * row)) /dev/zero | tr '\0' '\100'
+        i=0
+        while [ $i -lt 16 ]; do
+            head -c $((4 * $2)) /dev/zero | tr '\0' '\100'
+            head -c 16 /dev/zero | tr '\0' '\350'
+            head -c $((48 - 4 * $2)) /dev/zero | tr '\0' '\100'
+            i=$((i + 1))
+        done
+        head -c $((64 * (32 - row))) /dev/zero | tr '\0' '\100'
+    } >"$1/images/$2.pgm"
+    awk -v n="$2" 'BEGIN { printf "0 %.6f %.6f 0.25 0.333333\n", (4 * n + 8) / 64, (16 + n + 8) / 48 }' >"$1/labels/$2.txt"
+}
+for n in 0 1 2 3 4 5; do picture set $n; done
+picture val 7
+picture old 8
+mkdir -p none/images none/labels
+cp old/images/8.pgm none/images
+
+train() { "$RETORT" train -q -m "$weights" -d set --label-classes 0 --size 64 --epochs 2 --batch 4 "$@"; }
+printf "path: .\ntrain: set/images\nval: val/images\nnc: 1\nnames: [thing]\n" >data.yaml
+check trains_with_a_guard_set train --out run --val val --guard old --guard-loss 1
+check log_has_both_scores test "$(grep -c '"score":[0-9].*"guard":[0-9]' run/train.jsonl)" -eq 2
+check manifest_has_both_sets test "$(grep -c '"role": "--\(val\|guard\)"' run/manifest.json)" -eq 2
+check best_weights_are_kept test -e run/best.safetensors
+expect guard_is_printed 0 '^guard set: mAP50-95 [0-9.]* -> [0-9.]*$' train --out plain --guard old
+expect guard_is_printed_as_json 0 '"guard_before": [0-9.]*, "guard_after": [0-9]' train --out json --guard old --json
+expect unlabelled_guard 3 'none: no label of these classes' train --out bad --guard none
+expect unlabelled_val 3 'none: no label of these classes' train --out bad --val none
+expect loss_needs_a_guard 2 'guard-loss needs --guard' train --out bad --guard-loss 0.1
+cp -r run again
+picture again_val 6
+expect other_validation_is_another_run 3 'other options, data or start weights' \
+    train --out again --val again_val --guard old --guard-loss 1 --resume
+expect labels_need_merging_for_a_start 2 'label-classes merges them' \
+    "$RETORT" train -q -m "$weights" -d data.yaml --size 64 --epochs 1 --out bad --guard old --guard-loss 0.1
+finish
