@@ -1,8 +1,8 @@
 /* Files: read-only views and atomic writing.
  *
- * All writing goes through struct file_writer: a temporary file in the same folder, fsync, rename, fsync of the
- * folder. A reader sees the old file or the new one, whole, whatever happens in between; a full disk or a kill
- * leaves the old file as it was. */
+ * All writing goes through struct file_writer: a temporary file in the same folder, fsync, rename, fsync of
+ * the folder. A reader sees the old file or the new one, whole, whatever happens in between; a full disk or a
+ * kill leaves the old file as it was. */
 #ifndef RETORT_BASE_FILE_H
 #define RETORT_BASE_FILE_H
 
@@ -22,6 +22,7 @@ struct file_view {
 
 enum status file_map(struct file_view *view, const char *path, struct error *err);
 void file_unmap(struct file_view *view);
+static inline bool file_is_mapped(const struct file_view *view) { return view->size && !view->owned; }
 
 struct file_writer {
     FILE *stream; /* write here with stdio; failures are found by file_commit */

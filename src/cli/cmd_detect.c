@@ -166,7 +166,7 @@ static enum status detect(struct job *job, struct error *err)
     struct frame_count count;
     TRY(frames_check_size(v->size, err));
     TRY(kernels_get(&kernels, NULL, err));
-    TRY(model_open(&job->model, v->model, err));
+    TRY(model_open_mapped(&job->model, v->model, err));
     struct nms_options nms = nms_predict_options();
     nms.confidence = (float)v->confidence;
     nms.iou = v->iou;

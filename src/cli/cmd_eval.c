@@ -117,7 +117,7 @@ static enum status evaluate(struct job *job, struct error *err)
     TRY(frames_check_size(v->size, err));
     TRY(kernels_get(&kernels, NULL, err));
     TRY(dataset_open(&job->data, v->data, (enum dataset_split)v->split, err));
-    TRY(model_open(&job->model, v->model, err));
+    TRY(model_open_mapped(&job->model, v->model, err));
     const struct evaluate_options o = evaluation_options(v);
     TRY(evaluate_run(&job->evaluation, &job->model, kernels, run->threads, job->data.items, job->data.count,
                      &o, &run->progress, err));

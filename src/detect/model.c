@@ -57,26 +57,31 @@ enum status model_set_names(struct model *model, const char *lines, struct error
     return OK;
 }
 
-enum status model_make(struct model *model, struct yolo11_config config, struct error *err)
+/* Parameters without values, or with zeros. */
+static enum status outline(struct model *model, struct yolo11_config config, bool borrowed, struct error *err)
 {
-    *model = (struct model){0};
+    *model = (struct model){.params.borrowed = borrowed};
     enum status status = declare(model, config, err);
     if (status == OK) status = default_names(model, err);
-    if (status != OK) {
-        model_free(model);
-        return status;
-    }
+    if (status != OK) model_free(model);
+    return status;
+}
+
+enum status model_make(struct model *model, struct yolo11_config config, struct error *err)
+{
+    TRY(outline(model, config, false, err));
     for (int i = 0; i < model->params.count; i++)
         if (ends_with(model->params.list[i].name, "running_var"))
             for (size_t j = 0; j < model->params.list[i].size; j++) params_values(&model->params, i)[j] = 1.f;
     return OK;
 }
 
-static enum status read_file(struct model *model, const struct weights *weights, struct error *err)
+static enum status read_file(struct model *model, const struct weights *weights, bool borrowed,
+                             struct error *err)
 {
     struct yolo11_config config;
     TRY(yolo11_identify(&config, weights, err));
-    TRY(model_make(model, config, err));
+    TRY(outline(model, config, borrowed, err));
     const char *names = weights_metadata(weights, "classes");
     enum status status = names ? model_set_names(model, names, err) : OK;
     if (status == OK) status = params_load(&model->params, weights, err);
@@ -93,8 +98,22 @@ enum status model_open(struct model *model, const char *path, struct error *err)
     struct weights weights;
     *model = (struct model){0};
     TRY(weights_open(&weights, path, err));
-    const enum status status = read_file(model, &weights, err);
+    const enum status status = read_file(model, &weights, false, err);
     weights_close(&weights);
+    return status;
+}
+
+enum status model_open_mapped(struct model *model, const char *path, struct error *err)
+{
+    struct weights weights;
+    *model = (struct model){0};
+    TRY(weights_open(&weights, path, err));
+    const bool mapped = file_is_mapped(&weights.view);
+    const enum status status = read_file(model, &weights, mapped, err);
+    if (status == OK && mapped)
+        model->file = weights;
+    else
+        weights_close(&weights);
     return status;
 }
 
@@ -116,7 +135,9 @@ enum status model_copy(struct model *to, const struct model *from, struct error 
         model_free(to);
         return status;
     }
-    memcpy(to->params.values, from->params.values, from->params.total * sizeof(float));
+    for (int i = 0; i < to->params.count; i++)
+        memcpy(params_values(&to->params, i), params_values(&from->params, i),
+               to->params.list[i].size * sizeof(float));
     return OK;
 }
 
@@ -142,6 +163,7 @@ enum status model_save(const struct model *model, const char *path, bool half, c
 void model_free(struct model *model)
 {
     params_free(&model->params);
+    weights_close(&model->file);
     arena_free(&model->arena);
     *model = (struct model){0};
 }

@@ -10,12 +10,18 @@ struct model {
     struct yolo11_config config;
     const char *const *names; /* [config.classes], owned by the arena */
     bool from_half;           /* every weight came from a float16 file */
+    struct weights file;      /* open when the parameters are borrowed from it */
 };
 
 /* Reads a detector from a weight file of any supported format. Class names come from the file's metadata,
  * else 80 classes have COCO's names and others are called "0", "1", ... ERR_INPUT for anything that is no
  * whole YOLO11. On an error of any call that makes a model, *model is all zero. */
 enum status model_open(struct model *model, const char *path, struct error *err);
+
+/* The same for inference only, quicker and in half the memory: float32 values stay where they lie in the
+ * mapped file, which must not be written to before model_free (replacing it as retort does, by renaming, is
+ * fine). Nothing may change them. */
+enum status model_open_mapped(struct model *model, const char *path, struct error *err);
 
 /* Parameters of this configuration, all zero but variances, which are 1; layers below config.freeze are
  * frozen. */

@@ -57,7 +57,8 @@ static enum status copy(struct params *params, int index, const struct weights *
     return OK;
 }
 
-enum status params_load(struct params *params, const struct weights *weights, struct error *err)
+/* Every name on both sides, or the list of what is missing and unknown. */
+static enum status check_names(const struct params *params, const struct weights *weights, struct error *err)
 {
     struct names missing = {0}, unknown = {0};
     for (int i = 0; i < params->count; i++)
@@ -70,6 +71,40 @@ enum status params_load(struct params *params, const struct weights *weights, st
         return fail(err, ERR_INPUT, "%s: does not fit this model: %d tensors missing%s%s; %d unknown%s%s",
                     weights->path, missing.count, missing.count ? ": " : "", missing.text, unknown.count,
                     unknown.count ? ": " : "", unknown.text);
+    return OK;
+}
+
+/* True when the bytes in the file are the values that copying would give. A value that is not finite is left
+ * to copying, which names it. */
+static bool as_it_lies(const struct weight_tensor *tensor)
+{
+    const float *values = weights_floats(tensor);
+    if (!values) return false;
+    int other = 0; /* no early end: this way it takes vectors */
+    for (int64_t i = 0; i < tensor->count; i++) {
+        const float x = values[i];
+        other |= (x - x != 0) | ((fabsf(x) < 0x1p-40f) & (x != 0));
+    }
+    return !other;
+}
+
+static enum status borrow(struct params *params, int index, const struct weights *weights,
+                          const struct weight_tensor *tensor, struct error *err)
+{
+    struct param *param = params->list + index;
+    if (as_it_lies(tensor)) {
+        param->place = (float *)tensor->data;
+        param->mapped = true;
+        return OK;
+    }
+    param->place = arena_alloc(&params->arena, param->size, sizeof *param->place);
+    if (!param->place) return fail_memory(err, "parameters", param->size * sizeof *param->place);
+    return copy(params, index, weights, tensor, err);
+}
+
+enum status params_load(struct params *params, const struct weights *weights, struct error *err)
+{
+    TRY(check_names(params, weights, err));
     for (int i = 0; i < params->count; i++) {
         const struct param *param = params->list + i;
         const struct weight_tensor *tensor = weights_find(weights, param->name);
@@ -77,7 +112,7 @@ enum status params_load(struct params *params, const struct weights *weights, st
             return fail(err, ERR_INPUT,
                         "%s: tensor %s has another shape than the model (%lld elements, expected %zu)",
                         weights->path, param->name, (long long)tensor->count, param->size);
-        TRY(copy(params, i, weights, tensor, err));
+        TRY((params->borrowed ? borrow : copy)(params, i, weights, tensor, err));
     }
     return OK;
 }

@@ -11,6 +11,9 @@
  */
 enum status params_load(struct params *params, const struct weights *weights, struct error *err);
 
+/* Where params->borrowed is set, params_load leaves float32 tensors that need no change where they lie in the
+ * mapped file: read only, as long as the weights stay open. */
+
 /* Copies what has an equal name and shape and leaves the rest; returns the number of parameters copied
  * through *copied (may be NULL). */
 enum status params_load_matching(struct params *params, const struct weights *weights, int *copied,

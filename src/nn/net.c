@@ -1,13 +1,11 @@
 #include "nn/net.h"
 
 #include "base/fpu.h"
+#include "base/pages.h"
 #include "nn/op.h"
 #include "nn/plan.h"
 
 #include <assert.h>
-#include <inttypes.h>
-#include <stdlib.h>
-#include <string.h>
 
 static const struct op *const ops[OP_KINDS] = {
     [OP_CONV] = &op_conv,
@@ -38,22 +36,20 @@ enum status net_create(struct net *net, const struct graph *graph, const struct 
         status = fail(err, ERR_SYSTEM, "this plan needs %zu bytes, over the limit of %zu", net->total_bytes,
                       options.memory_limit);
     if (status == OK) {
-        net->memory = aligned_alloc(64, net->total_bytes);
+        net->memory = pages_alloc(net->total_bytes); /* the zero row starts as zeros */
         if (!net->memory) status = fail_memory(err, "the network's buffers", net->total_bytes);
     }
     if (status != OK) {
         net_free(net);
         return status;
     }
-    /* Only the zero row must start as zeros; everything else is written before it is read. */
-    memset(net->memory, 0, net->total_bytes);
     net_pack(net);
     return OK;
 }
 
 void net_free(struct net *net)
 {
-    free(net->memory);
+    pages_free(net->memory, net->total_bytes);
     arena_free(&net->arena);
     *net = (struct net){0};
 }
@@ -82,6 +78,15 @@ static void tell(const struct net *net, enum net_pass pass, int node)
     if (net->watch) net->watch->passed(net->watch->context, pass, node);
 }
 
+/* What was packed is not read again soon: a mapped file's pages go as the packed ones come. */
+static void rest_params(const struct params *params, const struct node *node)
+{
+    for (int k = 0; k < node->params; k++) {
+        const struct param *param = params->list + node->param[k];
+        if (param->mapped) pages_rest(param->place, param->size * sizeof *param->place);
+    }
+}
+
 void net_pack(struct net *net)
 {
     const uint64_t word = fpu_enter();
@@ -89,6 +94,7 @@ void net_pack(struct net *net)
     for (int i = 0; i < net->graph->node_count; i++) {
         const struct node *node = net->graph->nodes + i;
         if (net_op(node)->pack) net_op(node)->pack(net, node);
+        rest_params(net->graph->params, node);
     }
     tell(net, NET_PACK, net->graph->node_count - 1);
     fpu_leave(word);

@@ -1,12 +1,15 @@
 #include "nn/params.h"
 
+#include "base/rng.h"
+
 #include <assert.h>
 #include <string.h>
 
 int params_find(const struct params *params, const char *name)
 {
+    const uint64_t key = rng_fnv1a(name);
     for (int i = 0; i < params->count; i++)
-        if (!strcmp(params->list[i].name, name)) return i;
+        if (params->list[i].key == key && !strcmp(params->list[i].name, name)) return i;
     return -1;
 }
 
@@ -32,6 +35,7 @@ int params_declare(struct params *params, const char *name, enum param_kind kind
     }
     struct param *param = params->list + params->count;
     strcpy(param->name, name);
+    param->key = rng_fnv1a(name);
     param->kind = kind;
     param->frozen = params->freezing;
     param->dims = dims;
@@ -55,8 +59,12 @@ enum status params_seal(struct params *params, struct error *err)
         }
         if (!fixed) params->trainable = params->total;
     }
-    params->values = arena_alloc(&params->arena, params->total, sizeof(float));
-    if (!params->values) return fail_memory(err, "parameters", params->total * sizeof(float));
+    if (!params->borrowed) {
+        params->values = arena_alloc(&params->arena, params->total, sizeof(float));
+        if (!params->values) return fail_memory(err, "parameters", params->total * sizeof(float));
+        for (int i = 0; i < params->count; i++)
+            params->list[i].place = params->values + params->list[i].offset;
+    }
     params->sealed = true;
     return OK;
 }

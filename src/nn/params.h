@@ -19,12 +19,15 @@ enum { PARAM_MAX_DIMS = 4, PARAM_MAX_NAME = 96 };
 
 struct param {
     char name[PARAM_MAX_NAME];
+    uint64_t key; /* of the name, compared first */
     enum param_kind kind;
     bool frozen; /* trainable by kind, but must keep its value */
     int dims;
     int64_t shape[PARAM_MAX_DIMS];
     size_t size;
     size_t offset; /* in params.values; below params.trainable exactly when kind is PARAM_TRAINABLE */
+    float *place;  /* its values: in params.values, or elsewhere where params are borrowed */
+    bool mapped;   /* they lie in a mapped file: read only, and their pages may go */
 };
 
 struct params {
@@ -33,9 +36,10 @@ struct params {
     int count, capacity;
     bool sealed;
     bool freezing;    /* tensors declared now start frozen */
+    bool borrowed;    /* set before the first graph: values lie in a weight file (nn/load.h) */
     size_t trainable; /* coordinates that may be trained */
     size_t total;
-    float *values;
+    float *values; /* NULL when borrowed */
 };
 
 /* The index of a tensor, declared on first use. Declaring happens while the first graph is built; afterwards
@@ -44,7 +48,7 @@ struct params {
 int params_declare(struct params *params, const char *name, enum param_kind kind, int dims,
                    const int64_t *shape);
 
-/* Fixes the layout and allocates zeroed values. */
+/* Fixes the layout and, unless they are borrowed, allocates zeroed values. */
 enum status params_seal(struct params *params, struct error *err);
 
 /* The index of a tensor by name, or -1. */
@@ -52,7 +56,7 @@ int params_find(const struct params *params, const char *name);
 
 static inline float *params_values(const struct params *params, int index)
 {
-    return params->values + params->list[index].offset;
+    return params->list[index].place;
 }
 
 void params_free(struct params *params);

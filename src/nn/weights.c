@@ -156,6 +156,13 @@ static bool is_row_major(const struct weight_tensor *tensor)
     return true;
 }
 
+const float *weights_floats(const struct weight_tensor *tensor)
+{
+    const bool usable =
+        tensor->type == WEIGHT_F32 && is_row_major(tensor) && (uintptr_t)tensor->data % sizeof(float) == 0;
+    return usable ? (const float *)(const void *)tensor->data : NULL;
+}
+
 void weights_read(float *values, const struct weight_tensor *tensor)
 {
     const size_t size = types[tensor->type].size;

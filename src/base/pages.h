@@ -1,0 +1,16 @@
+/* Pages straight from the system: large blocks that start as zeros, and files' pages that may go. */
+#ifndef RETORT_BASE_PAGES_H
+#define RETORT_BASE_PAGES_H
+
+#include <stddef.h>
+
+/* n zeroed bytes on page boundaries, or NULL. Blocks of some megabytes lie on huge pages where the system has
+ * them, which spares a page fault for every 4 KB. Ends with pages_free(memory, n). */
+void *pages_alloc(size_t n);
+void pages_free(void *memory, size_t n); /* NULL is fine */
+
+/* The whole pages within a mapped file's bytes [data, data + n) may leave memory until they are read again.
+ */
+void pages_rest(const void *data, size_t n);
+
+#endif
