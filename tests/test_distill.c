@@ -171,12 +171,102 @@ static void a_teacher_that_finds_nothing_is_an_error(void **state)
     arena_free(&arena);
 }
 
+/* The last frames of the stream validate; they are uploaded, too, and never candidates. */
+static void extra_frames_validate(void **state)
+{
+    (void)state;
+    struct error err;
+    struct arena arena = {0};
+    struct distill_result result;
+    struct ledger ledger;
+    make_frames(&arena);
+    struct distill_options o = options_for(&arena, "extra", 1);
+    o.validation = DISTILL_EXTRA;
+    o.extra_frames = 3;
+    o.label_original = true;
+    check_ok(distill_run(&result, &o, NULL, &arena, &err), &err);
+    assert_int_equal(result.extra_count, 3);
+    assert_int_equal(result.candidate_count, FRAMES - 3);
+    assert_true(result.extra_bytes > 0 && result.training.best_epoch >= 0);
+    check_ok(ledger_read(&ledger, at(&arena, "extra/selection.jsonl"), &arena, &err), &err);
+    for (int i = 0; i < FRAMES; i++)
+        assert_int_equal(ledger.rows[i].reason == LEDGER_VALIDATION, i >= FRAMES - 3);
+    assert_true(file_exists(at(&arena, "extra/validation/images/000011.jpg")));
+    assert_true(file_exists(at(&arena, "extra/validation/labels/000011.txt")));
+    o.folder = at(&arena, "extra-all");
+    o.extra_frames = FRAMES;
+    assert_int_equal(distill_run(&result, &o, NULL, &arena, &err), ERR_INPUT);
+    assert_non_null(strstr(err.message, "--val-frames"));
+    arena_free(&arena);
+}
+
+/* A lowered threshold takes what SELECT takes from the stored stream. */
+static void a_relaxed_threshold_reads_twice(void **state)
+{
+    (void)state;
+    struct error err;
+    struct arena arena = {0};
+    struct distill_result result;
+    struct selection selection;
+    make_frames(&arena);
+    struct distill_options o = options_for(&arena, "relaxed", 1);
+    o.select.rule = SELECT_TOP_CONFIDENCE;
+    o.select.warmup = 6;
+    o.select.policy = END_RELAX;
+    o.budget = 2;
+    o.gamma = 1;
+    check_ok(distill_run(&result, &o, NULL, &arena, &err), &err);
+    double confidence[FRAMES];
+    for (int i = 0; i < FRAMES; i++) confidence[i] = result.frames[i].confidence;
+    struct select_options stored = o.select;
+    stored.wanted = 2;
+    const struct select_bank bank = {.frames = FRAMES, .confidence = confidence};
+    check_ok(select_run(&selection, &stored, &bank, &arena, &err), &err);
+    assert_true(selection.relaxed && result.relaxed && result.tau == selection.tau);
+    assert_int_equal(result.candidate_count, selection.count);
+    for (int i = 0; i < selection.count; i++) {
+        assert_int_equal(result.candidates[i].frame, selection.frames[i]);
+        assert_int_equal(result.frames[selection.frames[i]].candidate, i);
+        assert_true(file_exists(result.candidates[i].file));
+    }
+    arena_free(&arena);
+}
+
+static void no_rise_is_not_delivered(void **state)
+{
+    (void)state;
+    struct error err;
+    struct arena arena = {0};
+    struct distill_result result;
+    make_frames(&arena);
+    struct distill_options o = options_for(&arena, "worse", 1);
+    o.validation = DISTILL_EXTRA;
+    o.extra_frames = 3;
+    o.ship_better = true;
+    o.teacher_labels = at(&arena, "specks"); /* too small for anything to be found */
+    check_ok(file_make_folder(o.teacher_labels, &err), &err);
+    for (int i = 0; i < FRAMES; i++) {
+        const char label[] = "1 0.03 0.97 0.01 0.01\n";
+        check_ok(file_write(arena_printf(&arena, "%s/%02d.txt", o.teacher_labels, i), label, sizeof label - 1,
+                            &err),
+                 &err);
+    }
+    assert_int_equal(distill_run(&result, &o, NULL, &arena, &err), ERR_CHECK);
+    assert_non_null(strstr(err.message, "not better"));
+    assert_false(file_exists(at(&arena, "worse/weights.safetensors")));
+    assert_true(file_exists(at(&arena, "worse/report.html")));
+    arena_free(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_frame_is_explained),
         cmocka_unit_test(threads_do_not_matter),
         cmocka_unit_test(a_warm_up_that_never_ends_is_an_error),
+        cmocka_unit_test(extra_frames_validate),
+        cmocka_unit_test(a_relaxed_threshold_reads_twice),
+        cmocka_unit_test(no_rise_is_not_delivered),
         cmocka_unit_test(a_teacher_that_finds_nothing_is_an_error),
     };
     return cmocka_run_group_tests_name("distill", tests, NULL, NULL);

@@ -13,13 +13,51 @@ struct values {
     const char *student, *frames, *out, *teacher, *teacher_labels, *teacher_command, *embedder, *validation,
         *test;
     struct option_ints vehicles, label_classes;
-    int select, filter;
-    int64_t budget, gamma, warmup, teacher_size;
+    int preset, select, filter, at_end, label_source, ship;
+    int64_t budget, gamma, warmup, teacher_size, validation_frames;
     double alpha, rate, timeout, ignore_above;
     struct training_values training;
     int64_t checkpoint_every;
-    bool resume;
+    bool resume, mark_duplicates;
 };
+
+static const struct option_choice preset_names[] = {
+    {"none", 0}, {"paper", 1}, {"as_coded", 2}, {"field", 3}, {0}};
+/* Stands for weights that only the user has. */
+static const char vit[] = "ViT-S/14";
+/* dsbad.md 16. What it lists and this command does not have: see docs/guide.md. */
+static const char *const paper[] = {"embedder", vit,          "gamma",        "8",    "val",
+                                    "extra",    "val-frames", "300",          "head", "rebuild",
+                                    "ship",     "always",     "warmup-floor", "100",  NULL};
+static const char *const as_coded[] = {"embedder",
+                                       vit,
+                                       "vehicle-classes",
+                                       "2,5,7",
+                                       "gamma",
+                                       "8",
+                                       "at-end",
+                                       "relax",
+                                       "mark-duplicates",
+                                       "",
+                                       "label-source",
+                                       "original",
+                                       "val",
+                                       "extra",
+                                       "val-frames",
+                                       "300",
+                                       "head",
+                                       "rebuild",
+                                       "ship",
+                                       "always",
+                                       "warmup-floor",
+                                       "100",
+                                       NULL};
+static const char *const field[] = {"ship", "better", NULL};
+static const struct option_preset presets[] = {
+    {"paper", paper}, {"as_coded", as_coded}, {"field", field}, {0}};
+static const struct option_choice ends[] = {{"close", END_SHORT}, {"relax", END_RELAX}, {0}};
+static const struct option_choice label_sources[] = {{"uploaded", 0}, {"original", 1}, {0}};
+static const struct option_choice shipping[] = {{"always", 0}, {"better", 1}, {0}};
 
 static const struct option_choice select_rules[] = {{"top-confidence", SELECT_TOP_CONFIDENCE},
                                                     {"least-confidence", SELECT_LEAST_CONFIDENCE},
@@ -59,6 +97,12 @@ static const struct option options[] = {
     {"teacher-size", 0, OPTION_INT, AT(teacher_size), "640", 32, 4096, .help = "side of the teacher's input"},
     {"timeout", 0, OPTION_REAL, AT(timeout), "60", 0.1, 86400,
      .help = "seconds for an answer of the teacher's program"},
+    {"label-source", 0, OPTION_CHOICE, AT(label_source), "uploaded", .choices = label_sources,
+     .help = "what the teacher sees: the JPEG as it is uploaded, or the frame's own file"},
+    {"preset", 0, OPTION_CHOICE, AT(preset), "none", .choices = preset_names,
+     .help =
+         "sets defaults, which options given override: the paper's, those of its published code, or those "
+         "for a camera in service (--ship better)"},
     {"budget", 'B', OPTION_INT, AT(budget), "64", 1, 1000000, .help = "frames that are uploaded"},
     {"gamma", 'g', OPTION_INT, AT(gamma), "2", 1, 1000,
      .help = "candidates that are collected for each of them"},
@@ -68,8 +112,14 @@ static const struct option options[] = {
      .help = "frames with a vehicle that only set the threshold"},
     {"alpha", 'a', OPTION_REAL, AT(alpha), "0.1", 0, 1, .help = "share of frames beyond the threshold"},
     {"select-rate", 0, OPTION_REAL, AT(rate), "0.1", 1e-9, 1, .help = "uniform: chance of a frame"},
+    {"at-end", 0, OPTION_CHOICE, AT(at_end), "close", .choices = ends,
+     .help =
+         "when the stream ends before all candidates are found: take what there is, or lower the threshold "
+         "by steps of 0.05 and read the stream again"},
     {"filter", 0, OPTION_CHOICE, AT(filter), "farthest-first", .choices = filter_rules,
      .help = "how the budget is chosen from the candidates"},
+    {"mark-duplicates", 0, OPTION_FLAG, AT(mark_duplicates),
+     .help = "farthest-first: equal candidates go together; more than the budget can come out"},
     {"embedder", 0, OPTION_TEXT, AT(embedder), "detector",
      .help = "weights of a vision transformer, or detector: the student's own features"},
     {"vehicle-classes", 0, OPTION_INTS, AT(vehicles), "1,2,3,5,7", 0, 65535,
@@ -77,7 +127,15 @@ static const struct option options[] = {
     {"label-classes", 0, OPTION_INTS, AT(label_classes), NULL, 0, 65535,
      .help = "the same for label files (teacher's, validation, test). Not given: class 0 alone"},
     {"val", 0, OPTION_TEXT, AT(validation), "holdout",
-     .help = "frames that choose the best epoch: holdout (a tenth of the chosen ones), none, or a data set"},
+     .help =
+         "frames that choose the best epoch: holdout (a tenth of the chosen ones), extra (the last of the "
+         "stream, labelled by the teacher), none, or a data set"},
+    {"val-frames", 0, OPTION_INT, AT(validation_frames), "300", 1, 1000000,
+     .help = "with --val extra: how many"},
+    {"ship", 0, OPTION_CHOICE, AT(ship), "always", .choices = shipping,
+     .help =
+         "when the weights are written; better: when the score on the validation frames rose, else status "
+         "1"},
     {"test", 0, OPTION_INPUT, AT(test), .help = "data set that scores the student before and after"},
     {"ignore-above", 0, OPTION_REAL, AT(ignore_above), "-1", 0, 16384,
      .help = "test: labels and boxes that end at or above this line do not count"},
@@ -96,6 +154,15 @@ static enum status check(const struct values *v, struct error *err)
     if (v->teacher_size % 32)
         return fail(err, ERR_USAGE, "--teacher-size: expected a multiple of 32, found %lld",
                     (long long)v->teacher_size);
+    if (v->ship && !strcmp(v->validation, "none"))
+        return fail(err, ERR_USAGE, "--ship better needs validation frames (--val)");
+    if (v->at_end == END_RELAX && !strcmp(v->frames, "-"))
+        return fail(err, ERR_USAGE, "--at-end relax reads the frames twice, which a pipe does not allow");
+    if (!strcmp(v->embedder, vit) && filter_needs_embeddings((enum filter_rule)v->filter))
+        return fail(err, ERR_USAGE,
+                    "--preset: the papers compare frames by a DINOv2 %s: give its weights as --embedder, or "
+                    "--embedder detector",
+                    vit);
     if (v->budget * v->gamma > 10000000)
         return fail(err, ERR_USAGE, "--budget times --gamma is more than 10000000");
     return OK;
@@ -140,14 +207,19 @@ static struct distill_options translate(const struct values *v, const struct ker
     o.select.warmup = (int)v->warmup;
     o.select.alpha = v->alpha;
     o.select.rate = v->rate;
-    o.select.policy = END_SHORT;
+    o.select.policy = (enum end_policy)v->at_end;
     o.filter.rule = (enum filter_rule)v->filter;
+    o.filter.mark_duplicates = v->mark_duplicates;
     o.trainer.checkpoint_every = (int)v->checkpoint_every;
     o.trainer.resume = v->resume;
     o.validation = !strcmp(v->validation, "holdout") ? DISTILL_HOLDOUT
+                   : !strcmp(v->validation, "extra") ? DISTILL_EXTRA
                    : !strcmp(v->validation, "none")  ? DISTILL_NO_VALIDATION
                                                      : DISTILL_FOLDER;
     o.validation_folder = v->validation;
+    o.extra_frames = (int)v->validation_frames;
+    o.ship_better = v->ship != 0;
+    o.label_original = v->label_source != 0;
     o.scoring.size = (int)v->training.size;
     o.scoring.ignore_above = (float)v->ignore_above;
     o.scoring.label_list = label_list;
@@ -179,6 +251,10 @@ static enum status print_json(struct run *run, const struct distill_result *r, s
     json_put_int(out, "candidates", r->candidate_count);
     json_put_int(out, "selected", r->chosen_count);
     json_put_int(out, "validation", r->validation_frames);
+    if (r->extra_count) {
+        json_put_int(out, "validation_extra", r->extra_count);
+        json_put_int(out, "validation_bytes", (int64_t)r->extra_bytes);
+    }
     json_put_int(out, "uploaded_bytes", (int64_t)r->uploaded_bytes);
     json_put_int(out, "candidate_bytes", (int64_t)r->candidate_bytes);
     json_put_int(out, "steps", r->training.steps);
@@ -203,6 +279,8 @@ static enum status print_result(struct run *run, const struct distill_result *r,
                 r->chosen_count, r->validation_frames, r->short_of_budget ? ", fewer than the budget" : "");
     text_format(&out, "uploaded %zu bytes of %zu bytes of candidates\n", r->uploaded_bytes,
                 r->candidate_bytes);
+    if (r->extra_count)
+        text_format(&out, "uploaded %zu bytes of %d validation frames\n", r->extra_bytes, r->extra_count);
     text_format(&out, "%lld optimiser step%s\n", (long long)r->training.steps, s_of(r->training.steps));
     training_guard_lines(&out, r->guard_before, &r->training);
     if (r->before.defined)
@@ -221,10 +299,10 @@ static enum status distill_command(struct run *run, struct error *err)
     TRY(check(v, err));
     TRY(kernels_get(&kernels, NULL, err));
     if (strcmp(v->frames, "-")) TRY(run_add_input(run, v->frames, err));
-    if (strcmp(v->embedder, "detector")) TRY(run_add_input(run, v->embedder, err));
-    if (strcmp(v->validation, "holdout") && strcmp(v->validation, "none"))
-        TRY(run_add_input(run, v->validation, err));
+    if (strcmp(v->embedder, "detector") && strcmp(v->embedder, vit))
+        TRY(run_add_input(run, v->embedder, err));
     const struct distill_options o = translate(v, kernels, run->threads);
+    if (o.validation == DISTILL_FOLDER) TRY(run_add_input(run, v->validation, err));
     TRY(distill_run(&result, &o, &run->progress, &run->arena, err));
     console_message(&run->console, "report: %s/report.html", v->out);
     return print_result(run, &result, err);
@@ -239,6 +317,7 @@ const struct command command_distill = {
         "report. "
         "Each step is also a command of its own: detect, select, embed, filter, label, train, eval.",
     .options = options,
+    .presets = presets,
     .values_size = sizeof(struct values),
     .example = "retort distill -m n.safetensors -T x.safetensors -f day/ -o run/\n"
                "ffmpeg -i a.mp4 -f yuv4mpegpipe - | retort distill -f - -m n -T x -o run",

@@ -19,8 +19,9 @@ struct command {
     const char *description;    /* paragraphs with \n between, or NULL */
     const char *operands;       /* "IN OUT" for the usage line, or NULL */
     const char *roles; /* per operand 'i' read, 'o' written, '-' neither; the last goes for all behind it */
-    int min_operands, max_operands; /* max -1: any number */
-    const struct option *options;   /* or NULL; offsets into the values */
+    int min_operands, max_operands;      /* max -1: any number */
+    const struct option *options;        /* or NULL; offsets into the values */
+    const struct option_preset *presets; /* of its choice option "preset", which has their names; or NULL */
     size_t values_size;
     const char *example; /* command lines with \n between */
     enum status (*run)(struct run *run, struct error *err);
@@ -57,6 +58,9 @@ const struct command *command_find(const char *name);
 
 /* A run of `command` with every option at its default: run->values is writable through *values. */
 enum status run_prepare(struct run *run, const struct command *command, void **values, struct error *err);
+
+/* Reads the command line. A preset's values stand below what is given, wherever --preset stands. */
+enum status run_parse(struct run *run, void *values, int argc, char **argv, struct error *err);
 
 /* Runs with the options and operands set: checks, the command itself, standard output flushed, the manifest.
  */

@@ -55,12 +55,7 @@ static int run_command(const struct command *command, int argc, char **argv)
     enum status status = run_prepare(&run, command, &values, &err);
     console_open(&run.console, false, false);
     if (status == OK) {
-        static const struct option none[] = {{0}};
-        const struct option_set sets[] = {{command->options ? command->options : none, values},
-                                          {common_option_table, &run.common}};
-        run.operands = arena_alloc(&run.arena, (size_t)argc + 1, sizeof *run.operands);
-        status = run.operands ? options_parse(sets, 2, argc, argv, run.operands, &run.operand_count, &err)
-                              : fail_memory(&err, "operands", (size_t)argc * sizeof *run.operands);
+        status = run_parse(&run, values, argc, argv, &err);
         if (run.common.help) {
             char *operands[] = {(char *)command->name, NULL};
             run_free(&run);

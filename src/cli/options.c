@@ -140,6 +140,19 @@ enum status options_default(const struct option_set *sets, int set_count, struct
     return OK;
 }
 
+void options_apply(const struct option_set *set, const struct option_preset *preset)
+{
+    for (const char *const *setting = preset->settings; *setting; setting += 2) {
+        const struct option *option = set->table;
+        while (option->name && strcmp(option->name, *setting)) option++;
+        assert(option->name);
+        struct error err;
+        const enum status status = option_set_text(option, set->values, setting[1], &err);
+        assert(status == OK);
+        (void)status;
+    }
+}
+
 bool option_given(const struct option *option, const void *values)
 {
     const void *where = const_place(option, values);

@@ -60,6 +60,12 @@ struct option {
     bool required;
 };
 
+/* A named set of defaults: "option", "value", ... and NULL; a flag's value is "". Tables end with {0}. */
+struct option_preset {
+    const char *name;
+    const char *const *settings;
+};
+
 /* A table and the struct that its offsets refer to. */
 struct option_set {
     const struct option *table;
@@ -80,6 +86,9 @@ enum status options_require(const struct option_set *sets, int set_count, struct
 
 /* Sets one option from text; the message starts with "--name: ". */
 enum status option_set_text(const struct option *option, void *values, const char *text, struct error *err);
+
+/* Sets the options of a preset. A wrong name or value in it is a caller's mistake. */
+void options_apply(const struct option_set *set, const struct option_preset *preset);
 
 /* True when a number, list, size or text holds a value (see the top of the file); flags and choices always
  * do. */

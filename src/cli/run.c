@@ -39,6 +39,31 @@ enum status run_prepare(struct run *run, const struct command *command, void **v
     return options_default(sets, 2, err);
 }
 
+/* The preset that was asked for, or NULL. */
+static const struct option_preset *preset_of(const struct command *command, const void *values)
+{
+    const struct option *option = command->options;
+    while (strcmp(option->name, "preset")) option++;
+    const int chosen = *(const int *)((const char *)values + option->offset);
+    const struct option_choice *choice = option->choices;
+    while (choice->value != chosen) choice++;
+    for (const struct option_preset *preset = command->presets; preset->name; preset++)
+        if (!strcmp(preset->name, choice->name)) return preset;
+    return NULL;
+}
+
+enum status run_parse(struct run *run, void *values, int argc, char **argv, struct error *err)
+{
+    const struct option_set sets[] = {{table_of(run->command), values}, {common_option_table, &run->common}};
+    run->operands = arena_alloc(&run->arena, (size_t)argc + 1, sizeof *run->operands);
+    if (!run->operands) return fail_memory(err, "operands", (size_t)argc * sizeof *run->operands);
+    TRY(options_parse(sets, 2, argc, argv, run->operands, &run->operand_count, err));
+    const struct option_preset *preset = run->command->presets ? preset_of(run->command, values) : NULL;
+    if (!preset) return OK;
+    options_apply(&sets[0], preset);
+    return options_parse(sets, 2, argc, argv, run->operands, &run->operand_count, err);
+}
+
 void run_free(struct run *run)
 {
     arena_free(&run->arena);

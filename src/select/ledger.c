@@ -17,7 +17,7 @@ enum { SHORTEST_ROW = 31 };
 
 static const char *const reason_names[LEDGER_REASONS] = {"selected",   "filtered out",    "warm-up",
                                                          "no vehicle", "below threshold", "above threshold",
-                                                         "not chosen", "window closed"};
+                                                         "not chosen", "window closed",   "validation"};
 
 const char *ledger_reason_name(enum ledger_reason reason) { return reason_names[reason]; }
 

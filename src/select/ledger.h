@@ -26,6 +26,7 @@ enum ledger_reason {
     LEDGER_ABOVE_THRESHOLD, /* "above threshold": least-confidence; likewise */
     LEDGER_NOT_CHOSEN,      /* "not chosen": the rules that look at no confidence */
     LEDGER_WINDOW_CLOSED,   /* "window closed": all wanted frames had been found */
+    LEDGER_VALIDATION,      /* "validation": kept to choose the best epoch, no candidate */
     LEDGER_REASONS
 };
 

@@ -25,6 +25,7 @@ struct distill {
     struct scored_set validation, guard;
     struct pictures pictures;
     struct dataset_item *chosen; /* [chosen_count] pictures and labels of the set */
+    struct dataset_item *extra;  /* [extra_count] the same of the extra validation frames */
     struct dataset_item *training, *held;
     size_t training_count, held_count;
 };
@@ -60,6 +61,23 @@ static enum status make_set(struct distill *d, struct error *err)
     return OK;
 }
 
+static enum status make_extra(struct distill *d, struct error *err)
+{
+    struct distill_result *r = d->result;
+    const char *labels = path_in(d, "%s", "validation/labels");
+    if (!r->extra_count) return OK;
+    d->extra = arena_alloc(d->arena, (size_t)r->extra_count, sizeof *d->extra);
+    if (!labels || !d->extra) return fail_memory(err, "the validation frames", (size_t)r->extra_count);
+    TRY(file_make_folder(labels, err));
+    for (int i = 0; i < r->extra_count; i++) {
+        const char *name = strrchr(r->extra[i].file, '/') + 1;
+        d->extra[i].image = r->extra[i].file;
+        d->extra[i].labels = arena_printf(d->arena, "%s/%.*s.txt", labels, (int)strcspn(name, "."), name);
+        if (!d->extra[i].labels) return fail_memory(err, "a path", strlen(name));
+    }
+    return OK;
+}
+
 /* Frames that score the result must not teach it. */
 static enum status refuse_test_frames(struct distill *d, struct error *err)
 {
@@ -68,14 +86,17 @@ static enum status refuse_test_frames(struct distill *d, struct error *err)
     char(*hashes)[SHA256_HEX] = arena_alloc(d->arena, count, sizeof *hashes);
     if (!hashes) return fail_memory(err, "hashes of the test frames", count * sizeof *hashes);
     for (size_t i = 0; i < count; i++) TRY(sha256_file(d->test.items[i].image, hashes[i], err));
-    for (int i = 0; i < d->result->chosen_count; i++) {
-        const struct distill_candidate *c = d->result->candidates + d->result->chosen[i];
+    for (int i = 0; i < d->result->chosen_count + d->result->extra_count; i++) {
+        const int k = i - d->result->chosen_count;
+        const struct distill_candidate *c =
+            k < 0 ? d->result->candidates + d->result->chosen[i] : d->result->extra + k;
         char hash[SHA256_HEX];
         TRY(sha256_file(c->file, hash, err));
-        for (size_t k = 0; k < count; k++)
-            if (!strcmp(hash, hashes[k]))
-                return fail(err, ERR_INPUT, "%s was chosen for training but is also the test frame %s",
-                            d->result->frames[c->frame].name, d->test.items[k].image);
+        for (size_t t = 0; t < count; t++)
+            if (!strcmp(hash, hashes[t]))
+                return fail(err, ERR_INPUT,
+                            "%s was chosen for training or validation but is also the test frame %s",
+                            d->result->frames[c->frame].name, d->test.items[t].image);
     }
     return OK;
 }
@@ -90,19 +111,39 @@ static enum status open_teacher(struct teacher **teacher, const struct distill_o
     return teacher_open_command(teacher, o->teacher_command, &o->teacher, err);
 }
 
-/* A folder of labels knows a frame by its own name, the other teachers by the uploaded file. */
-static enum status label_frame(struct distill *d, struct teacher *teacher, int i, struct error *err)
+/* A folder of labels knows a frame by its own name, the other teachers by the picture that they see. */
+static enum status label_frame(struct distill *d, struct teacher *teacher, struct distill_candidate *c,
+                               const struct dataset_item *item, struct error *err)
 {
-    struct distill_candidate *c = d->result->candidates + d->result->chosen[i];
-    const char *name = d->options->teacher_labels ? d->result->frames[c->frame].name : d->chosen[i].image;
+    const struct distill_options *o = d->options;
+    const char *const original = d->result->frames[c->frame].name;
+    const char *const shown = o->label_original && !o->teacher_labels ? original : item->image;
     struct labels labels;
     struct image picture = {0};
-    TRY(image_read(&picture, d->chosen[i].image, err));
-    const enum status status = teacher_label(teacher, name, &picture, &labels, d->arena, err);
+    if (o->label_original && !file_exists(original))
+        return fail(err, ERR_USAGE, "%s: is no file, so only the uploaded picture can be labelled", original);
+    TRY(image_read(&picture, shown, err));
+    const enum status status =
+        teacher_label(teacher, o->teacher_labels ? original : shown, &picture, &labels, d->arena, err);
     image_free(&picture);
     if (status != OK) return status;
     c->labels = (int)labels.count;
-    return labels_write(d->chosen[i].labels, labels.rows, labels.count, err);
+    return labels_write(item->labels, labels.rows, labels.count, err);
+}
+
+static enum status label_list(struct distill *d, struct teacher *teacher, int64_t *total, struct error *err)
+{
+    struct distill_result *const r = d->result;
+    const int count = r->chosen_count + r->extra_count;
+    for (int i = 0; i < count; i++) {
+        const int k = i - r->chosen_count;
+        struct distill_candidate *c = k < 0 ? r->candidates + r->chosen[i] : r->extra + k;
+        TRY(label_frame(d, teacher, c, k < 0 ? d->chosen + i : d->extra + k, err));
+        if (k < 0) *total += c->labels;
+        if (!progress_report(d->progress, "label", i + 1, count, ""))
+            return fail(err, ERR_INTERRUPTED, "interrupted while the teacher labels");
+    }
+    return OK;
 }
 
 static enum status label_all(struct distill *d, struct error *err)
@@ -110,13 +151,7 @@ static enum status label_all(struct distill *d, struct error *err)
     struct teacher *teacher;
     int64_t total = 0;
     TRY(open_teacher(&teacher, d->options, err));
-    enum status status = OK;
-    for (int i = 0; status == OK && i < d->result->chosen_count; i++) {
-        status = label_frame(d, teacher, i, err);
-        total += d->result->candidates[d->result->chosen[i]].labels;
-        if (status == OK && !progress_report(d->progress, "label", i + 1, d->result->chosen_count, ""))
-            status = fail(err, ERR_INTERRUPTED, "interrupted while the teacher labels");
-    }
+    enum status status = label_list(d, teacher, &total, err);
     if (status == OK) status = teacher_finish(teacher, err);
     teacher_close(teacher);
     if (status == OK && !total)
@@ -157,6 +192,10 @@ static enum status split(struct distill *d, struct error *err)
         }
     }
     d->result->validation_frames = held;
+    if (d->options->validation == DISTILL_EXTRA) {
+        d->held = d->extra;
+        d->held_count = (size_t)d->result->extra_count;
+    }
     return OK;
 }
 
@@ -180,7 +219,8 @@ static enum status score_test(struct metric_result *score, const struct model *m
     return status;
 }
 
-/* Frames held out carry the teacher's labels, already of the one class; a folder of the user's has its own.
+/* Frames held out and extra ones carry the teacher's labels, already of the one class; a folder of the user's
+ * has its own.
  */
 static enum status open_sets(struct distill *d, struct trainer_options *trainer, struct error *err)
 {
@@ -200,11 +240,17 @@ static enum status open_sets(struct distill *d, struct trainer_options *trainer,
         scoring.label_list = NULL;
         scoring.label_count = 0;
         TRY(scored_set_make(&d->validation, d->held, d->held_count, &scoring, o->kernels, o->threads, err));
+    } else if (o->ship_better) {
+        return fail(err, ERR_INPUT,
+                    "%d chosen frames are too few to hold some out and tell whether the student "
+                    "got better",
+                    d->result->chosen_count);
     } else {
         return OK;
     }
     trainer->validation = scored_set_validation(&d->validation);
-    return OK;
+    if (!o->ship_better) return OK;
+    return scored_set_score(&d->validation, &d->before, &d->result->validation_before, d->progress, err);
 }
 
 static enum status train(struct distill *d, struct error *err)
@@ -225,17 +271,35 @@ static enum status train(struct distill *d, struct error *err)
                        d->arena, err);
 }
 
+/* NaN counts as no rise. */
+static bool is_better(const struct distill_result *r)
+{
+    return r->training.best_score > r->validation_before;
+}
+
+static enum status write_weights(struct distill *d, struct error *err)
+{
+    d->result->weights_file = path_in(d, "%s", "weights.safetensors");
+    if (!d->result->weights_file) return fail_memory(err, "a path", 1);
+    return model_save(&d->student, d->result->weights_file, d->options->half, NULL, NULL, err);
+}
+
 static enum status deliver(struct distill *d, struct error *err)
 {
     const struct distill_options *o = d->options;
-    d->result->weights_file = path_in(d, "%s", "weights.safetensors");
-    if (!d->result->weights_file) return fail_memory(err, "a path", 1);
-    if (o->test) TRY(score_test(&d->result->after, &d->student, d, err));
-    params_hash(&d->student.params, d->result->weights_hash);
-    TRY(model_save(&d->student, d->result->weights_file, o->half, NULL, NULL, err));
+    struct distill_result *const r = d->result;
+    const bool ship = !o->ship_better || is_better(r);
+    if (o->test) TRY(score_test(&r->after, &d->student, d, err));
+    params_hash(&d->student.params, r->weights_hash);
+    if (ship) TRY(write_weights(d, err));
     const char *report = path_in(d, "%s", "report.html");
     if (!report) return fail_memory(err, "a path", 1);
-    return distill_report(report, o, d->result, &d->before, &d->student, err);
+    TRY(distill_report(report, o, r, &d->before, &d->student, err));
+    if (ship) return OK;
+    return fail(err, ERR_CHECK,
+                "the student is not better on the validation frames: mAP50-95 %.4f before, %.4f after; its "
+                "weights stay in %s/train/best.safetensors",
+                r->validation_before, r->training.best_score, o->folder);
 }
 
 static enum status run(struct distill *d, struct error *err)
@@ -255,6 +319,7 @@ static enum status run(struct distill *d, struct error *err)
     TRY(distill_ledger(ledger, o, d->result, err));
     TRY(refuse_test_frames(d, err));
     TRY(make_set(d, err));
+    TRY(make_extra(d, err));
     TRY(label_all(d, err));
     TRY(train(d, err));
     return deliver(d, err);
@@ -263,7 +328,7 @@ static enum status run(struct distill *d, struct error *err)
 enum status distill_run(struct distill_result *result, const struct distill_options *options,
                         const struct progress *progress, struct arena *arena, struct error *err)
 {
-    *result = (struct distill_result){.tau = NAN, .guard_before = NAN};
+    *result = (struct distill_result){.tau = NAN, .guard_before = NAN, .validation_before = NAN};
     struct distill d = {.result = result, .options = options, .progress = progress, .arena = arena};
     const enum status status = run(&d, err);
     pictures_free(&d.pictures);

@@ -5,6 +5,7 @@
  *
  * - set/images, set/labels: the chosen frames as they would be uploaded and the teacher's labels, a data set
  * - candidates/: the candidate frames that were not chosen
+ * - validation/images, validation/labels: with DISTILL_EXTRA, the frames that choose the best epoch
  * - selection.jsonl: the ledger, every frame of the stream with the reason why it was taken or not
  * - train/: log, checkpoint and best weights of the training
  * - weights.safetensors: the distilled student
@@ -23,6 +24,7 @@
 
 enum distill_validation {
     DISTILL_HOLDOUT, /* a tenth of the chosen frames, at least 4, at even distances; none below 8 frames */
+    DISTILL_EXTRA,   /* the last extra_frames of the stream, labelled by the teacher, never candidates */
     DISTILL_FOLDER,  /* frames that the user names */
     DISTILL_NO_VALIDATION
 };
@@ -34,7 +36,10 @@ struct distill_options {
     struct teacher_options teacher;
     int budget, gamma;
     struct select_options select;
-    struct filter_options filter;
+    struct filter_options
+        filter;          /* select.policy: END_SHORT, or END_RELAX for sources that can be read twice */
+    bool label_original; /* the teacher sees the frame's own file, not the uploaded JPEG; frames must be files
+                          */
     const char *embedder; /* weights of a vision transformer; NULL: the student's own backbone */
     const int *vehicles;  /* classes of the student that count, merged to the one class that is learned */
     int vehicle_count;
@@ -45,6 +50,8 @@ struct distill_options {
     bool half; /* store the result as float16 */
     enum distill_validation validation;
     const char *validation_folder;
+    int extra_frames;
+    bool ship_better;  /* weights are written only when the score on the validation frames rose */
     const char *guard; /* data set against forgetting, or NULL; trainer.guard.loss is its limit */
     const char *test;  /* data set that scores before and after, or NULL */
     struct evaluate_options scoring;
@@ -77,13 +84,18 @@ struct distill_result {
     int frame_count;
     struct distill_candidate *candidates; /* in stream order */
     int candidate_count, chosen_count;
-    int *chosen;          /* [chosen_count] candidate numbers, in stream order */
+    int *chosen;                     /* [chosen_count] candidate numbers, in stream order */
+    struct distill_candidate *extra; /* validation frames beside the candidates, in stream order */
+    int extra_count;
+    size_t extra_bytes;
+    bool relaxed;         /* END_RELAX lowered the threshold */
     double tau;           /* NaN: the rule has no threshold, or the warm-up was never complete */
     int warmup_end;       /* first frame after the warm-up; 0: none */
     bool short_of_budget; /* fewer than the budget were found */
     size_t uploaded_bytes, candidate_bytes;
     int validation_frames; /* of the chosen ones, held out */
     struct trainer_result training;
+    double validation_before;           /* as guard_before, where ship_better asks for it */
     double guard_before;                /* mAP50-95 of the student on the guard set; NaN: none */
     struct metric_result before, after; /* on the test frames; not defined: none */
     char weights_hash[65];
@@ -91,8 +103,8 @@ struct distill_result {
 };
 
 /* Runs all of it. The result's memory is the arena's. Statuses as those of the parts; ERR_INPUT when the
- * stream gives no candidate, a chosen frame is also a test frame, or the teacher finds nothing in any frame.
- */
+ * stream gives no candidate, a chosen frame is also a test frame, or the teacher finds nothing in any frame;
+ * ERR_CHECK when ship_better finds no rise: everything but the weights is written then. */
 enum status distill_run(struct distill_result *result, const struct distill_options *options,
                         const struct progress *progress, struct arena *arena, struct error *err);
 

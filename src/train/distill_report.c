@@ -74,6 +74,14 @@ static void head(struct report *report, struct words *words, const struct distil
          WORDS(words, "in at most %d epochs", o->trainer.epochs)},
     };
     report_facts(report, facts, sizeof facts / sizeof *facts);
+    if (o->ship_better && !(r->training.best_score > r->validation_before))
+        report_paragraph(
+            report, WORDS(words,
+                          "The student is not better than before on the validation frames (mAP50-95 %.4f, "
+                          "before %.4f): its weights were not delivered.",
+                          r->training.best_score, r->validation_before));
+    if (r->relaxed)
+        report_paragraph(report, "The stream gave too few candidates: the threshold was lowered.");
     if (r->short_of_budget)
         report_paragraph(report, WORDS(words, "The budget of %d frames was not reached: the stream gave %d.",
                                        o->budget, r->chosen_count));
@@ -188,9 +196,17 @@ static void upload(struct report *report, struct words *words, const struct dist
         WORDS(words, "%d", r->candidate_count),
         WORDS(words, "%zu", r->candidate_bytes),
         share_words(words, 1, 1),
+        "validation frames, uploaded, too",
+        WORDS(words, "%d", r->extra_count),
+        WORDS(words, "%zu", r->extra_bytes),
+        share_words(words, (double)r->extra_bytes, (double)r->candidate_bytes),
     };
-    const struct report_table table = {
-        "What goes to the teacher, against sending every candidate.", 4, 2, "lrrr", heads, cells};
+    const struct report_table table = {"What goes to the teacher, against sending every candidate.",
+                                       4,
+                                       r->extra_count ? 3 : 2,
+                                       "lrrr",
+                                       heads,
+                                       cells};
     report_table(report, &table);
 }
 
@@ -336,6 +352,7 @@ static void validation_settings(struct settings *s, const struct distill_options
     struct words *const words = s->words;
     set(s, "validation",
         o->validation == DISTILL_FOLDER ? folder_words(words, o->validation_folder)
+        : r->extra_count                ? WORDS(words, "the last %d frames of the stream", r->extra_count)
         : r->validation_frames          ? WORDS(words, "%d of the chosen frames", r->validation_frames)
                                         : "none: the last weights are kept");
     if (o->guard) {

@@ -3,11 +3,9 @@
 #include "base/file.h"
 #include "base/rng.h"
 #include "detect/detector.h"
-#include "image/decode.h"
 #include "image/encode.h"
 #include "image/source.h"
 #include "select/confidence.h"
-#include "select/embed.h"
 #include "select/stream.h"
 
 #include <math.h>
@@ -27,8 +25,9 @@ struct watch {
     struct select_stream stream;
     const bool *at_interval; /* SELECT_INTERVAL: per frame, of those that the source counts */
     int64_t counted;
-    uint64_t key; /* of the uniform rule's draws */
-    int capacity, candidate_capacity;
+    int64_t extra_from; /* frames from here on validate and are no candidates; INT64_MAX: none */
+    uint64_t key;       /* of the uniform rule's draws */
+    int capacity, candidate_capacity, extra_capacity;
 };
 
 static bool is_jpeg_name(const char *name)
@@ -50,11 +49,11 @@ static void *grow(struct arena *arena, void *list, int count, int *capacity, siz
 }
 
 /* The picture as it would be uploaded: "candidates/000017.jpg". */
-static enum status store(struct watch *w, const struct frame *frame, struct distill_candidate *candidate,
-                         struct error *err)
+static enum status store(struct watch *w, const struct frame *frame, const char *folder,
+                         struct distill_candidate *candidate, struct error *err)
 {
     candidate->file =
-        arena_printf(w->arena, "%s/candidates/%06lld.jpg", w->options->folder, (long long)frame->id);
+        arena_printf(w->arena, "%s/%s/%06lld.jpg", w->options->folder, folder, (long long)frame->id);
     if (!candidate->file) return fail_memory(err, "a path", 1);
     uint8_t *encoded = NULL;
     struct file_view view = {0};
@@ -94,6 +93,7 @@ static enum ledger_reason decide(struct watch *w, double confidence)
 {
     const enum select_rule rule = w->options->select.rule;
     const int frame = w->result->frame_count;
+    if (frame >= w->extra_from) return LEDGER_VALIDATION;
     if (rule == SELECT_INTERVAL)
         return frame < w->counted && w->at_interval[frame] ? LEDGER_SELECTED : LEDGER_NOT_CHOSEN;
     switch (select_stream_push(&w->stream, confidence)) {
@@ -113,32 +113,59 @@ static enum ledger_reason decide(struct watch *w, double confidence)
                                              : LEDGER_NOT_CHOSEN;
 }
 
+static enum status find_vehicles(struct watch *w, const struct frame *frame, struct distill_candidate *seen,
+                                 double *confidence, struct error *err)
+{
+    int count = 0;
+    TRY(detector_predict(&w->detector, &frame->image, w->options->size, true, w->found, &count, err));
+    return vehicles(w, frame, count, seen, confidence, err);
+}
+
+static enum status add_candidate(struct watch *w, const struct frame *frame, struct distill_candidate *seen,
+                                 struct error *err)
+{
+    struct distill_result *r = w->result;
+    struct distill_candidate *list =
+        grow(w->arena, r->candidates, r->candidate_count, &w->candidate_capacity, sizeof *list);
+    if (!list) return fail_memory(err, "the candidates", (size_t)w->candidate_capacity * sizeof *list);
+    r->candidates = list;
+    TRY(store(w, frame, "candidates", seen, err));
+    r->frames[seen->frame].candidate = r->candidate_count;
+    list[r->candidate_count++] = *seen;
+    r->candidate_bytes += seen->bytes;
+    return OK;
+}
+
+static enum status add_extra(struct watch *w, const struct frame *frame, struct distill_candidate *seen,
+                             struct error *err)
+{
+    struct distill_result *r = w->result;
+    struct distill_candidate *list =
+        grow(w->arena, r->extra, r->extra_count, &w->extra_capacity, sizeof *list);
+    if (!list) return fail_memory(err, "the validation frames", (size_t)w->extra_capacity * sizeof *list);
+    r->extra = list;
+    TRY(store(w, frame, "validation/images", seen, err));
+    list[r->extra_count++] = *seen;
+    r->extra_bytes += seen->bytes;
+    return OK;
+}
+
 static enum status watch_frame(struct watch *w, const struct frame *frame, struct error *err)
 {
     struct distill_result *r = w->result;
     struct distill_candidate seen = {.frame = r->frame_count, .rank = -1, .score = NAN};
-    int count = 0;
-    TRY(detector_predict(&w->detector, &frame->image, w->options->size, true, w->found, &count, err));
     struct distill_frame *frames = grow(w->arena, r->frames, r->frame_count, &w->capacity, sizeof *frames);
     if (!frames) return fail_memory(err, "the list of frames", (size_t)w->capacity * sizeof *frames);
     r->frames = frames;
     struct distill_frame *f = frames + r->frame_count;
     *f = (struct distill_frame){.name = arena_strdup(w->arena, frame->name), .candidate = -1};
     if (!f->name) return fail_memory(err, "a frame's name", strlen(frame->name));
-    TRY(vehicles(w, frame, count, &seen, &f->confidence, err));
+    TRY(find_vehicles(w, frame, &seen, &f->confidence, err));
     f->reason = decide(w, f->confidence);
     if (f->reason == LEDGER_WARM_UP) r->warmup_end = r->frame_count + 1;
     r->frame_count++;
-    if (f->reason != LEDGER_SELECTED) return OK;
-    struct distill_candidate *list =
-        grow(w->arena, r->candidates, r->candidate_count, &w->candidate_capacity, sizeof *list);
-    if (!list) return fail_memory(err, "the candidates", (size_t)w->candidate_capacity * sizeof *list);
-    r->candidates = list;
-    TRY(store(w, frame, &seen, err));
-    f->candidate = r->candidate_count;
-    list[r->candidate_count++] = seen;
-    r->candidate_bytes += seen.bytes;
-    return OK;
+    if (f->reason == LEDGER_VALIDATION) return add_extra(w, frame, &seen, err);
+    return f->reason == LEDGER_SELECTED ? add_candidate(w, frame, &seen, err) : OK;
 }
 
 static enum status watch_stream(struct watch *w, struct source *source, struct frame *frame,
@@ -154,6 +181,84 @@ static enum status watch_stream(struct watch *w, struct source *source, struct f
         if (!progress_report(w->progress, "watch", frame->id + 1, source_count(source), note))
             return fail(err, ERR_INTERRUPTED, "interrupted while watching the stream");
     }
+}
+
+/* ---- The second pass of a threshold that was lowered (END_RELAX) ---- */
+
+/* Forgets the candidates; frames of the selection become candidates when they come again. */
+static enum status choose_again(struct watch *w, struct selection *selection, struct error *err)
+{
+    struct distill_result *r = w->result;
+    struct select_options select = w->options->select;
+    const int frames = r->frame_count - r->extra_count;
+    double *confidence = arena_alloc(w->arena, (size_t)frames, sizeof *confidence);
+    if (!confidence) return fail_memory(err, "the confidences", (size_t)frames * sizeof *confidence);
+    for (int i = 0; i < frames; i++) confidence[i] = r->frames[i].confidence;
+    select.wanted = w->options->budget * w->options->gamma;
+    const struct select_bank bank = {.frames = frames, .confidence = confidence};
+    TRY(select_run(selection, &select, &bank, w->arena, err));
+    for (int i = 0; i < r->candidate_count; i++) {
+        r->frames[r->candidates[i].frame].candidate = -1;
+        if (remove(r->candidates[i].file)) return fail_errno(err, "remove", r->candidates[i].file);
+    }
+    r->candidate_count = 0;
+    r->candidate_bytes = 0;
+    r->relaxed = selection->relaxed;
+    w->stream.tau = selection->tau;
+    /* Frames behind the last one taken were not needed. */
+    const int last = selection->count ? selection->frames[selection->count - 1] : 0;
+    for (int i = last + 1; i < frames; i++) r->frames[i].reason = LEDGER_WINDOW_CLOSED;
+    return OK;
+}
+
+static enum status second_pass(struct watch *w, struct source *source, struct frame *frame, struct error *err)
+{
+    struct selection selection;
+    bool end = false;
+    TRY(choose_again(w, &selection, err));
+    for (int next = 0; next < selection.count && !end;) {
+        TRY(source_next(source, frame, &end, err));
+        if (end || frame->id != selection.frames[next]) continue;
+        struct distill_candidate seen = {.frame = selection.frames[next++], .rank = -1, .score = NAN};
+        struct distill_frame *f = w->result->frames + seen.frame;
+        TRY(find_vehicles(w, frame, &seen, &f->confidence, err));
+        f->reason = LEDGER_SELECTED;
+        TRY(add_candidate(w, frame, &seen, err));
+        if (!progress_report(w->progress, "watch again", next, selection.count, ""))
+            return fail(err, ERR_INTERRUPTED, "interrupted while watching the stream");
+    }
+    return OK;
+}
+
+static enum status relax(struct watch *w, struct frame *frame, struct error *err)
+{
+    const struct distill_options *o = w->options;
+    const bool enough = w->result->candidate_count >= o->budget * o->gamma;
+    struct source *source = NULL;
+    if (o->select.policy != END_RELAX || !w->stream.warm || enough) return OK;
+    TRY(source_open(&source, o->frames, err));
+    const enum status status = second_pass(w, source, frame, err);
+    source_close(source);
+    return status;
+}
+
+/* ---- The rule ---- */
+
+/* The last frames of the stream, which must tell how many it has. */
+static enum status reserve_extra(struct watch *w, int64_t frames, struct error *err)
+{
+    const struct distill_options *o = w->options;
+    w->extra_from = INT64_MAX;
+    if (o->validation != DISTILL_EXTRA) return OK;
+    if (frames < 0)
+        return fail(err, ERR_USAGE,
+                    "%s: extra validation frames need a source of known length: a folder or a list",
+                    o->frames);
+    if (frames <= o->extra_frames)
+        return fail(err, ERR_INPUT, "%s: has %lld frames, of which %d are to validate (--val-frames)",
+                    o->frames, (long long)frames, o->extra_frames);
+    w->extra_from = frames - o->extra_frames;
+    return OK;
 }
 
 /* Evenly spread frames need to know how many there are. */
@@ -178,8 +283,11 @@ static enum status plan_interval(struct watch *w, const struct select_options *s
 static enum status open_stream(struct watch *w, int64_t frames, struct error *err)
 {
     struct select_options select = w->options->select;
+    TRY(reserve_extra(w, frames, err));
     select.wanted = w->options->budget * w->options->gamma;
-    if (select.rule == SELECT_INTERVAL) return plan_interval(w, &select, frames, err);
+    if (select.rule == SELECT_INTERVAL)
+        return plan_interval(w, &select, w->extra_from < frames ? w->extra_from : frames, err);
+    if (select.policy == END_RELAX) select.policy = END_SHORT; /* the first pass */
     return select_stream_open(&w->stream, &select, draws_of_key(&w->key), w->arena, err);
 }
 
@@ -212,13 +320,16 @@ enum status distill_watch(struct distill_result *result, const struct distill_op
     struct source *source = NULL;
     struct frame frame = {0};
     const char *folder = arena_printf(arena, "%s/candidates", options->folder);
-    if (!folder) return fail_memory(err, "a path", 1);
+    const char *extra = arena_printf(arena, "%s/validation/images", options->folder);
+    if (!folder || !extra) return fail_memory(err, "a path", 1);
     w.key = rng_key(options->trainer.seed, "uniform_select");
     TRY(begin_detector(&w, student, err));
     enum status status = source_open(&source, options->frames, err);
     if (status == OK) status = file_make_folder(folder, err);
+    if (status == OK && options->validation == DISTILL_EXTRA) status = file_make_folder(extra, err);
     if (status == OK) status = open_stream(&w, source_count(source), err);
     if (status == OK) status = watch_stream(&w, source, &frame, err);
+    if (status == OK) status = relax(&w, &frame, err);
     const bool thresholded =
         options->select.rule == SELECT_TOP_CONFIDENCE || options->select.rule == SELECT_LEAST_CONFIDENCE;
     result->tau = thresholded && w.stream.warm ? w.stream.tau : NAN;
@@ -235,110 +346,5 @@ enum status distill_watch(struct distill_result *result, const struct distill_op
         return fail(err, ERR_INPUT, "%s: none of %d frames was selected", options->frames,
                     result->frame_count);
     }
-    return status;
-}
-
-/* ---- FILTER ---- */
-
-static enum status embed_candidates(float **rows, int *width, const struct distill_result *result,
-                                    const struct distill_options *options, const struct progress *progress,
-                                    struct arena *arena, struct error *err)
-{
-    struct embedder embedder;
-    TRY(embedder_open(&embedder, options->embedder ? options->embedder : options->student, options->kernels,
-                      options->threads, err));
-    enum status status = OK;
-    *width = embedder.dim;
-    *rows = arena_alloc(arena, (size_t)result->candidate_count * (size_t)embedder.dim, sizeof **rows);
-    if (!*rows)
-        status = fail_memory(err, "embeddings", (size_t)result->candidate_count * (size_t)embedder.dim * 4);
-    for (int i = 0; status == OK && i < result->candidate_count; i++) {
-        struct image image = {0};
-        status = image_read(&image, result->candidates[i].file, err);
-        if (status == OK)
-            status = embed_image(&embedder, &image, *rows + (size_t)i * (size_t)*width, NULL, err);
-        image_free(&image);
-        if (status == OK && !progress_report(progress, "embed", i + 1, result->candidate_count, ""))
-            status = fail(err, ERR_INTERRUPTED, "interrupted while embedding the candidates");
-    }
-    embedder_close(&embedder);
-    return status;
-}
-
-static enum status collect_boxes(struct filter_frames *frames, const struct distill_result *result,
-                                 struct arena *arena, struct error *err)
-{
-    size_t total = 0;
-    for (int i = 0; i < result->candidate_count; i++) total += (size_t)result->candidates[i].box_count;
-    struct filter_box *boxes = arena_alloc(arena, total, sizeof *boxes);
-    int *first = arena_alloc(arena, (size_t)result->candidate_count + 1, sizeof *first);
-    if (!boxes || !first) return fail_memory(err, "the candidates' boxes", total * sizeof *boxes);
-    for (int i = 0, n = 0; i < result->candidate_count; i++) {
-        const struct distill_candidate *c = result->candidates + i;
-        first[i] = n;
-        for (int k = 0; k < c->box_count; k++) boxes[n++] = c->boxes[k];
-        first[i + 1] = n;
-    }
-    frames->boxes = boxes;
-    frames->first_box = first;
-    return OK;
-}
-
-enum status distill_filter(struct distill_result *result, const struct distill_options *options,
-                           const struct progress *progress, struct arena *arena, struct error *err)
-{
-    struct filter_options filter = options->filter;
-    filter.budget = options->budget;
-    filter.allow_short = true;
-    struct filter_frames frames = {.count = result->candidate_count};
-    const uint64_t key = rng_key(options->trainer.seed, "random_filter");
-    frames.draws = draws_of_key(&key);
-    TRY(collect_boxes(&frames, result, arena, err));
-    if (filter_needs_embeddings(filter.rule) && result->candidate_count > options->budget) {
-        float *rows = NULL;
-        TRY(embed_candidates(&rows, &frames.width, result, options, progress, arena, err));
-        frames.embeddings = rows;
-        frames.embedding_stride = frames.width;
-    }
-    struct filter_result filtered;
-    TRY(filter_run(&filtered, &filter, &frames, options->kernels, options->threads, arena, err));
-    result->chosen = filtered.frames;
-    result->chosen_count = filtered.count;
-    result->short_of_budget = filtered.count < options->budget;
-    for (int i = 0; i < filtered.count; i++) {
-        struct distill_candidate *c = result->candidates + filtered.frames[i];
-        c->rank = filtered.ranks[i];
-        c->score = filtered.scores[i];
-        result->uploaded_bytes += c->bytes;
-    }
-    return OK;
-}
-
-/* ---- The ledger ---- */
-
-enum status distill_ledger(const char *path, const struct distill_options *options,
-                           const struct distill_result *result, struct error *err)
-{
-    struct ledger ledger = {
-        .select = options->select.rule, .filter = options->filter.rule, .count = result->frame_count};
-    ledger.rows = calloc((size_t)result->frame_count, sizeof *ledger.rows);
-    if (!ledger.rows)
-        return fail_memory(err, "the ledger", (size_t)result->frame_count * sizeof *ledger.rows);
-    for (int i = 0; i < result->frame_count; i++) {
-        const struct distill_frame *f = result->frames + i;
-        const struct distill_candidate *c = f->candidate >= 0 ? result->candidates + f->candidate : NULL;
-        const bool judged = i >= result->warmup_end;
-        ledger.rows[i] =
-            (struct ledger_row){.frame = i,
-                                .file = f->name,
-                                .time = NAN,
-                                .confidence = f->confidence == CONFIDENCE_NONE ? NAN : f->confidence,
-                                .tau = judged ? result->tau : NAN,
-                                .reason = c && c->rank < 0 ? LEDGER_FILTERED_OUT : f->reason,
-                                .rank = c ? c->rank : -1,
-                                .score = c ? c->score : NAN};
-    }
-    const enum status status = ledger_write(path, &ledger, err);
-    free(ledger.rows);
     return status;
 }

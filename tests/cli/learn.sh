@@ -49,4 +49,16 @@ expect other_validation_is_another_run 3 'other options, data or start weights' 
     train --out again --val again_val --guard old --guard-loss 1 --resume
 expect labels_need_merging_for_a_start 2 'label-classes merges them' \
     "$RETORT" train -q -m "$weights" -d data.yaml --size 64 --epochs 1 --out bad --guard old --guard-loss 0.1
+
+# ---- distill: presets ----
+distill() { "$RETORT" distill -q -m "$weights" --teacher-labels set/labels --frames set/images --epochs 1 --size 64 "$@"; }
+expect preset_wants_its_embedder 2 'give its weights as --embedder' distill --preset paper --out bad
+expect unknown_preset 2 'one of none, paper, as_coded, field' distill --preset best --out bad
+check preset_with_options distill --gamma 2 --preset paper --embedder detector --val-frames 2 --select all --budget 2 --out preset
+for value in '"preset": "paper"' '"gamma": 2' '"val": "extra"' '"val-frames": 2' '"head": "rebuild"' \
+    '"warmup-floor": 100' '"ship": "always"' '"vehicle-classes": \[1, 2, 3, 5, 7\]' '"alpha": 0.1'; do
+    check "preset_writes $value" grep -q -e "$value" preset/manifest.json
+done
+check extra_frames_are_labelled test -s preset/validation/labels/000005.txt
+expect rerun_of_a_preset 0 ' 0 different' "$RETORT" rerun -q preset/manifest.json
 finish
