@@ -1,18 +1,31 @@
-/* retort info: what is in a weight file. */
+/* retort info: what is in a weight file, and how its network is planned. */
 #include "base/hash.h"
 #include "cli/command.h"
+#include "cli/frames.h"
+#include "cli/info_plan.h"
 #include "nn/weights.h"
 
 #include <string.h>
 
 struct values {
-    bool brief;
+    bool brief, plan, train, frozen_norm;
+    int64_t size, batch;
 };
 
+#define AT(member) offsetof(struct values, member)
 static const struct option options[] = {
-    {"brief", 'b', OPTION_FLAG, offsetof(struct values, brief), .help = "leave the list of tensors out"},
+    {"brief", 'b', OPTION_FLAG, AT(brief), .help = "leave the list of tensors out"},
+    {"plan", 'p', OPTION_FLAG, AT(plan),
+     .help = "the network's plan instead: memory, and buffers and algorithm of every node"},
+    {"size", 's', OPTION_INT, AT(size), "640", 32, 8192,
+     .help = "--plan: side of a detector's input, a multiple of 32; vision transformers take 224"},
+    {"batch", 0, OPTION_INT, AT(batch), "1", 1, 1024, .help = "--plan: pictures at a time"},
+    {"train", 0, OPTION_FLAG, AT(train), .help = "--plan: for training"},
+    {"frozen-norm", 0, OPTION_FLAG, AT(frozen_norm),
+     .help = "--plan --train: batch norms keep their running statistics"},
     {0},
 };
+#undef AT
 
 /* Texts from files on a terminal: control characters become '?', line breaks ", ". */
 static void put_visible(struct text *out, const char *words)
@@ -84,9 +97,26 @@ static void put_json(struct text *out, const struct weights *weights, const char
     text_add(out, "}\n");
 }
 
+static enum status show_plans(struct run *run, struct error *err)
+{
+    const struct values *v = run->values;
+    const struct info_plan_options o = {.size = (int)v->size,
+                                        .batch = (int)v->batch,
+                                        .threads = run->threads,
+                                        .train = v->train,
+                                        .frozen_norm = v->frozen_norm};
+    TRY(frames_check_size(v->size, err));
+    for (int i = 0; i < run->operand_count; i++)
+        TRY(info_plan_show(run->operands[i], &o, &run->console, run->common.json, err));
+    return OK;
+}
+
 static enum status run_info(struct run *run, struct error *err)
 {
     const struct values *values = run->values;
+    if (values->plan) return show_plans(run, err);
+    if (values->train || values->frozen_norm)
+        return fail(err, ERR_USAGE, "--train and --frozen-norm go with --plan");
     for (int i = 0; i < run->operand_count; i++) {
         struct weights weights;
         struct text out = {0};
@@ -105,14 +135,22 @@ static enum status run_info(struct run *run, struct error *err)
 
 const struct command command_info = {
     .name = "info",
-    .summary = "Shows the tensors, metadata and hash of weight files",
-    .description = "With --json one object a file and line.",
+    .summary = "Shows the tensors, metadata and hash of weight files, or a network's plan",
+    .description =
+        "With --json one object a file and line.\n"
+        "With --plan the memory that the network takes once its input size is known, which then stays the "
+        "same "
+        "from picture to picture: all buffers lie in one block, and share bytes where their lives do not "
+        "meet. "
+        "Each node is listed with its output's place in the block and the algorithm of its convolution. "
+        "Nothing of that size is allocated.",
     .operands = "FILE...",
     .roles = "i",
     .min_operands = 1,
     .max_operands = -1,
     .options = options,
     .values_size = sizeof(struct values),
-    .example = "retort info yolo11n.safetensors\nretort info --brief --json *.safetensors",
+    .example = "retort info yolo11n.safetensors\nretort info --brief --json *.safetensors\n"
+               "retort info --plan --train --batch 16 yolo11n.safetensors",
     .run = run_info,
 };

@@ -25,8 +25,8 @@ static const struct op *const ops[OP_KINDS] = {
 
 const struct op *net_op(const struct node *node) { return ops[node->op]; }
 
-enum status net_create(struct net *net, const struct graph *graph, const struct kernels *kernels,
-                       struct net_options options, struct error *err)
+enum status net_plan(struct net *net, const struct graph *graph, const struct kernels *kernels,
+                     struct net_options options, struct error *err)
 {
     assert(options.batch >= 1 && options.threads >= 1 && graph->params->sealed);
     if (options.momentum == 0) options.momentum = 0.03f;
@@ -35,13 +35,19 @@ enum status net_create(struct net *net, const struct graph *graph, const struct 
     if (status == OK && options.memory_limit && net->total_bytes > options.memory_limit)
         status = fail(err, ERR_SYSTEM, "this plan needs %zu bytes, over the limit of %zu", net->total_bytes,
                       options.memory_limit);
-    if (status == OK) {
-        net->memory = pages_alloc(net->total_bytes); /* the zero row starts as zeros */
-        if (!net->memory) status = fail_memory(err, "the network's buffers", net->total_bytes);
-    }
-    if (status != OK) {
+    if (status != OK) net_free(net);
+    return status;
+}
+
+enum status net_create(struct net *net, const struct graph *graph, const struct kernels *kernels,
+                       struct net_options options, struct error *err)
+{
+    TRY(net_plan(net, graph, kernels, options, err));
+    const size_t bytes = net->total_bytes;
+    net->memory = pages_alloc(bytes); /* the zero row starts as zeros */
+    if (!net->memory) {
         net_free(net);
-        return status;
+        return fail_memory(err, "the network's buffers", bytes);
     }
     net_pack(net);
     return OK;
@@ -132,21 +138,4 @@ void net_backward(struct net *net, float *gradients)
     }
     net->gradients = NULL;
     fpu_leave(word);
-}
-
-void net_print_plan(const struct net *net, FILE *out)
-{
-    const struct graph *graph = net->graph;
-    fprintf(out, "%-4s %-32s %-16s %12s %12s\n", "node", "layer", "output", "bytes", "offset");
-    for (int i = 0; i < graph->node_count; i++) {
-        const struct node *node = graph->nodes + i;
-        const struct tensor *t = graph->tensors + node->output;
-        char shape[48];
-        snprintf(shape, sizeof shape, "%dx%dx%d", t->height, t->width, t->channels);
-        fprintf(out, "%-4d %-32s %-16s %12zu %12zu\n", i, node->name, shape,
-                (size_t)net->options.batch * (size_t)t->height * (size_t)t->width * (size_t)t->channels *
-                    sizeof(float),
-                (net->value_offset[t->storage] + (size_t)t->channel) * sizeof(float));
-    }
-    fprintf(out, "total %zu bytes, of them packed weights %zu\n", net->total_bytes, net->packed_bytes);
 }

@@ -17,7 +17,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 enum net_mode {
     NET_INFERENCE, /* batch norm folded into the weights, buffers reused as soon as they are free */
@@ -74,6 +73,10 @@ struct zero_range {
     int node, storage, channel, channels;
 };
 
+/* The plan alone: offsets and sizes, no buffers. net->memory stays NULL, so nothing can run. */
+enum status net_plan(struct net *net, const struct graph *graph, const struct kernels *kernels,
+                     struct net_options options, struct error *err);
+
 enum status net_create(struct net *net, const struct graph *graph, const struct kernels *kernels,
                        struct net_options options, struct error *err);
 void net_free(struct net *net);
@@ -89,9 +92,6 @@ void net_backward(struct net *net, float *gradients);
 
 struct view net_value(const struct net *net, int tensor);
 struct view net_gradient(const struct net *net, int tensor);
-
-/* One line a node: name, shapes, bytes, place. */
-void net_print_plan(const struct net *net, FILE *out);
 
 /* The operation behind a node (op.h). */
 struct op;

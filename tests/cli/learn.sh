@@ -26,6 +26,16 @@ picture() {
     } >"$1/images/$2.pgm"
     awk -v n="$2" 'BEGIN { printf "0 %.6f %.6f 0.25 0.333333\n", (4 * n + 8) / 64, (16 + n + 8) / 48 }' >"$1/labels/$2.txt"
 }
+# ---- info --plan ----
+expect plan_lists_nodes 0 '^0 .*model\.0 .*conv 3x3/2 3->16 at 32x32' "$RETORT" info --plan --size 64 "$weights"
+expect plan_tells_memory 0 '^steady memory [0-9]* bytes, of them packed weights [0-9]*' "$RETORT" info -p --size 64 "$weights"
+expect plan_for_training 0 '^without sharing: .* kept for backward [1-9][0-9]*, gradients [1-9]' \
+    "$RETORT" info --plan --size 64 --train --batch 2 "$weights"
+expect plan_as_json 0 '"learner_bytes":[1-9].*"layer":"model.23.cv3.2.2"' "$RETORT" info -p --train --size 64 -j "$weights"
+expect plan_allocates_nothing 0 '^steady memory [0-9]\{12,\} bytes' "$RETORT" info -p --train --size 2048 --batch 512 "$weights"
+expect plan_of_no_network 3 'bad.safetensors' sh -c 'head -c 900 "$1" >bad.safetensors && "$0" info -p bad.safetensors' "$RETORT" "$weights"
+expect training_needs_a_plan 2 'go with --plan' "$RETORT" info --train "$weights"
+
 for n in 0 1 2 3 4 5; do picture set $n; done
 picture val 7
 picture old 8
