@@ -1,6 +1,7 @@
 /* retort detect: objects in pictures and videos. */
 #include "base/file.h"
 #include "cli/frames.h"
+#include "detect/coco_results.h"
 #include "detect/detector.h"
 #include "detect/labels.h"
 #include "image/draw.h"
@@ -10,7 +11,7 @@
 #include <stdio.h>
 
 struct values {
-    const char *model, *frames, *images, *labels;
+    const char *model, *frames, *images, *labels, *results;
     double confidence, iou;
     int64_t size, most;
     struct option_ints classes;
@@ -25,6 +26,8 @@ static const struct option options[] = {
     {"labels", 'l', OPTION_OUTPUT_FOLDER, AT(labels), .help = "write a label file a frame: class cx cy w h"},
     {"save-images", 'i', OPTION_OUTPUT_FOLDER, AT(images),
      .help = "write the pictures with their objects drawn in"},
+    {"coco-results", 0, OPTION_OUTPUT, AT(results),
+     .help = "write all objects in COCO's results format, for other tools"},
     {"confidence", 'c', OPTION_REAL, AT(confidence), "0.25", 0, 1,
      .help = "objects are more confident than this"},
     {"iou", 0, OPTION_REAL, AT(iou), "0.7", 0, 1, .help = "overlap above which the weaker box is dropped"},
@@ -46,6 +49,7 @@ struct job {
     struct detection *found;
     struct label *rows;
     int64_t objects;
+    struct coco_results results;
 };
 
 static enum status print_json(struct job *job, const struct frame *frame, int count, struct error *err)
@@ -137,6 +141,7 @@ static enum status detect_frame(void *context, const struct frame *frame, struct
     job->objects += count;
     if (v->labels) TRY(save_labels(job, frame, count, err));
     if (v->images) TRY(save_image(job, frame, count, err));
+    if (v->results) coco_results_add(&job->results, frame->name, job->found, count);
     if (job->run->common.json) return print_json(job, frame, count, err);
     print_lines(job, frame, count);
     return OK;
@@ -179,10 +184,13 @@ static enum status detect(struct job *job, struct error *err)
         return fail_memory(err, "detections", (size_t)v->most * sizeof *job->found);
     if (v->labels) TRY(file_make_folder(v->labels, err));
     if (v->images) TRY(file_make_folder(v->images, err));
+    if (v->results)
+        TRY(coco_results_begin(&job->results, v->results, job->model.names, job->model.config.classes, err));
     detector_begin(&job->detector, &job->model, kernels, run->threads, &nms);
     TRY(frames_run(&count, run, v->frames, "detect", detect_frame, job, err));
-    console_message(&run->console, "%lld frames, %lld objects", (long long)count.done,
-                    (long long)job->objects);
+    if (v->results) TRY(coco_results_end(&job->results, err));
+    console_message(&run->console, "%lld frame%s, %lld object%s", (long long)count.done,
+                    count.done == 1 ? "" : "s", (long long)job->objects, job->objects == 1 ? "" : "s");
     return frames_check(&count, err);
 }
 
@@ -190,6 +198,7 @@ static enum status run_detect(struct run *run, struct error *err)
 {
     struct job job = {.run = run, .values = run->values};
     const enum status status = detect(&job, err);
+    coco_results_discard(&job.results);
     detector_end(&job.detector);
     model_free(&job.model);
     return status;

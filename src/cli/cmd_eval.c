@@ -2,10 +2,11 @@
 #include "cli/command.h"
 #include "cli/evaluation_json.h"
 #include "cli/frames.h"
+#include "detect/coco_results.h"
 #include "kernels/kernels.h"
 
 struct values {
-    const char *model, *data;
+    const char *model, *data, *results;
     struct option_ints labels, vehicles;
     double ignore_above, confidence, iou;
     int64_t size, batch;
@@ -44,6 +45,8 @@ static const struct option options[] = {
     {"metric", 0, OPTION_CHOICE, AT(metric), "present", .choices = metrics,
      .help = "rule of matching and of the curve's end"},
     {"coco", 0, OPTION_FLAG, AT(coco), .help = "also the twelve numbers of COCO's tool"},
+    {"coco-results", 0, OPTION_OUTPUT, AT(results),
+     .help = "write what was found in COCO's results format, for other tools"},
     {0},
 };
 #undef AT
@@ -55,6 +58,7 @@ struct job {
     struct model model;
     struct evaluation evaluation;
     const char *const *names; /* NULL: merged */
+    struct coco_results results;
 };
 
 static enum status print_json(const struct job *job, struct error *err)
@@ -109,6 +113,14 @@ static struct evaluate_options evaluation_options(const struct values *v)
     return o;
 }
 
+static enum status keep(void *context, const struct dataset_item *item, const struct detection *found,
+                        int count, struct error *err)
+{
+    (void)err;
+    coco_results_add(context, item->image, found, count);
+    return OK;
+}
+
 static enum status evaluate(struct job *job, struct error *err)
 {
     struct run *const run = job->run;
@@ -118,12 +130,17 @@ static enum status evaluate(struct job *job, struct error *err)
     TRY(kernels_get(&kernels, NULL, err));
     TRY(dataset_open(&job->data, v->data, (enum dataset_split)v->split, err));
     TRY(model_open_mapped(&job->model, v->model, err));
-    const struct evaluate_options o = evaluation_options(v);
+    struct evaluate_options o = evaluation_options(v);
+    job->names = o.vehicle_list && job->model.config.classes > 1 ? NULL : job->model.names;
+    if (v->results) {
+        TRY(coco_results_begin(&job->results, v->results, job->names, job->model.config.classes, err));
+        o.observer = (struct evaluate_observer){keep, &job->results};
+    }
     TRY(evaluate_run(&job->evaluation, &job->model, kernels, run->threads, job->data.items, job->data.count,
                      &o, &run->progress, err));
     if (!job->evaluation.result.defined)
         return fail(err, ERR_INPUT, "%s: no label of these classes, so nothing can be scored", v->data);
-    job->names = o.vehicle_list && job->model.config.classes > 1 ? NULL : job->model.names;
+    if (v->results) TRY(coco_results_end(&job->results, err));
     if (run->common.json) return print_json(job, err);
     print_table(job);
     return OK;
@@ -133,6 +150,7 @@ static enum status run_eval(struct run *run, struct error *err)
 {
     struct job job = {.run = run, .values = run->values};
     const enum status status = evaluate(&job, err);
+    coco_results_discard(&job.results);
     evaluate_free(&job.evaluation);
     model_free(&job.model);
     dataset_close(&job.data);

@@ -178,8 +178,10 @@ static enum status score_picture(struct job *job, size_t i, struct error *err)
                                     : truth_on_canvas(l, &box);
     }
     TRY(metric_add(job->metric, job->truths, e->labels.count, job->found, (size_t)count, err));
-    if (!job->coco) return OK;
+    if (!job->coco && !o->observer.found) return OK;
     if (!in_picture) detector_to_picture(job->found, count, &box);
+    if (o->observer.found) TRY(o->observer.found(o->observer.context, e->item, job->found, count, err));
+    if (!job->coco) return OK;
     return keep_for_coco(job, &job->coco[i], &e->labels, count, &box, err);
 }
 

@@ -16,6 +16,13 @@
 #include "detect/detector.h"
 #include "detect/metric.h"
 
+/* Is shown what was found in each picture: most confident first, boxes in pixels of the picture. */
+struct evaluate_observer {
+    enum status (*found)(void *context, const struct dataset_item *item, const struct detection *found,
+                         int count, struct error *err); /* or NULL */
+    void *context;
+};
+
 struct evaluate_options {
     int size;              /* pixels, a multiple of 32 */
     bool rectangular;      /* batches of one shape each instead of squares */
@@ -30,6 +37,7 @@ struct evaluate_options {
     const int *vehicle_list; /* the same for the model's classes; single-label, class-agnostic suppression.
                               * Nothing to do, and ignored, for a model of one class */
     size_t vehicle_count;
+    struct evaluate_observer observer;
 };
 
 /* 640, square, batches of 32, confidence 0.001, IoU 0.7, no line, no merging. */
