@@ -67,31 +67,57 @@ static double fold_bias(const struct net *net, const struct node *node, int o)
     return op_param(net, node, CONV_BETA)[o] - op_param(net, node, CONV_MEAN)[o] * fold_factor(net, node, o);
 }
 
+static void pack_depthwise(const struct net *net, const struct node *node, const struct conv_shape *s,
+                           float *packed)
+{
+    const float *weight = op_param(net, node, CONV_WEIGHT); /* [channels][taps] */
+    for (int o = 0; o < s->out; o++) {
+        const double factor = fold_factor(net, node, o);
+        for (int t = 0; t < s->taps; t++)
+            packed[t * s->in + o] = op_flushed(weight[o * s->taps + t] * factor);
+    }
+}
+
+/* Outputs [first, first + n) as one block of 16 lanes, [tap][input][16]: written once, in order, because
+ * fresh pages cost more than the arithmetic. */
+static void pack_block(const struct net *net, const struct node *node, const struct conv_shape *s, int first,
+                       int n, float *packed)
+{
+    const size_t length = (size_t)s->in_group * (size_t)s->taps;
+    const float *rows[KERNEL_BLOCK]; /* [in_group][taps] */
+    double factor[KERNEL_BLOCK];
+    for (int lane = 0; lane < n; lane++) {
+        rows[lane] = op_param(net, node, CONV_WEIGHT) + (size_t)(first + lane) * length;
+        factor[lane] = fold_factor(net, node, first + lane);
+    }
+    for (int t = 0; t < s->taps; t++)
+        for (int i = 0; i < s->in_group; i++, packed += KERNEL_BLOCK) {
+            const int k = i * s->taps + t;
+            for (int lane = 0; lane < n; lane++) packed[lane] = op_flushed(rows[lane][k] * factor[lane]);
+            for (int lane = n; lane < KERNEL_BLOCK; lane++) packed[lane] = 0.f;
+        }
+}
+
 static void pack_forward(const struct net *net, const struct node *node, const struct conv_shape *s,
                          float *packed)
 {
-    const float *weight = op_param(net, node, CONV_WEIGHT); /* [out][in_group][taps] */
     float *bias = packed + conv_aligned(forward_floats(s));
-    memset(packed, 0, (conv_aligned(forward_floats(s)) + bias_floats(s)) * sizeof *packed);
+    memset(bias, 0, bias_floats(s) * sizeof *bias);
     for (int o = 0; o < s->out; o++) {
-        const int group = o / s->out_group, local = o % s->out_group;
-        const int block = group * conv_blocks(s->out_group) + local / KERNEL_BLOCK,
-                  lane = local % KERNEL_BLOCK;
-        const double factor = fold_factor(net, node, o);
-        for (int i = 0; i < s->in_group; i++)
-            for (int t = 0; t < s->taps; t++) {
-                const float w = op_flushed(
-                    weight[((size_t)o * (size_t)s->in_group + (size_t)i) * (size_t)s->taps + (size_t)t] *
-                    factor);
-                if (s->depthwise)
-                    packed[t * s->in + o] = w;
-                else
-                    packed[((size_t)block * (size_t)s->depth + (size_t)(t * s->in_group + i)) * KERNEL_BLOCK +
-                           (size_t)lane] = w;
-            }
-        bias[block * KERNEL_BLOCK + lane] = op_flushed(fold_bias(net, node, o));
-        if (s->depthwise) bias[o] = op_flushed(fold_bias(net, node, o));
+        const int start = o / s->out_group * conv_blocks(s->out_group) * KERNEL_BLOCK; /* of the group */
+        bias[s->depthwise ? o : start + o % s->out_group] = op_flushed(fold_bias(net, node, o));
     }
+    if (s->depthwise) {
+        pack_depthwise(net, node, s, packed);
+        return;
+    }
+    for (int group = 0; group < s->options->groups; group++)
+        for (int local = 0; local < s->out_group; local += KERNEL_BLOCK) {
+            const int left = s->out_group - local;
+            pack_block(net, node, s, group * s->out_group + local, left < KERNEL_BLOCK ? left : KERNEL_BLOCK,
+                       packed);
+            packed += (size_t)s->depth * KERNEL_BLOCK;
+        }
 }
 
 /* [group][block of input channels][tap in phase order][out][16]: every phase's taps are neighbours. */

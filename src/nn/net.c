@@ -2,6 +2,7 @@
 
 #include "base/fpu.h"
 #include "base/pages.h"
+#include "base/par.h"
 #include "nn/op.h"
 #include "nn/plan.h"
 
@@ -93,15 +94,24 @@ static void rest_params(const struct params *params, const struct node *node)
     }
 }
 
+/* Every threads-th node: layers grow with depth, so that neighbours cost alike. */
+static void pack_nodes(void *context, int64_t begin, int64_t end, int worker)
+{
+    (void)worker;
+    struct net *net = context;
+    for (int64_t first = begin; first < end; first++)
+        for (int64_t i = first; i < net->graph->node_count; i += net->options.threads) {
+            const struct node *node = net->graph->nodes + i;
+            if (net_op(node)->pack) net_op(node)->pack(net, node);
+            rest_params(net->graph->params, node);
+        }
+}
+
 void net_pack(struct net *net)
 {
     const uint64_t word = fpu_enter();
     tell(net, NET_PACK, -1);
-    for (int i = 0; i < net->graph->node_count; i++) {
-        const struct node *node = net->graph->nodes + i;
-        if (net_op(node)->pack) net_op(node)->pack(net, node);
-        rest_params(net->graph->params, node);
-    }
+    par_for(net->options.threads, net->options.threads, 1, pack_nodes, net);
     tell(net, NET_PACK, net->graph->node_count - 1);
     fpu_leave(word);
 }
