@@ -188,7 +188,7 @@ $(BENCH_PROGRAM): $(BENCH_OBJECTS) $(LIBRARY)
 	$(call say,LD )
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
-bench: $(BENCH_PROGRAM)
+bench: $(BENCH_PROGRAM) $(BUILD)/retort
 ifeq ($(PEERS),1)
 	$(Q)python3 bench/peers.py --bench $(BENCH_PROGRAM) --commit "$(COMMIT)" $(BENCH)
 else

@@ -3,7 +3,7 @@
  *   bench [options]
  *     --weights FILE     a detector (default: YOLO11n with synthetic values; times hardly depend on them)
  *     --threads LIST     e.g. 1,2 (default: 1, and all CPUs that the process may use)
- *     --only TEXT        cases whose name contains the text ("layers" for the table of layers)
+ *     --only TEXT        cases whose name contains the text ("layers": the table of layers; "cold": cold start)
  *     --rounds N         rounds of each group, at least (default 5)
  *     --seconds S        and at least so long (default 3)
  *     --json             one JSON object a line instead of tables
@@ -331,6 +331,9 @@ static enum status run(const struct options *o, struct bench_setup *setup, struc
         for (int i = 0; i < o->thread_counts && status == OK; i++)
             if (!o->only || strstr("layers", o->only))
                 status = bench_layers(setup, o->threads[i], 4 * o->rounds, o->json, err);
+        for (int i = 0; i < o->thread_counts && status == OK; i++)
+            if (!o->only || strstr("cold", o->only))
+                status = bench_cold(setup, o->threads[i], 2 * o->rounds, o->json, err);
     }
     free(cases);
     return status;

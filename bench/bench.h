@@ -63,4 +63,9 @@ double bench_median(const double *values, int n);
 enum status bench_layers(const struct bench_setup *setup, int threads, int rounds, bool json,
                          struct error *err);
 
+/* Times processes of the retort command beside this program, with one picture and with some more. The picture
+ * is 640 x 360, the network input square. */
+enum status bench_cold(const struct bench_setup *setup, int threads, int rounds, bool json,
+                       struct error *err);
+
 #endif
