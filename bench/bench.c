@@ -3,7 +3,9 @@
  *   bench [options]
  *     --weights FILE     a detector (default: YOLO11n with synthetic values; times hardly depend on them)
  *     --threads LIST     e.g. 1,2 (default: 1, and all CPUs that the process may use)
- *     --only TEXT        cases whose name contains the text ("layers": the table of layers; "cold": cold start)
+ *     --plan NAME        fast (default), exact, or both in turns; names of exact cases say so
+ *     --only TEXT        cases whose name contains the text ("layers": the table of layers; "cold": cold
+ * start)
  *     --rounds N         rounds of each group, at least (default 5)
  *     --seconds S        and at least so long (default 3)
  *     --json             one JSON object a line instead of tables
@@ -30,6 +32,8 @@ enum { MAX_THREAD_COUNTS = 8, MAX_CASES = 64, WARM_RUNS = 2 };
 struct options {
     const char *weights, *only, *input, *targets, *output, *commit;
     int threads[MAX_THREAD_COUNTS], thread_counts, rounds;
+    enum net_plan plans[2];
+    int plan_count;
     double seconds;
     bool json, serve;
 };
@@ -59,6 +63,17 @@ static void parse_threads(struct options *o, const char *list)
     }
 }
 
+static enum status parse_plans(struct options *o, const char *name, struct error *err)
+{
+    const bool both = !strcmp(name, "both"), exact = !strcmp(name, net_plan_name(PLAN_EXACT));
+    if (!both && !exact && strcmp(name, net_plan_name(PLAN_FAST)) != 0)
+        return fail(err, ERR_USAGE, "--plan takes fast, exact or both");
+    o->plans[0] = exact ? PLAN_EXACT : PLAN_FAST;
+    o->plans[1] = PLAN_EXACT;
+    o->plan_count = both ? 2 : 1;
+    return OK;
+}
+
 static enum status parse(struct options *o, int argc, char **argv, struct error *err)
 {
     const struct {
@@ -75,6 +90,8 @@ static enum status parse(struct options *o, int argc, char **argv, struct error 
         bool known = true;
         if (!strcmp(name, "--threads"))
             parse_threads(o, value);
+        else if (!strcmp(name, "--plan"))
+            TRY(parse_plans(o, value, err));
         else if (!strcmp(name, "--rounds"))
             o->rounds = atoi(value);
         else if (!strcmp(name, "--seconds"))
@@ -94,11 +111,15 @@ static enum status parse(struct options *o, int argc, char **argv, struct error 
     return OK;
 }
 
-static void case_make(struct bench_case *c, int row, int threads)
+static void case_make(struct bench_case *c, int row, enum net_plan plan, int threads)
 {
-    *c = (struct bench_case){
-        .kind = TABLE[row].kind, .size = TABLE[row].size, .batch = TABLE[row].batch, .threads = threads};
-    snprintf(c->name, sizeof c->name, "%s-t%d", TABLE[row].name, threads);
+    *c = (struct bench_case){.kind = TABLE[row].kind,
+                             .size = TABLE[row].size,
+                             .batch = TABLE[row].batch,
+                             .threads = threads,
+                             .plan = plan};
+    snprintf(c->name, sizeof c->name, "%s%s-t%d", TABLE[row].name, plan == PLAN_EXACT ? "-exact" : "",
+             threads);
 }
 
 /* ---- The machine ---- */
@@ -135,10 +156,11 @@ static void reset_peak(void)
 
 static void print_head(const struct options *o, const struct bench_setup *setup)
 {
+    const char *const plans = o->plan_count == 2 ? "both" : net_plan_name(o->plans[0]);
     double peak[MAX_THREAD_COUNTS];
     for (int i = 0; i < o->thread_counts; i++) peak[i] = roof_peak(setup->kernels, o->threads[i]);
     if (!o->json) {
-        printf("%s, %s, plan direct, commit %s, %s weights\n", cpu_name(), setup->kernels->name, o->commit,
+        printf("%s, %s, plan %s, commit %s, %s weights\n", cpu_name(), setup->kernels->name, plans, o->commit,
                o->weights ? "user" : "synthetic");
         for (int i = 0; i < o->thread_counts; i++)
             printf("peak of fused multiply-adds, %d thread%s: %.1f GFLOP/s\n", o->threads[i],
@@ -149,7 +171,7 @@ static void print_head(const struct options *o, const struct bench_setup *setup)
     json_open(&out, NULL, '{');
     json_put_text(&out, "cpu", cpu_name());
     json_put_text(&out, "isa", setup->kernels->name);
-    json_put_text(&out, "plan", "direct");
+    json_put_text(&out, "plan", plans);
     json_put_text(&out, "commit", o->commit);
     json_put_text(&out, "weights", o->weights ? "user" : "synthetic");
     json_open(&out, "peaks", '[');
@@ -219,8 +241,8 @@ static enum status run_groups(struct bench_case *cases, const struct options *o,
     for (int group = 0; group < GROUPS; group++) {
         int count = 0;
         for (int row = 0; row < TABLE_ROWS; row++)
-            for (int i = 0; i < o->thread_counts && TABLE[row].group == group; i++) {
-                case_make(cases + count, row, o->threads[i]);
+            for (int i = 0; i < o->thread_counts * o->plan_count && TABLE[row].group == group; i++) {
+                case_make(cases + count, row, o->plans[i % o->plan_count], o->threads[i / o->plan_count]);
                 if (!o->only || strstr(cases[count].name, o->only)) count++;
             }
         if (count && !titled) print_titles();
@@ -246,11 +268,13 @@ static enum status find_case(struct bench_case **found, struct bench_case *cases
         }
     for (int row = 0; row < TABLE_ROWS && *count < MAX_CASES; row++) {
         const size_t length = strlen(TABLE[row].name);
-        if (strncmp(name, TABLE[row].name, length) != 0 || strncmp(name + length, "-t", 2) != 0) continue;
-        const int threads = atoi(name + length + 2);
+        if (strncmp(name, TABLE[row].name, length) != 0) continue;
+        const bool exact = !strncmp(name + length, "-exact", 6);
+        const char *const end = name + length + (exact ? 6 : 0);
+        const int threads = strncmp(end, "-t", 2) ? 0 : atoi(end + 2);
         if (threads < 1 || threads > PAR_MAX_THREADS) continue;
         struct bench_case *c = cases + *count;
-        case_make(c, row, threads);
+        case_make(c, row, exact ? PLAN_EXACT : PLAN_FAST, threads);
         TRY(bench_case_start(c, setup, err));
         (*count)++;
         *found = c;
@@ -305,7 +329,7 @@ static enum status serve(struct bench_case *cases, const struct bench_setup *set
 static enum status write_output(struct bench_case *c, const struct options *o,
                                 const struct bench_setup *setup, struct error *err)
 {
-    case_make(c, 0, o->threads[0]);
+    case_make(c, 0, o->plans[0], o->threads[0]);
     TRY(bench_case_start(c, setup, err));
     enum status status = bench_case_run(c, false, err);
     if (status == OK) status = bench_write_output(c, setup, o->output, err);
@@ -328,9 +352,10 @@ static enum status run(const struct options *o, struct bench_setup *setup, struc
     else {
         print_head(o, setup);
         status = run_groups(cases, o, setup, err);
-        for (int i = 0; i < o->thread_counts && status == OK; i++)
+        for (int i = 0; i < o->thread_counts * o->plan_count && status == OK; i++)
             if (!o->only || strstr("layers", o->only))
-                status = bench_layers(setup, o->threads[i], 4 * o->rounds, o->json, err);
+                status = bench_layers(setup, o->plans[i % o->plan_count], o->threads[i / o->plan_count],
+                                      4 * o->rounds, o->json, err);
         for (int i = 0; i < o->thread_counts && status == OK; i++)
             if (!o->only || strstr("cold", o->only))
                 status = bench_cold(setup, o->threads[i], 2 * o->rounds, o->json, err);
@@ -344,6 +369,7 @@ int main(int argc, char **argv)
     const int all = par_default_threads();
     struct options o = {.threads = {1, all},
                         .thread_counts = all > 1 ? 2 : 1,
+                        .plan_count = 1,
                         .rounds = 5,
                         .seconds = 3,
                         .commit = "unknown"};

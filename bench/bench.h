@@ -23,6 +23,7 @@ struct bench_case {
     char name[40];
     const struct bench_kind *kind;
     int size, batch, threads;
+    enum net_plan plan;
     void *state;
     float *pixels; /* the input, copied before each run */
     size_t pixel_bytes;
@@ -60,8 +61,8 @@ double bench_median(const double *values, int n);
 
 /* Times every layer of the detector at 640 in place, in rounds over the whole network, and prints one row per
  * convolution shape and one per other operation. */
-enum status bench_layers(const struct bench_setup *setup, int threads, int rounds, bool json,
-                         struct error *err);
+enum status bench_layers(const struct bench_setup *setup, enum net_plan plan, int threads, int rounds,
+                         bool json, struct error *err);
 
 /* Times processes of the retort command beside this program, with one picture and with some more. The picture
  * is 640 x 360, the network input square. */

@@ -79,7 +79,8 @@ static enum status keep_pixels(struct bench_case *c, const struct bench_setup *s
 static enum status pass_start(struct bench_case *c, const struct bench_setup *setup, struct pass_state *s,
                               struct error *err)
 {
-    const struct net_options options = {.batch = c->batch, .threads = c->threads, .mode = NET_INFERENCE};
+    const struct net_options options = {
+        .batch = c->batch, .threads = c->threads, .mode = NET_INFERENCE, .plan = c->plan};
     TRY(net_create(&s->net, &s->graph, setup->kernels, options, err));
     return keep_pixels(c, setup, err);
 }
@@ -199,6 +200,7 @@ static enum status step_start(struct bench_case *c, const struct bench_setup *se
     const struct learner_options options = {.batch = c->batch,
                                             .size = c->size,
                                             .threads = c->threads,
+                                            .plan = c->plan,
                                             .max_targets = s->target_count,
                                             .clip = 10,
                                             .optimizer = OPTIMIZER_ADAMW};

@@ -56,13 +56,14 @@ static int collect(struct row *rows, const struct timing *t, int rounds)
     return count;
 }
 
-static void print_row(const struct row *row, int threads, double peak, bool json)
+static void print_row(const struct row *row, enum net_plan plan, int threads, double peak, bool json)
 {
     const double share = row->flop / row->minimum / peak;
     if (json) {
         struct json_writer out = {.stream = stdout};
         json_open(&out, NULL, '{');
         json_put_text(&out, "layer", row->text);
+        json_put_text(&out, "plan", net_plan_name(plan));
         json_put_int(&out, "layers", row->layers);
         json_put_int(&out, "threads", threads);
         json_put_double(&out, "minimum_ms", 1e3 * row->minimum);
@@ -78,17 +79,17 @@ static void print_row(const struct row *row, int threads, double peak, bool json
     }
 }
 
-static void print(const struct timing *t, int threads, int rounds, double peak, bool json)
+static void print(const struct timing *t, enum net_plan plan, int threads, int rounds, double peak, bool json)
 {
     struct row rows[MAX_ROWS], sum = {.text = "sum of the layers"}, convs = {.text = "sum of convolutions"};
     const int count = collect(rows, t, rounds);
     if (!json)
-        printf("\nYOLO11n %d, layer by layer, %d thread%s; peak %.1f GFLOP/s in this run\n"
+        printf("\nYOLO11n %d, layer by layer, plan %s, %d thread%s; peak %.1f GFLOP/s in this run\n"
                "%-40s %6s %9s %9s %9s %8s\n",
-               BENCH_SIZE, threads, threads == 1 ? "" : "s", 1e-9 * peak, "", "layers", "min ms", "median ms",
-               "GFLOP/s", "of peak");
+               BENCH_SIZE, net_plan_name(plan), threads, threads == 1 ? "" : "s", 1e-9 * peak, "", "layers",
+               "min ms", "median ms", "GFLOP/s", "of peak");
     for (int i = 0; i < count; i++) {
-        print_row(rows + i, threads, peak, json);
+        print_row(rows + i, plan, threads, peak, json);
         struct row *const into[2] = {&sum, strncmp(rows[i].text, "conv", 4) ? NULL : &convs};
         for (int k = 0; k < 2 && into[k]; k++) {
             into[k]->layers += rows[i].layers;
@@ -100,9 +101,9 @@ static void print(const struct timing *t, int threads, int rounds, double peak, 
     struct row whole = {.text = "whole pass", .layers = sum.layers};
     whole.minimum = bench_minimum(t->whole, rounds);
     whole.median = bench_median(t->whole, rounds);
-    print_row(&convs, threads, peak, json);
-    print_row(&sum, threads, peak, json);
-    print_row(&whole, threads, peak, json);
+    print_row(&convs, plan, threads, peak, json);
+    print_row(&sum, plan, threads, peak, json);
+    print_row(&whole, plan, threads, peak, json);
 }
 
 struct watching {
@@ -137,27 +138,27 @@ static void run(struct timing *t, int rounds)
     t->net.watch = NULL;
 }
 
-static enum status start(struct timing *t, const struct bench_setup *setup, int threads, int rounds,
-                         struct error *err)
+static enum status start(struct timing *t, const struct bench_setup *setup, enum net_plan plan, int threads,
+                         int rounds, struct error *err)
 {
     TRY(bench_open_model(&t->model, setup, err));
     graph_begin(&t->graph, &t->model.params);
     TRY(yolo11_build(&t->network, &t->graph, t->model.config, BENCH_SIZE, BENCH_SIZE, err));
-    const struct net_options options = {.batch = 1, .threads = threads, .mode = NET_INFERENCE};
+    const struct net_options options = {.batch = 1, .threads = threads, .mode = NET_INFERENCE, .plan = plan};
     TRY(net_create(&t->net, &t->graph, setup->kernels, options, err));
     t->seconds = calloc((size_t)(t->graph.node_count * rounds), sizeof *t->seconds);
     t->whole = calloc((size_t)rounds, sizeof *t->whole);
     return t->seconds && t->whole ? OK : fail_memory(err, "times of the layers", 0);
 }
 
-enum status bench_layers(const struct bench_setup *setup, int threads, int rounds, bool json,
-                         struct error *err)
+enum status bench_layers(const struct bench_setup *setup, enum net_plan plan, int threads, int rounds,
+                         bool json, struct error *err)
 {
     struct timing t = {0};
-    const enum status status = start(&t, setup, threads, rounds, err);
+    const enum status status = start(&t, setup, plan, threads, rounds, err);
     if (status == OK) {
         run(&t, rounds);
-        print(&t, threads, rounds, roof_peak(setup->kernels, threads), json);
+        print(&t, plan, threads, rounds, roof_peak(setup->kernels, threads), json);
     }
     free(t.whole);
     free(t.seconds);

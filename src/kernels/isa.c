@@ -13,6 +13,7 @@
 #include "kernels/optim_inl.h"
 #include "kernels/peak_inl.h"
 #include "kernels/reduce_inl.h"
+#include "kernels/winograd_inl.h"
 
 extern const struct kernels KERNELS_TABLE;
 const struct kernels KERNELS_TABLE = {
@@ -22,6 +23,10 @@ const struct kernels KERNELS_TABLE = {
     .outer = outer,
     .depthwise = depthwise,
     .depthwise_outer = depthwise_outer,
+    .winograd_input = winograd_input,
+    .winograd_output = winograd_output,
+    .winograd_weights = winograd_weights,
+    .product = product,
     .sum = sum,
     .max = max,
     .dot = dot,

@@ -106,6 +106,21 @@ struct kernels {
     void (*depthwise_outer)(float *dw, const float *const *in, const float *dy, ptrdiff_t dy_stride, int pixels,
                             int taps, int channels, int first);
 
+    /* winograd_inl.h: F(4x4, 3x3), see docs/NUMERICS.md. channels are multiples of 16; k = 6 * row + column counts
+     * the 36 points of a transformed tile.
+     * v[k * v_stride + c] = (B' d B)[k], d the 6 x 6 values in[0..36][c], not flushed. */
+    void (*winograd_input)(float *v, ptrdiff_t v_stride, const float *const *in, int channels);
+    /* y = A' M A, M the 6 x 6 values m[k * m_stride + c]; out[4 * row + column][c] = activation(y + bias[c] + out),
+     * where bias (or NULL) and, if accumulate is set, out are added in that order. A NULL in out is skipped. */
+    void (*winograd_output)(float *const *out, const float *m, ptrdiff_t m_stride, int channels, const float *bias,
+                            int accumulate, enum activation activation);
+    /* u[k * u_stride + n] = (G w G')[k] of w[kernel position][n], n < 16: in double, rounded once, flushed. */
+    void (*winograd_weights)(float *u, ptrdiff_t u_stride, const float *w);
+    /* out[r][n] = chain over c ascending of fma(in[r][c], w[c][n], .) from 0, not flushed; rows >= 1, cols a multiple
+     * of 16, weights packed as in conv_block with one tap. */
+    void (*product)(float *out, ptrdiff_t out_stride, const float *in, ptrdiff_t in_stride, const float *weights,
+                    ptrdiff_t weight_stride, int rows, int channels, int cols);
+
     /* reduce_inl.h: rows in 16 lanes */
     float (*sum)(const float *x, int n);
     float (*max)(const float *x, int n); /* n >= 1 */

@@ -1,5 +1,6 @@
 /* The parts of a convolution node: shape and packed weights (conv_pack.c), batch norm and bias (conv_norm.c),
- * weight gradient (conv_weight.c); op_conv.c puts them together. Private to these files. */
+ * weight gradient (conv_weight.c), the Winograd form (conv_winograd.c); op_conv.c puts them together. Private
+ * to these files. */
 #ifndef RETORT_NN_CONV_H
 #define RETORT_NN_CONV_H
 
@@ -8,7 +9,7 @@
 struct conv_shape {
     const struct conv_options *options;
     int in, out, in_group, out_group, taps, depth; /* depth = taps * in_group, the length of a chain */
-    bool depthwise, patches;
+    bool depthwise, patches, winograd;
 };
 struct conv_shape conv_shape_of(const struct net *net, const struct node *node);
 
@@ -18,6 +19,8 @@ static inline int conv_blocks(int channels) { return (channels + KERNEL_BLOCK - 
 /* Packed weights: forward, bias, and where the input needs a gradient the transposed ones, in phase order. */
 size_t conv_packed(const struct net *net, const struct node *node);
 void conv_pack(struct net *net, const struct node *node);
+/* What folds a batch norm into output o, in double; 1 where nothing is folded. */
+double conv_fold_factor(const struct net *net, const struct node *node, int o);
 const float *conv_packed_bias(const struct net *net, const struct node *node, const struct conv_shape *s);
 const float *conv_packed_backward(const struct net *net, const struct node *node, const struct conv_shape *s);
 
@@ -38,5 +41,24 @@ void conv_weight_backward(struct net *net, const struct node *node, const struct
                           struct view dz);
 size_t conv_weight_scratch(const struct conv_shape *s, int images);
 size_t conv_weight_worker_scratch(const struct conv_shape *s, const struct tensor *out);
+
+/* The Winograd form. Whether a node takes it follows from shape and plan; forward and data gradient agree. */
+bool conv_winograd(const struct net *net, const struct node *node);
+
+/* Transforms the weights that the direct form would use; backward: those that turn the gradient of the output
+ * into that of the input. */
+size_t conv_winograd_floats(int in, int out);
+void conv_winograd_pack(const struct net *net, const struct node *node, bool backward, float *packed);
+
+/* target = activation(convolution of source + bias (or NULL) + target where accumulate). */
+struct conv_winograd_walk {
+    const struct net *net;
+    struct view source, target;
+    const float *weights, *bias;
+    bool accumulate;
+    enum activation activation;
+};
+void conv_winograd_run(const struct conv_winograd_walk *walk);
+size_t conv_winograd_worker_scratch(int in, int out);
 
 #endif

@@ -22,11 +22,13 @@ struct conv_shape conv_shape_of(const struct net *net, const struct node *node)
                                .taps = taps,
                                .depth = taps * in_group,
                                .depthwise = o->groups == in && in == out && in > 1,
-                               .patches = in_group <= PATCH_CHANNELS && taps > 1};
+                               .patches = in_group <= PATCH_CHANNELS && taps > 1,
+                               .winograd = conv_winograd(net, node)};
 }
 
 static size_t forward_floats(const struct conv_shape *s)
 {
+    if (s->winograd) return conv_winograd_floats(s->in, s->out);
     return s->depthwise ? (size_t)s->taps * (size_t)s->in
                         : (size_t)s->options->groups * (size_t)conv_blocks(s->out_group) * (size_t)s->depth *
                               KERNEL_BLOCK;
@@ -39,6 +41,7 @@ static size_t bias_floats(const struct conv_shape *s)
 
 static size_t backward_floats(const struct conv_shape *s)
 {
+    if (s->winograd) return conv_winograd_floats(s->in, s->out);
     return s->depthwise ? (size_t)s->taps * (size_t)s->in
                         : (size_t)s->options->groups * (size_t)conv_blocks(s->in_group) * (size_t)s->taps *
                               (size_t)s->out_group * KERNEL_BLOCK;
@@ -53,7 +56,7 @@ size_t conv_packed(const struct net *net, const struct node *node)
 }
 
 /* Factor and bias that fold a batch norm into channel o: computed in double, each product rounded once. */
-static double fold_factor(const struct net *net, const struct node *node, int o)
+double conv_fold_factor(const struct net *net, const struct node *node, int o)
 {
     if (!node->as.conv.batch_norm || op_training(net)) return 1.0;
     return op_param(net, node, CONV_GAMMA)[o] /
@@ -64,7 +67,7 @@ static double fold_bias(const struct net *net, const struct node *node, int o)
 {
     if (!node->as.conv.batch_norm) return op_param(net, node, CONV_BIAS)[o];
     if (op_training(net)) return 0.0;
-    return op_param(net, node, CONV_BETA)[o] - op_param(net, node, CONV_MEAN)[o] * fold_factor(net, node, o);
+    return op_param(net, node, CONV_BETA)[o] - op_param(net, node, CONV_MEAN)[o] * conv_fold_factor(net, node, o);
 }
 
 static void pack_depthwise(const struct net *net, const struct node *node, const struct conv_shape *s,
@@ -72,7 +75,7 @@ static void pack_depthwise(const struct net *net, const struct node *node, const
 {
     const float *weight = op_param(net, node, CONV_WEIGHT); /* [channels][taps] */
     for (int o = 0; o < s->out; o++) {
-        const double factor = fold_factor(net, node, o);
+        const double factor = conv_fold_factor(net, node, o);
         for (int t = 0; t < s->taps; t++)
             packed[t * s->in + o] = op_flushed(weight[o * s->taps + t] * factor);
     }
@@ -88,7 +91,7 @@ static void pack_block(const struct net *net, const struct node *node, const str
     double factor[KERNEL_BLOCK];
     for (int lane = 0; lane < n; lane++) {
         rows[lane] = op_param(net, node, CONV_WEIGHT) + (size_t)(first + lane) * length;
-        factor[lane] = fold_factor(net, node, first + lane);
+        factor[lane] = conv_fold_factor(net, node, first + lane);
     }
     for (int t = 0; t < s->taps; t++)
         for (int i = 0; i < s->in_group; i++, packed += KERNEL_BLOCK) {
@@ -111,6 +114,10 @@ static void pack_forward(const struct net *net, const struct node *node, const s
         pack_depthwise(net, node, s, packed);
         return;
     }
+    if (s->winograd) {
+        conv_winograd_pack(net, node, false, packed);
+        return;
+    }
     for (int group = 0; group < s->options->groups; group++)
         for (int local = 0; local < s->out_group; local += KERNEL_BLOCK) {
             const int left = s->out_group - local;
@@ -124,6 +131,10 @@ static void pack_forward(const struct net *net, const struct node *node, const s
 static void pack_backward(const struct net *net, const struct node *node, const struct conv_shape *s,
                           float *packed)
 {
+    if (s->winograd) {
+        conv_winograd_pack(net, node, true, packed);
+        return;
+    }
     const float *weight = op_param(net, node, CONV_WEIGHT);
     memset(packed, 0, backward_floats(s) * sizeof *packed);
     int position = 0;

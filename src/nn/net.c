@@ -26,6 +26,8 @@ static const struct op *const ops[OP_KINDS] = {
 
 const struct op *net_op(const struct node *node) { return ops[node->op]; }
 
+const char *net_plan_name(enum net_plan plan) { return plan == PLAN_EXACT ? "exact" : "fast"; }
+
 enum status net_plan(struct net *net, const struct graph *graph, const struct kernels *kernels,
                      struct net_options options, struct error *err)
 {

@@ -24,12 +24,21 @@ enum net_mode {
     NET_FROZEN,    /* backward with running statistics, which stay as they are */
 };
 
+/* Names of plans: which algorithm computes a shape. */
+enum net_plan {
+    PLAN_FAST, /* 3x3 convolutions by Winograd where that is faster (conv_winograd.c), the rest as in exact */
+    PLAN_EXACT, /* every convolution directly, one chain an output */
+};
+
+const char *net_plan_name(enum net_plan plan); /* "fast", "exact" */
+
 struct net_options {
     int batch, threads;
     enum net_mode mode;
     float
         momentum; /* of the running statistics: new = (1 - momentum) * old + momentum * batch; default 0.03 */
     size_t memory_limit; /* bytes; 0: none. A plan that needs more is refused before anything is allocated */
+    enum net_plan plan;
 };
 
 enum net_pass { NET_PACK, NET_FORWARD, NET_BACKWARD };

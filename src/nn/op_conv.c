@@ -4,11 +4,12 @@
  * kernel. Training stores the pre-norm output z, computes batch statistics (biased variance for normalising,
  * unbiased for the running one) and normalises into the output.
  *
- * Three forms, chosen by shape: depthwise (groups = channels); patches, for inputs of at most 4 channels a
- * group, which are copied into contiguous rows first; and the general one, which walks pointers to source
- * pixels. All three run the chain (kh, kw, ci) from the bias. The gradients follow docs/NUMERICS.md: dx is
- * the chain (kh, kw, co) in descending kernel position, dw that over the pixels of a chunk, chunks in order,
- * images in the binary tree. */
+ * Under the plan "fast" some 3x3 convolutions take the Winograd form (conv_winograd.c). Otherwise three
+ * forms, chosen by shape: depthwise (groups = channels); patches, for inputs of at most 4 channels a group,
+ * which are copied into contiguous rows first; and the general one, which walks pointers to source pixels.
+ * All three run the chain (kh, kw, ci) from the bias. The gradients follow docs/NUMERICS.md: dx is the chain
+ * (kh, kw, co) in descending kernel position, dw that over the pixels of a chunk, chunks in order, images in
+ * the binary tree. */
 #include "nn/conv.h"
 
 #include "base/par.h"
@@ -106,10 +107,12 @@ static void conv_forward(struct net *net, const struct node *node)
     const struct conv_shape s = conv_shape_of(net, node);
     const struct view y = op_output(net, node);
     const bool normalise = op_training(net) && s.options->batch_norm;
+    const struct view target = normalise ? conv_saved_z(net, node) : y;
+    const enum activation activation = normalise ? ACT_NONE : s.options->activation;
     struct walk walk = {.net = net,
                         .window = window_forward(s.options, y.height, y.width),
                         .source = op_input(net, node, 0),
-                        .target = normalise ? conv_saved_z(net, node) : y,
+                        .target = target,
                         .weights = op_packed(net, node),
                         .bias = conv_packed_bias(net, node, &s),
                         .weight_stride = (ptrdiff_t)s.depth * KERNEL_BLOCK,
@@ -118,8 +121,12 @@ static void conv_forward(struct net *net, const struct node *node)
                         .channels_out = s.out_group,
                         .depthwise = s.depthwise,
                         .patches = s.patches && !s.depthwise,
-                        .activation = normalise ? ACT_NONE : s.options->activation};
-    walk_run(&walk);
+                        .activation = activation};
+    if (s.winograd)
+        conv_winograd_run(&(struct conv_winograd_walk){net, walk.source, target, walk.weights, walk.bias,
+                                                       false, activation});
+    else
+        walk_run(&walk);
     if (normalise) conv_norm_forward(net, node);
 }
 
@@ -131,6 +138,11 @@ static void data_backward(struct net *net, const struct node *node, const struct
     const int stride = s->options->stride;
     const struct view dx = net_gradient(net, node->input[0]);
     const float *weights = conv_packed_backward(net, node, s);
+    const bool accumulate = op_accumulates(net, node, 0);
+    if (s->winograd) {
+        conv_winograd_run(&(struct conv_winograd_walk){net, dz, dx, weights, NULL, accumulate, ACT_NONE});
+        return;
+    }
     int position = 0;
     for (int phase = 0; phase < stride * stride; phase++) {
         struct walk walk = {
@@ -144,7 +156,7 @@ static void data_backward(struct net *net, const struct node *node, const struct
             .channels_in = s->out_group,
             .channels_out = s->in_group,
             .depthwise = s->depthwise,
-            .accumulate = op_accumulates(net, node, 0)};
+            .accumulate = accumulate};
         position += walk.window.taps;
         walk_run(&walk);
     }
@@ -176,7 +188,9 @@ static size_t conv_scratch(const struct net *net, const struct node *node)
 static size_t conv_worker_scratch(const struct net *net, const struct node *node)
 {
     const struct conv_shape s = conv_shape_of(net, node);
-    const size_t forward = s.patches && !s.depthwise ? (size_t)BLOCK_PIXELS * (size_t)s.depth : 0;
+    const size_t forward = s.winograd                  ? conv_winograd_worker_scratch(s.in, s.out)
+                           : s.patches && !s.depthwise ? (size_t)BLOCK_PIXELS * (size_t)s.depth
+                                                       : 0;
     const size_t backward =
         op_training(net) ? conv_weight_worker_scratch(&s, net->graph->tensors + node->output) : 0;
     return forward > backward ? forward : backward;

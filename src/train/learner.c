@@ -57,8 +57,10 @@ static enum status plan_net(struct learner *learner, struct learner_net *n, int 
     const struct learner_options *o = &learner->options;
     graph_begin(&n->graph, &learner->model->params);
     TRY(yolo11_build(&n->network, &n->graph, learner->model->config, o->size, o->size, err));
-    const struct net_options options = {
-        .batch = batch, .threads = o->threads, .mode = o->frozen_norm ? NET_FROZEN : NET_TRAINING};
+    const struct net_options options = {.batch = batch,
+                                        .threads = o->threads,
+                                        .mode = o->frozen_norm ? NET_FROZEN : NET_TRAINING,
+                                        .plan = o->plan};
     TRY(net_create(&n->net, &n->graph, learner->kernels, options, err));
     n->batch = batch;
     return OK;

@@ -16,6 +16,7 @@ struct learner_options {
     int batch, size, threads;
     int max_targets; /* boxes in one mini-batch, at most */
     bool frozen_norm;
+    enum net_plan plan;
     double clip; /* largest gradient norm; 0: none */
     enum optimizer optimizer;
 };

@@ -1,0 +1,187 @@
+/* Winograd F(4x4, 3x3): a tile of 4 x 4 outputs of a 3x3 convolution from 6 x 6 inputs, with 36 products
+ * where the direct form takes 144. docs/NUMERICS.md gives the order of every operation; vectors run over
+ * channels, so it does not depend on their width. */
+
+enum { WINOGRAD_IN = 6, WINOGRAD_OUT = 4 };
+
+/* One row or column through B'. Its factors are integers: a multiple of 2^-63 stays one. */
+INLINE void winograd_b(const vf *d, vf *t)
+{
+    const vf k2 = vf_set1(2.f), k4 = vf_set1(4.f), k5 = vf_set1(5.f);
+    const vf a = vf_fnma(k4, d[2], d[4]), b = vf_fnma(k4, d[1], d[3]);
+    const vf c = vf_sub(d[4], d[2]), e = vf_sub(d[3], d[1]);
+    t[0] = vf_fnma(k5, d[2], vf_fma(k4, d[0], d[4]));
+    t[1] = vf_add(a, b);
+    t[2] = vf_sub(a, b);
+    t[3] = vf_fma(k2, e, c);
+    t[4] = vf_fnma(k2, e, c);
+    t[5] = vf_fnma(k5, d[3], vf_fma(k4, d[1], d[5]));
+}
+
+/* One column or row through A'. */
+INLINE void winograd_a(const vf *m, vf *y)
+{
+    const vf k2 = vf_set1(2.f), k4 = vf_set1(4.f), k8 = vf_set1(8.f);
+    const vf s = vf_add(m[1], m[2]), d = vf_sub(m[1], m[2]), p = vf_add(m[3], m[4]), q = vf_sub(m[3], m[4]);
+    y[0] = vf_add(vf_add(m[0], s), p);
+    y[1] = vf_fma(k2, q, d);
+    y[2] = vf_fma(k4, p, s);
+    y[3] = vf_add(vf_fma(k8, q, d), m[5]);
+}
+
+static void winograd_input(float *v, ptrdiff_t v_stride, const float *const *in, int channels)
+{
+    for (int c = 0; c < channels; c += VW) {
+        vf rows[WINOGRAD_IN * WINOGRAD_IN];
+        for (int i = 0; i < WINOGRAD_IN; i++) {
+            vf d[WINOGRAD_IN];
+            for (int j = 0; j < WINOGRAD_IN; j++) d[j] = vf_load(in[i * WINOGRAD_IN + j] + c);
+            winograd_b(d, rows + i * WINOGRAD_IN);
+        }
+        for (int j = 0; j < WINOGRAD_IN; j++) {
+            vf d[WINOGRAD_IN], t[WINOGRAD_IN];
+            for (int i = 0; i < WINOGRAD_IN; i++) d[i] = rows[i * WINOGRAD_IN + j];
+            winograd_b(d, t);
+            for (int i = 0; i < WINOGRAD_IN; i++) vf_store(v + (i * WINOGRAD_IN + j) * v_stride + c, t[i]);
+        }
+    }
+}
+
+/* One row of a tile: bias, then what out holds already, then the activation. */
+INLINE void winograd_row(float *const *out, int c, const vf *m, const float *bias, int accumulate,
+                         enum activation activation)
+{
+    vf y[WINOGRAD_OUT];
+    winograd_a(m, y);
+    for (int j = 0; j < WINOGRAD_OUT; j++) {
+        if (!out[j]) continue;
+        if (bias) y[j] = vf_add(y[j], vf_load(bias + c));
+        if (accumulate) y[j] = vf_add(y[j], vf_load(out[j] + c));
+        vf_store(out[j] + c, activation == ACT_SILU ? vf_silu(y[j]) : vf_activate(y[j], activation));
+    }
+}
+
+static void winograd_output(float *const *out, const float *m, ptrdiff_t m_stride, int channels,
+                            const float *bias, int accumulate, enum activation activation)
+{
+    for (int c = 0; c < channels; c += VW) {
+        vf columns[WINOGRAD_OUT][WINOGRAD_IN];
+        for (int j = 0; j < WINOGRAD_IN; j++) {
+            vf d[WINOGRAD_IN], t[WINOGRAD_OUT];
+            for (int i = 0; i < WINOGRAD_IN; i++) d[i] = vf_load(m + (i * WINOGRAD_IN + j) * m_stride + c);
+            winograd_a(d, t);
+            for (int i = 0; i < WINOGRAD_OUT; i++) columns[i][j] = t[i];
+        }
+        for (int i = 0; i < WINOGRAD_OUT; i++)
+            winograd_row(out + i * WINOGRAD_OUT, c, columns[i], bias, accumulate, activation);
+    }
+}
+
+/* In double, each coefficient's terms in ascending (p, q), so that 16 lanes go side by side. */
+static void winograd_weights(float *u, ptrdiff_t u_stride, const float *w)
+{
+    static const double g[WINOGRAD_IN][3] = {{1. / 4, 0, 0},
+                                             {-1. / 6, -1. / 6, -1. / 6},
+                                             {-1. / 6, 1. / 6, -1. / 6},
+                                             {1. / 24, 1. / 12, 1. / 6},
+                                             {1. / 24, -1. / 12, 1. / 6},
+                                             {0, 0, 1}};
+    double wide[9][KERNEL_BLOCK];
+    for (int t = 0; t < 9; t++)
+        for (int n = 0; n < KERNEL_BLOCK; n++) wide[t][n] = (double)w[t * KERNEL_BLOCK + n];
+    for (int i = 0; i < WINOGRAD_IN; i++)
+        for (int j = 0; j < WINOGRAD_IN; j++) {
+            double sum[KERNEL_BLOCK] = {0};
+            for (int t = 0; t < 9; t++) {
+                const double factor = g[i][t / 3] * g[j][t % 3];
+                if (factor == 0) continue; /* adds a zero */
+                for (int n = 0; n < KERNEL_BLOCK; n++) sum[n] += factor * wide[t][n];
+            }
+            float *to = u + (i * WINOGRAD_IN + j) * u_stride;
+            for (int n = 0; n < KERNEL_BLOCK; n++) to[n] = flush1((float)sum[n]);
+        }
+}
+
+/* ---- The products: tiles as high as the register file allows, and lower ones so that no row is left over
+ * ---- */
+
+#if defined(VF_AVX512)
+#define PRODUCT_ROWS 10
+#elif defined(VF_AVX2) || (defined(VF_NEON) && defined(__aarch64__))
+#define PRODUCT_ROWS 6
+#elif defined(VF_NEON)
+#define PRODUCT_ROWS 4
+#else
+#define PRODUCT_ROWS 2
+#endif
+
+#define NAME product_tile
+#define MR PRODUCT_ROWS
+#define NV TILE_VECTORS
+#include "kernels/tile_product.h"
+#define NAME product_tile_single
+#define MR 1
+#define NV TILE_VECTORS
+#include "kernels/tile_product.h"
+#if PRODUCT_ROWS == 10
+#define NAME product_tile_eight
+#define MR 8
+#define NV TILE_VECTORS
+#include "kernels/tile_product.h"
+#define NAME product_tile_five
+#define MR 5
+#define NV TILE_VECTORS
+#include "kernels/tile_product.h"
+#elif PRODUCT_ROWS == 6
+#define NAME product_tile_five
+#define MR 5
+#define NV TILE_VECTORS
+#include "kernels/tile_product.h"
+#define NAME product_tile_four
+#define MR 4
+#define NV TILE_VECTORS
+#include "kernels/tile_product.h"
+#endif
+
+static const struct product_tile {
+    int rows;
+    void (*run)(const float *in, ptrdiff_t in_stride, int channels, const float *w, float *out,
+                ptrdiff_t out_stride);
+} product_tiles[] = {
+    {1, product_tile_single},
+#if PRODUCT_ROWS == 10
+    {5, product_tile_five},
+    {8, product_tile_eight},
+#elif PRODUCT_ROWS == 6
+    {4, product_tile_four},
+    {5, product_tile_five},
+#endif
+    {PRODUCT_ROWS, product_tile},
+};
+enum { PRODUCT_TILES = sizeof product_tiles / sizeof product_tiles[0] };
+
+/* The lowest tile of at least `wanted` rows, or the highest of at most `rows`. */
+static const struct product_tile *product_tile_for(int wanted, int rows)
+{
+    int i = 0;
+    while (i + 1 < PRODUCT_TILES && product_tiles[i].rows < wanted) i++;
+    while (product_tiles[i].rows > rows) i--;
+    return product_tiles + i;
+}
+
+/* Rows are shared out evenly; a tile that would stick out moves back over finished rows: the same bits again.
+ */
+static void product(float *out, ptrdiff_t out_stride, const float *in, ptrdiff_t in_stride,
+                    const float *weights, ptrdiff_t weight_stride, int rows, int channels, int cols)
+{
+    for (int n = 0; n < cols; n += TILE_COLUMNS) {
+        const float *w = weights + n / KERNEL_BLOCK * weight_stride + n % KERNEL_BLOCK;
+        for (int r = 0, left = (rows + PRODUCT_ROWS - 1) / PRODUCT_ROWS; r<rows; left -= left> 1) {
+            const struct product_tile *tile = product_tile_for((rows - r + left - 1) / left, rows);
+            const int start = r + tile->rows <= rows ? r : rows - tile->rows;
+            tile->run(in + start * in_stride, in_stride, channels, w, out + start * out_stride + n,
+                      out_stride);
+            r = start + tile->rows;
+        }
+    }
+}
