@@ -78,6 +78,15 @@ const char *retort_model_class_name(const struct retort_model *model, int i);
 enum retort_status retort_model_save(const struct retort_model *model, const char *path, int half,
                                      struct retort_error *err);
 
+/* ---- Plans ---- */
+
+/* Which algorithms compute a network. Either gives the same bits on every machine; the two differ in the last
+ * digits. Embedders run under RETORT_FAST. */
+enum retort_plan {
+    RETORT_FAST = 0,  /* 3x3 convolutions by Winograd's method where that is faster */
+    RETORT_EXACT = 1, /* every sum in the order of its definition */
+};
+
 /* ---- Detection ---- */
 
 struct retort_detector;
@@ -89,6 +98,7 @@ struct retort_detector_options {
     int max_detections; /* 1 to 30000 a picture; 300 */
     int size;           /* longer side of the network's input, pixels, a multiple of 32 up to 8192; 640 */
     int threads;
+    enum retort_plan plan; /* RETORT_FAST */
 };
 
 struct retort_detection {
@@ -183,6 +193,7 @@ struct retort_adapt_options {
     int freeze; /* layers from the front that keep their weights, 0 to 22; 0 */
     uint64_t seed;
     int threads;
+    enum retort_plan plan; /* RETORT_FAST */
     /* Called between units of work: `done` of `total` of the stage ("load", "train") are finished. Returning
      * 0 stops with RETORT_INTERRUPTED. NULL: not called. */
     int (*progress)(void *context, const char *stage, int64_t done, int64_t total);

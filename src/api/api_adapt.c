@@ -43,6 +43,7 @@ static enum status check(struct job *job, struct error *err)
     TRY(call_check_range("epochs", o->epochs, 1, INT32_MAX, err));
     TRY(call_check_range("batch", o->batch, 1, MAX_BATCH, err));
     TRY(call_check_size(o->size, err));
+    TRY(call_check_range("plan", o->plan, RETORT_FAST, RETORT_EXACT, err));
     TRY(call_check_range("freeze", o->freeze, 0, MAX_FREEZE, err));
     TRY(call_check_range("label_class_count", o->label_class_count, o->label_classes ? 1 : 0,
                          LABELS_MAX_CLASSES, err));
@@ -84,6 +85,7 @@ static enum status adapt(struct job *job, const struct retort_model *model, cons
     trainer.augment.size = o->size;
     trainer.seed = o->seed;
     trainer.threads = job->threads;
+    trainer.plan = (enum net_plan)o->plan;
     trainer.checkpoint_every = 0;
     return trainer_run(&result, &job->student->model, &job->pictures, kernels, &trainer, &progress,
                        &job->arena, err);

@@ -26,6 +26,7 @@ static enum status open_detector(struct retort_detector *handle, const struct re
         return fail(err, ERR_USAGE, "overlap: expected 0 to 1, found %g", o->overlap);
     TRY(call_check_range("max_detections", o->max_detections, 1, NMS_MAX_CANDIDATES, err));
     TRY(call_check_size(o->size, err));
+    TRY(call_check_range("plan", o->plan, RETORT_FAST, RETORT_EXACT, err));
     int threads;
     const struct kernels *kernels;
     TRY(call_threads(&threads, o->threads, err));
@@ -40,6 +41,7 @@ static enum status open_detector(struct retort_detector *handle, const struct re
     nms.iou = o->overlap;
     nms.max_detections = o->max_detections;
     detector_begin(&handle->detector, &model->model, kernels, threads, &nms);
+    handle->detector.plan = (enum net_plan)o->plan;
     return OK;
 }
 

@@ -1,6 +1,7 @@
 /* retort detect: objects in pictures and videos. */
 #include "base/file.h"
 #include "cli/frames.h"
+#include "cli/plan_option.h"
 #include "detect/coco_results.h"
 #include "detect/detector.h"
 #include "detect/labels.h"
@@ -14,6 +15,7 @@ struct values {
     const char *model, *frames, *images, *labels, *results;
     double confidence, iou;
     int64_t size, most;
+    int plan;
     struct option_ints classes;
     bool square, agnostic;
 };
@@ -37,6 +39,7 @@ static const struct option options[] = {
     {"classes", 0, OPTION_INTS, AT(classes), NULL, 0, 65535, .help = "show these classes only"},
     {"agnostic", 0, OPTION_FLAG, AT(agnostic), .help = "boxes of different classes suppress each other, too"},
     {"max-detections", 0, OPTION_INT, AT(most), "300", 1, 30000, .help = "objects of one frame, at most"},
+    PLAN_OPTION(AT(plan)),
     {0},
 };
 #undef AT
@@ -187,6 +190,7 @@ static enum status detect(struct job *job, struct error *err)
     if (v->results)
         TRY(coco_results_begin(&job->results, v->results, job->model.names, job->model.config.classes, err));
     detector_begin(&job->detector, &job->model, kernels, run->threads, &nms);
+    job->detector.plan = (enum net_plan)v->plan;
     TRY(frames_run(&count, run, v->frames, "detect", detect_frame, job, err));
     if (v->results) TRY(coco_results_end(&job->results, err));
     console_message(&run->console, "%lld frame%s, %lld object%s", (long long)count.done,

@@ -197,6 +197,7 @@ static struct distill_options translate(const struct values *v, const struct ker
                                 .guard = v->training.guard,
                                 .test = v->test,
                                 .scoring = evaluate_default_options(),
+                                .plan = (enum net_plan)v->training.plan,
                                 .kernels = kernels,
                                 .threads = threads};
     o.teacher.size = (int)v->teacher_size;

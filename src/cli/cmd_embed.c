@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "base/json_write.h"
 #include "cli/frames.h"
+#include "cli/plan_option.h"
 #include "kernels/kernels.h"
 #include "nn/npy.h"
 #include "select/embed.h"
@@ -10,6 +11,7 @@
 
 struct values {
     const char *model, *frames, *out, *names;
+    int plan;
 };
 
 #define AT(member) offsetof(struct values, member)
@@ -21,6 +23,7 @@ static const struct option options[] = {
     {"out", 'o', OPTION_OUTPUT, AT(out), .required = true,
      .help = "the vectors, .npy, float32, a row a frame"},
     {"names", 'n', OPTION_OUTPUT, AT(names), .help = "JSON lines {\"row\", \"file\"}, one for every row"},
+    PLAN_OPTION(AT(plan)),
     {0},
 };
 #undef AT
@@ -101,6 +104,7 @@ static enum status run_embed(struct run *run, struct error *err)
     struct job job = {.run = run};
     TRY(kernels_get(&kernels, NULL, err));
     TRY(embedder_open(&job.embedder, v->model, kernels, run->threads, err));
+    job.embedder.plan = (enum net_plan)v->plan;
     const enum status status = embed(&job, err);
     if (job.naming) file_discard(&job.names);
     embedder_close(&job.embedder);

@@ -2,6 +2,7 @@
 #include "cli/command.h"
 #include "cli/evaluation_json.h"
 #include "cli/frames.h"
+#include "cli/plan_option.h"
 #include "detect/coco_results.h"
 #include "kernels/kernels.h"
 
@@ -10,7 +11,7 @@ struct values {
     struct option_ints labels, vehicles;
     double ignore_above, confidence, iou;
     int64_t size, batch;
-    int split, metric;
+    int split, metric, plan;
     bool rectangular, coco;
 };
 
@@ -47,6 +48,7 @@ static const struct option options[] = {
     {"coco", 0, OPTION_FLAG, AT(coco), .help = "also the twelve numbers of COCO's tool"},
     {"coco-results", 0, OPTION_OUTPUT, AT(results),
      .help = "write what was found in COCO's results format, for other tools"},
+    PLAN_OPTION(AT(plan)),
     {0},
 };
 #undef AT
@@ -100,6 +102,7 @@ static struct evaluate_options evaluation_options(const struct values *v)
     o.ignore_above = (float)v->ignore_above;
     o.metric_2024 = v->metric != 0;
     o.coco = v->coco;
+    o.plan = (enum net_plan)v->plan;
     if (v->labels.count) {
         o.label_list = v->labels.values;
         o.label_count = (size_t)v->labels.count;

@@ -1,6 +1,7 @@
 /* retort label: a teacher's labels for frames. */
 #include "base/file.h"
 #include "cli/frames.h"
+#include "cli/plan_option.h"
 #include "kernels/kernels.h"
 #include "train/teacher.h"
 
@@ -9,6 +10,7 @@ struct values {
     struct option_ints classes;
     double confidence, iou, timeout;
     int64_t size;
+    int plan;
     bool keep_classes, merge_first, confidences;
 };
 
@@ -37,6 +39,7 @@ static const struct option options[] = {
      .help = "seconds for an answer of the program"},
     {"confidences", 0, OPTION_FLAG, AT(confidences),
      .help = "write each label's confidence as a sixth column"},
+    PLAN_OPTION(AT(plan)),
     {0},
 };
 #undef AT
@@ -82,6 +85,7 @@ static enum status open_teacher(struct job *job, struct error *err)
     o.iou = v->iou;
     o.merge_before = v->merge_first;
     o.timeout = v->timeout;
+    o.plan = (enum net_plan)v->plan;
     if (!v->keep_classes) {
         o.class_list = v->classes.values;
         o.class_count = (size_t)v->classes.count;

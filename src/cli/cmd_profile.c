@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "cli/command.h"
 #include "cli/frames.h"
+#include "cli/plan_option.h"
 #include "cli/profile.h"
 #include "kernels/kernels.h"
 
@@ -9,6 +10,7 @@ struct values {
     const char *model, *trace;
     int64_t size, batch, rounds;
     bool train, frozen_norm;
+    int plan;
 };
 
 #define AT(member) offsetof(struct values, member)
@@ -21,6 +23,7 @@ static const struct option options[] = {
      .help = "a training step instead of an inference: packing, forward, loss, backward, AdamW"},
     {"frozen-norm", 0, OPTION_FLAG, AT(frozen_norm),
      .help = "in the training step, batch norms keep their running statistics"},
+    PLAN_OPTION(AT(plan)),
     {"rounds", 'r', OPTION_INT, AT(rounds), "10", 1, PROFILE_MAX_ROUNDS,
      .help = "runs that are timed, after one that is not; as many take turns with nobody watching"},
     {"trace", 0, OPTION_OUTPUT, AT(trace),
@@ -65,7 +68,8 @@ static enum status profile(struct run *run, struct model *model, struct error *e
                                            .threads = run->threads,
                                            .rounds = (int)v->rounds,
                                            .train = v->train,
-                                           .frozen_norm = v->frozen_norm};
+                                           .frozen_norm = v->frozen_norm,
+                                           .plan = (enum net_plan)v->plan};
     TRY(profile_run(&result, model, kernels, &chosen, &run->progress, &run->arena, err));
     if (v->trace) TRY(write_trace(v->trace, &result, err));
     return print(run, &result, err);

@@ -83,6 +83,7 @@ static enum status open_sets(struct run *run, struct job *job, struct trainer_op
     struct evaluate_options o = evaluate_default_options();
     o.size = (int)v->training.size;
     o.rectangular = true;
+    o.plan = (enum net_plan)v->training.plan;
     if (v->label_classes.count) {
         o.label_list = v->label_classes.values;
         o.label_count = (size_t)v->label_classes.count;

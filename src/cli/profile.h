@@ -15,6 +15,7 @@ enum { PROFILE_MAX_ROUNDS = 1000 };
 struct profile_options {
     int size, batch, threads, rounds;
     bool train, frozen_norm;
+    enum net_plan plan;
 };
 
 /* What a round consists of. An inference has the forward pass only. */

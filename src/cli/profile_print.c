@@ -61,9 +61,10 @@ static void table_pass(struct text *out, const struct profile *p, enum profile_p
 void profile_table(struct text *out, const struct profile *p)
 {
     const struct profile_options *o = &p->options;
-    text_format(out, "%s of %d at %dx%d, %d thread%s, %s, %d rounds; the plan takes %.1f MB\n",
+    text_format(out, "%s of %d at %dx%d, %d thread%s, %s, %d rounds; plan %s takes %.1f MB\n",
                 o->train ? "training step" : "inference", o->batch, o->size, o->size, o->threads,
-                o->threads == 1 ? "" : "s", p->isa, o->rounds, 1e-6 * (double)p->plan_bytes);
+                o->threads == 1 ? "" : "s", p->isa, o->rounds, net_plan_name(o->plan),
+                1e-6 * (double)p->plan_bytes);
     text_format(out, "multiply-add peak %.1f GFLOP/s before, %.1f after; memory %.1f GB/s\n",
                 1e-9 * p->peak_before, 1e-9 * p->peak_after, 1e-9 * p->bandwidth);
     for (int phase = 0; phase < PROFILE_PHASES; phase++)
@@ -115,6 +116,7 @@ void profile_json(struct json_writer *out, const struct profile *p)
     json_put_int(out, "threads", o->threads);
     json_put_int(out, "rounds", o->rounds);
     json_put_text(out, "isa", p->isa);
+    json_put_text(out, "plan", net_plan_name(o->plan));
     json_put_int(out, "plan_bytes", (int64_t)p->plan_bytes);
     json_put_double(out, "peak_gflops_before", 1e-9 * p->peak_before);
     json_put_double(out, "peak_gflops_after", 1e-9 * p->peak_after);

@@ -179,7 +179,8 @@ static enum status start_inference(struct session *s, struct error *err)
     const struct profile_options *o = &s->profile->options;
     graph_begin(&s->graph, &s->model->params);
     TRY(yolo11_build(&s->network, &s->graph, s->model->config, o->size, o->size, err));
-    const struct net_options options = {.batch = o->batch, .threads = o->threads, .mode = NET_INFERENCE};
+    const struct net_options options = {
+        .batch = o->batch, .threads = o->threads, .mode = NET_INFERENCE, .plan = o->plan};
     TRY(net_create(&s->net, &s->graph, s->kernels, options, err));
     s->watched = &s->net;
     return OK;
@@ -212,6 +213,7 @@ static enum status start_training(struct session *s, struct arena *arena, struct
                                             .threads = o->threads,
                                             .max_targets = o->batch * TARGETS,
                                             .frozen_norm = o->frozen_norm,
+                                            .plan = o->plan,
                                             .clip = 10,
                                             .optimizer = OPTIMIZER_ADAMW};
     TRY(learner_make(&s->learner, s->model, s->kernels, &options, err));

@@ -16,7 +16,6 @@ const struct option_choice training_masks[] = {{"full", MASK_FULL},
                                                {"last", MASK_LAST},
                                                {"first-last", MASK_FIRST_LAST},
                                                {0}};
-const struct option_choice training_plans[] = {{"exact", 0}, {0}};
 
 enum status training_check(const struct training_values *values, struct error *err)
 {
@@ -39,6 +38,7 @@ struct trainer_options training_trainer(const struct training_values *values, in
     options.threads = threads;
     options.patience = (int)values->patience;
     options.frozen_norm = values->frozen_norm;
+    options.plan = (enum net_plan)values->plan;
     options.seed = (uint64_t)values->seed;
     options.augment.size = (int)values->size;
     options.augment.mosaic = values->mosaic;

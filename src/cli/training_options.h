@@ -3,6 +3,7 @@
 #define RETORT_CLI_TRAINING_OPTIONS_H
 
 #include "cli/options.h"
+#include "cli/plan_option.h"
 #include "detect/model.h"
 #include "train/trainer.h"
 
@@ -55,13 +56,12 @@ struct training_values {
     {"guard-loss", 0, OPTION_REAL, TRAINING_AT(base, guard_loss), "-1", 0, 1,                                  \
      .help = "refuse epochs whose mAP50-95 on the guard set is more than this below that before training; "    \
              "status 1 when none is left"},                                                                    \
-    {"plan", 0, OPTION_CHOICE, TRAINING_AT(base, plan), "exact", .choices = training_plans,                    \
-     .help = "choice of algorithms; exact: direct convolutions"},                                              \
+    PLAN_OPTION(TRAINING_AT(base, plan)),                                                                      \
     {"half", 0, OPTION_FLAG, TRAINING_AT(base, half), NULL,                                                    \
      .help = "store the result as float16"}
 /* clang-format on */
 
-extern const struct option_choice training_optimizers[], training_heads[], training_masks[], training_plans[];
+extern const struct option_choice training_optimizers[], training_heads[], training_masks[];
 
 /* ERR_USAGE for a size that is no multiple of 32 or a mask with an optimizer it does not go with. */
 enum status training_check(const struct training_values *values, struct error *err);

@@ -13,6 +13,7 @@ struct detector {
     const struct model *model;
     const struct kernels *kernels;
     int threads;
+    enum net_plan plan; /* fast, unless the caller sets another before the first picture */
     struct nms_options options;
     struct arena arena; /* of the present input size */
     struct graph graph;

@@ -31,6 +31,7 @@ struct evaluate_options {
     double iou;            /* of suppression */
     float ignore_above;    /* y in pixels of the picture; < 0: the library rule */
     bool metric_2024;      /* matching, curve end and fitness of dsbad.md 10 */
+    enum net_plan plan;
     bool coco;             /* also the numbers of COCO's tool, in pixels of the picture */
     const int *label_list; /* label classes that become class 0, the others are dropped; NULL: as they are */
     size_t label_count;

@@ -199,7 +199,7 @@ static size_t conv_worker_scratch(const struct net *net, const struct node *node
 static const char *conv_algorithm(const struct net *net, const struct node *node)
 {
     const struct conv_shape s = conv_shape_of(net, node);
-    return s.depthwise ? "depthwise" : s.patches ? "patches" : "direct";
+    return s.winograd ? "winograd" : s.depthwise ? "depthwise" : s.patches ? "patches" : "direct";
 }
 
 const struct op op_conv = {

@@ -35,7 +35,8 @@ static enum status plan(struct embedder *e, int width, int height, struct error 
 {
     if (e->width == width && e->height == height) return OK;
     TRY(build(e, width, height, err));
-    const struct net_options options = {.batch = 1, .threads = e->threads, .mode = NET_INFERENCE};
+    const struct net_options options = {
+        .batch = 1, .threads = e->threads, .mode = NET_INFERENCE, .plan = e->plan};
     TRY(net_create(&e->net, &e->graph, e->kernels, options, err));
     e->width = width;
     e->height = height;

@@ -23,6 +23,7 @@ struct embedder {
     int dim; /* floats of an embedding */
     const struct kernels *kernels;
     int threads;
+    enum net_plan plan; /* fast, unless the caller sets another before the first picture */
     union {
         struct vit_config vit;
         struct yolo11_config detector;

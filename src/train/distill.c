@@ -329,7 +329,9 @@ enum status distill_run(struct distill_result *result, const struct distill_opti
                         const struct progress *progress, struct arena *arena, struct error *err)
 {
     *result = (struct distill_result){.tau = NAN, .guard_before = NAN, .validation_before = NAN};
-    struct distill d = {.result = result, .options = options, .progress = progress, .arena = arena};
+    struct distill_options own = *options;
+    own.teacher.plan = own.trainer.plan = own.scoring.plan = own.plan;
+    struct distill d = {.result = result, .options = &own, .progress = progress, .arena = arena};
     const enum status status = run(&d, err);
     pictures_free(&d.pictures);
     dataset_close(&d.test);

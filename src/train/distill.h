@@ -55,6 +55,7 @@ struct distill_options {
     const char *guard; /* data set against forgetting, or NULL; trainer.guard.loss is its limit */
     const char *test;  /* data set that scores before and after, or NULL */
     struct evaluate_options scoring;
+    enum net_plan plan; /* of every network here; those of teacher, trainer and scoring do not count */
     const struct kernels *kernels;
     int threads;
 };

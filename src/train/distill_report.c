@@ -342,6 +342,7 @@ static void training_settings(struct settings *s, const struct distill_options *
         set(s, "weights that may move", WORDS(words, "%s, %g", mask_rule_name(t->mask), t->fraction));
     if (o->freeze) set(s, "frozen layers", WORDS(words, "%d", o->freeze));
     if (t->frozen_norm) set(s, "batch norms", "frozen");
+    set(s, "plan", net_plan_name(o->plan));
     set(s, "seed", WORDS(words, "%llu", (unsigned long long)t->seed));
     if (o->half) set(s, "stored as", "float16");
 }

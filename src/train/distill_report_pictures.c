@@ -148,6 +148,7 @@ static enum status side_begin(struct side *side, const char *when, const struct 
         nms.agnostic = nms.merge_before = true;
     }
     detector_begin(&side->detector, model, options->kernels, options->threads, &nms);
+    side->detector.plan = options->plan;
     return OK;
 }
 

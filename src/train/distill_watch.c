@@ -309,6 +309,7 @@ static enum status begin_detector(struct watch *w, const struct model *student, 
         nms.class_map = map;
     }
     detector_begin(&w->detector, student, o->kernels, o->threads, &nms);
+    w->detector.plan = o->plan;
     return OK;
 }
 

@@ -27,6 +27,7 @@ void recipe_hash(char recipe[SHA256_HEX], const struct trainer_options *o, const
                               o->patience,
                               o->clip,
                               o->frozen_norm,
+                              o->plan,
                               model->config.freeze,
                               (double)o->seed,
                               o->mask,

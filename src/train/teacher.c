@@ -55,6 +55,7 @@ static enum status open_model(struct teacher *teacher, const char *weights, cons
     nms.class_map = teacher->class_map;
     nms.merge_before = o->merge_before;
     detector_begin(&teacher->detector, &teacher->model, kernels, threads, &nms);
+    teacher->detector.plan = o->plan;
     return OK;
 }
 

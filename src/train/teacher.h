@@ -23,6 +23,7 @@ struct teacher_options {
     const int *class_list; /* these become class 0 and the others are dropped; NULL: as they are. A detector
                             * of one class keeps it. Must outlive the teacher. */
     size_t class_count;
+    enum net_plan plan; /* of a detector */
     double timeout; /* seconds for one answer of a command, and for its end */
 };
 

@@ -336,6 +336,7 @@ static enum status start(struct trainer *t, struct model *model, const struct ke
                                             .threads = o->threads,
                                             .max_targets = pictures_most_targets(t->pictures, o->batch),
                                             .frozen_norm = o->frozen_norm,
+                                            .plan = o->plan,
                                             .clip = o->clip,
                                             .optimizer = t->schedule.optimizer};
     TRY(learner_make(&t->learner, model, kernels, &options, err));

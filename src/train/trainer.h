@@ -29,6 +29,7 @@ struct trainer_options {
     int patience;     /* epochs without a better score until training stops; 0: never */
     double clip;      /* gradient norm */
     bool frozen_norm; /* batch norms keep their running statistics */
+    enum net_plan plan;
     uint64_t seed;
     struct augment_options augment;
     enum mask_rule mask; /* MASK_FULL: no mask */

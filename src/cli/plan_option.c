@@ -1,0 +1,3 @@
+#include "cli/plan_option.h"
+
+const struct option_choice plan_choices[] = {{"fast", PLAN_FAST}, {"exact", PLAN_EXACT}, {0}};

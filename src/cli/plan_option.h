@@ -1,0 +1,17 @@
+/* --plan, the same for every command that runs a network. */
+#ifndef RETORT_CLI_PLAN_OPTION_H
+#define RETORT_CLI_PLAN_OPTION_H
+
+#include "cli/options.h"
+#include "nn/net.h"
+
+extern const struct option_choice plan_choices[];
+
+/* A row of an option table; the place holds an int, an enum net_plan. */
+/* clang-format off */
+#define PLAN_OPTION(place)                                                                                     \
+    {"plan", 0, OPTION_CHOICE, place, "fast", .choices = plan_choices,                                         \
+     .help = "choice of algorithms; fast: 3x3 convolutions by Winograd where that gains; exact: all direct"}
+/* clang-format on */
+
+#endif
