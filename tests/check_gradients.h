@@ -8,4 +8,7 @@
  * gradient is zero in real arithmetic are left out. */
 void check_gradients(const struct params *params, const float *gradients, const char *file);
 
+/* The same for two flat gradients. */
+void check_gradients_agree(const struct params *params, const float *gradients, const float *others);
+
 #endif

@@ -1,4 +1,5 @@
-/* Cases of the entries that work on pointers to pixels: conv, outer, depthwise, depthwise_outer. */
+/* Cases of the entries that work on pointers to pixels and blocks of 16 channels: conv, outer, depthwise,
+ * depthwise_outer, and those of Winograd. */
 #include "check_kernels.h"
 
 enum { MAX_PIXELS = 24, MAX_TAPS = 9 };
@@ -82,10 +83,56 @@ static void run_depthwise_outer(const struct kernels *k, struct kernel_run *run)
     k->depthwise_outer(dw, in, dy, stride, pixels, MAX_TAPS, channels, first);
 }
 
+enum { TILE_INPUTS = 36, TILE_OUTPUTS = 16 };
+
+static void run_winograd_input(const struct kernels *k, struct kernel_run *run)
+{
+    const float *in[TILE_INPUTS];
+    const int channels = KERNEL_BLOCK * draw_int(run, 1, 3), stride = channels + draw_int(run, 0, 5);
+    draw_taps(run, in, TILE_INPUTS, 1, channels);
+    k->winograd_input(draw_matrix(run, TILE_INPUTS, channels, stride, 0), stride, in, channels);
+}
+
+static void run_winograd_output(const struct kernels *k, struct kernel_run *run)
+{
+    float *out[TILE_OUTPUTS];
+    const int channels = KERNEL_BLOCK * draw_int(run, 1, 3), stride = channels + draw_int(run, 0, 5);
+    const float *m = draw_matrix(run, TILE_INPUTS, channels, stride, 2.f);
+    float *y = draw_matrix(run, TILE_OUTPUTS, channels, stride, 1.f);
+    for (int i = 0; i < TILE_OUTPUTS; i++) out[i] = draw_int(run, 0, 5) ? y + i * stride : NULL;
+    const float *bias = draw_int(run, 0, 1) ? draw_row(run, channels, 1.f) : NULL;
+    const int accumulate = draw_int(run, 0, 1);
+    k->winograd_output(out, m, stride, channels, bias, accumulate,
+                       (enum activation)draw_int(run, ACT_NONE, ACT_SIGMOID));
+}
+
+static void run_winograd_weights(const struct kernels *k, struct kernel_run *run)
+{
+    const int stride = KERNEL_BLOCK + draw_int(run, 0, 5);
+    const float *w = draw_row(run, 9 * KERNEL_BLOCK, 1.f);
+    k->winograd_weights(draw_matrix(run, TILE_INPUTS, KERNEL_BLOCK, stride, 0), stride, w);
+}
+
+static void run_product(const struct kernels *k, struct kernel_run *run)
+{
+    const int rows = draw_int(run, 1, 40), channels = draw_int(run, 1, 40),
+              cols = KERNEL_BLOCK * draw_int(run, 1, 3);
+    const int in_stride = channels + draw_int(run, 0, 4), out_stride = cols + draw_int(run, 0, 4);
+    const int weight_stride = channels * KERNEL_BLOCK + draw_int(run, 0, 4);
+    const float *in = draw_matrix(run, rows, channels, in_stride, 2.f);
+    const float *weights = draw_matrix(run, cols / KERNEL_BLOCK, channels * KERNEL_BLOCK, weight_stride, 1.f);
+    k->product(draw_matrix(run, rows, cols, out_stride, 0), out_stride, in, in_stride, weights, weight_stride,
+               rows, channels, cols);
+}
+
 const struct kernel_case conv_cases[] = {
     {"conv", run_conv},
     {"outer", run_outer},
     {"depthwise", run_depthwise},
     {"depthwise_outer", run_depthwise_outer},
+    {"winograd_input", run_winograd_input},
+    {"winograd_output", run_winograd_output},
+    {"winograd_weights", run_winograd_weights},
+    {"product", run_product},
 };
 const int conv_case_count = (int)(sizeof conv_cases / sizeof conv_cases[0]);

@@ -17,10 +17,12 @@ struct model {
 };
 
 static enum status start(struct model *m, struct golden *golden, int batch, enum net_mode mode,
-                         struct error *err)
+                         enum net_plan plan, struct error *err)
 {
     op_case_params(&m->params);
-    const struct net_options options = {.batch = batch, .threads = golden->threads, .mode = mode};
+    const struct net_options options = {
+        .batch = batch, .threads = golden->threads, .mode = mode, .plan = plan};
+    golden->plan = net_plan_name(plan);
     const enum status status = net_create(&m->net, &m->graph, golden->kernels, options, err);
     if (status != OK) return status;
     const struct view x = net_value(&m->net, m->graph.input);
@@ -73,43 +75,43 @@ static void emit_head(struct golden *golden, const char *prefix, const struct mo
 }
 
 /* Layers in frozen mode, which keeps every buffer; the head in inference, which folds the batch norm. */
-static void detector_layers(struct golden *golden)
+static void detector_layers(struct golden *golden, enum yolo11_scale scale, int side, enum net_plan plan)
 {
     static const int layers[] = {0, 4, 8, 9, 10, 13, 16, 22};
     struct model m;
     struct yolo11 model;
     struct error err;
-    enum status status = build(&m, &model, YOLO11_N, 64, &err);
-    if (status == OK) status = start(&m, golden, 1, NET_FROZEN, &err);
+    enum status status = build(&m, &model, scale, side, &err);
+    if (status == OK) status = start(&m, golden, 1, NET_FROZEN, plan, &err);
     for (size_t i = 0; status == OK && i < sizeof layers / sizeof *layers; i++) {
         char stage[64];
-        snprintf(stage, sizeof stage, "models.yolo11n-layer%d", layers[i]);
+        snprintf(stage, sizeof stage, "models.%s-layer%d", yolo11_name(scale), layers[i]);
         emit(golden, stage, net_value(&m.net, model.layer[layers[i]]));
     }
     finish(&m);
-    if (status != OK) golden_fail(golden, "models.yolo11n-layers", err.message);
+    if (status != OK) golden_fail(golden, "models.layers", err.message);
 }
 
-static void detector(struct golden *golden, enum yolo11_scale scale, int side)
+static void detector(struct golden *golden, enum yolo11_scale scale, int side, enum net_plan plan)
 {
     struct model m;
     struct yolo11 model;
     struct error err;
     enum status status = build(&m, &model, scale, side, &err);
-    if (status == OK) status = start(&m, golden, 1, NET_INFERENCE, &err);
+    if (status == OK) status = start(&m, golden, 1, NET_INFERENCE, plan, &err);
     if (status == OK) emit_head(golden, yolo11_name(scale), &m, &model);
     finish(&m);
     if (status != OK) golden_fail(golden, "models.detector", err.message);
 }
 
-/* Two pictures in training mode: head, moved statistics, and the gradients of sum(logits * weights). */
-static void detector_training(struct golden *golden)
+/* Pictures in training mode: head, moved statistics, and the gradients of sum(logits * weights). */
+static void detector_training(struct golden *golden, int side, int pictures, enum net_plan plan)
 {
     struct model m;
     struct yolo11 model;
     struct error err;
-    enum status status = build(&m, &model, YOLO11_PICO, 32, &err);
-    if (status == OK) status = start(&m, golden, 2, NET_TRAINING, &err);
+    enum status status = build(&m, &model, YOLO11_PICO, side, &err);
+    if (status == OK) status = start(&m, golden, pictures, NET_TRAINING, plan, &err);
     float *gradients = calloc(m.params.trainable + 1, sizeof *gradients);
     if (status == OK && gradients) {
         emit_head(golden, "training", &m, &model);
@@ -137,7 +139,7 @@ static void transformer(struct golden *golden)
     struct error err;
     graph_begin(&m.graph, &m.params);
     enum status status = vit_build(&model, &m.graph, config, 56, 42, true, &err);
-    if (status == OK) status = start(&m, golden, 1, NET_TRAINING, &err);
+    if (status == OK) status = start(&m, golden, 1, NET_TRAINING, PLAN_EXACT, &err);
     float *gradients = calloc(m.params.trainable + 1, sizeof *gradients);
     if (status == OK && gradients) {
         emit(golden, "models.vit-tokens", net_value(&m.net, model.tokens));
@@ -158,9 +160,13 @@ static void transformer(struct golden *golden)
 
 void golden_models(struct golden *golden)
 {
-    detector_layers(golden);
-    detector(golden, YOLO11_N, 64);
-    detector(golden, YOLO11_PICO, 64);
-    detector_training(golden);
+    detector_layers(golden, YOLO11_N, 64, PLAN_EXACT);
+    detector(golden, YOLO11_N, 64, PLAN_EXACT);
+    detector(golden, YOLO11_PICO, 64, PLAN_EXACT);
+    detector_training(golden, 32, 2, PLAN_EXACT);
+    /* The smallest pictures with maps that the fast plan treats differently. */
+    detector_layers(golden, YOLO11_PICO, 96, PLAN_FAST);
+    detector(golden, YOLO11_PICO, 96, PLAN_FAST);
+    detector_training(golden, 96, 1, PLAN_FAST);
     transformer(golden);
 }

@@ -34,6 +34,7 @@ void golden_ops(struct golden *golden)
         struct op_run run;
         struct error err;
         const struct op_case *c = op_cases + i;
+        golden->plan = net_plan_name(c->plan);
         enum status status = op_case_start(&run, c, c->mode, golden->kernels, golden->threads, &err);
         if (status == OK) status = emit(golden, &run, c->name);
         if (status != OK) golden_fail(golden, "ops", "no memory");

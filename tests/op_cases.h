@@ -12,7 +12,8 @@
 struct op_case {
     const char *name;
     int height, width, channels, batch;
-    enum net_mode mode;                       /* of the backward pass */
+    enum net_mode mode; /* of the backward pass */
+    enum net_plan plan;
     int (*build)(struct graph *graph, int x); /* returns the output */
 };
 
@@ -127,6 +128,27 @@ static int build_scale_add(struct graph *g, int x)
 static int build_scale_add_same(struct graph *g, int x) { return graph_scale_add(g, "gamma", x, x); }
 static int build_residual(struct graph *g, int x) { return graph_add(g, build_conv_3x3(g, x), x); }
 
+static int build_winograd(struct graph *g, int x)
+{
+    return op_case_conv(g, x, 48, (struct conv_options){.kernel = 3, .padding = 1});
+}
+static int build_winograd_norm(struct graph *g, int x)
+{
+    return op_case_conv(
+        g, x, 16,
+        (struct conv_options){.kernel = 3, .padding = 1, .batch_norm = true, .activation = ACT_SILU});
+}
+/* Views with a stride on both sides, and gradients that are added to what is there. */
+static int build_winograd_slices(struct graph *g, int x)
+{
+    const struct conv_options same = {.kernel = 3, .padding = 1};
+    const struct conv_layer wide = graph_conv_layer(g, "wide", 16, 32, same),
+                            back = graph_conv_layer(g, "back", 16, 16, same);
+    const int y = graph_conv(g, &wide, x), low = graph_slice(g, y, 0, 16), high = graph_slice(g, y, 16, 16);
+    const int parts[] = {graph_add(g, graph_conv(g, &back, high), low), high};
+    return graph_add(g, graph_concat(g, 2, parts), y);
+}
+
 static int op_case_tokens(struct graph *g, int x, struct token_options options)
 {
     const struct token_layer layer = graph_token_layer(g, g->tensors[x].channels, options);
@@ -164,7 +186,12 @@ static int build_slices(struct graph *g, int x)
 
 #define OP_CASE(mode, height, width, channels, batch, name)                                                  \
     {                                                                                                        \
-#name, height, width, channels, batch, mode, build_##name                                            \
+#name, height, width, channels, batch, mode, PLAN_EXACT, build_##name                                \
+    }
+/* Sizes that the fast plan computes by Winograd. */
+#define OP_CASE_FAST(mode, height, width, channels, batch, name)                                             \
+    {                                                                                                        \
+#name, height, width, channels, batch, mode, PLAN_FAST, build_##name                                 \
     }
 static const struct op_case op_cases[] = {
     OP_CASE(NET_TRAINING, 3, 5, 35, 2, conv_1x1),
@@ -211,6 +238,9 @@ static const struct op_case op_cases[] = {
     OP_CASE(NET_TRAINING, 5, 6, 9, 2, residual),
     OP_CASE(NET_TRAINING, 4, 5, 6, 2, concat),
     OP_CASE(NET_TRAINING, 4, 5, 6, 2, slices),
+    OP_CASE_FAST(NET_TRAINING, 12, 15, 16, 2, winograd),
+    OP_CASE_FAST(NET_TRAINING, 13, 18, 32, 1, winograd_norm),
+    OP_CASE_FAST(NET_TRAINING, 14, 12, 16, 3, winograd_slices),
 };
 enum { OP_CASES = sizeof op_cases / sizeof *op_cases };
 
@@ -235,7 +265,7 @@ static inline enum status op_case_start(struct op_run *run, const struct op_case
     enum status status = graph_finish(&run->graph, err);
     if (status != OK) return status;
     op_case_params(&run->params);
-    const struct net_options options = {.batch = c->batch, .threads = threads, .mode = mode};
+    const struct net_options options = {.batch = c->batch, .threads = threads, .mode = mode, .plan = c->plan};
     status = net_create(&run->net, &run->graph, kernels, options, err);
     if (status != OK) return status;
     const struct view input = net_value(&run->net, x);

@@ -60,7 +60,8 @@ static void run_case(struct run *run, const json_t *root, int classes, int threa
     const struct yolo11_config config = {.scale = YOLO11_N, .classes = classes};
     check_ok(yolo11_build(&run->model, &run->graph, config, SIDE, SIDE, &err), &err);
     check_synth_params(&run->params);
-    const struct net_options options = {.batch = IMAGES, .threads = threads, .mode = NET_TRAINING};
+    const struct net_options options = {
+        .batch = IMAGES, .threads = threads, .mode = NET_TRAINING, .plan = PLAN_EXACT};
     check_ok(net_create(&run->net, &run->graph, kernels, options, &err), &err);
     const struct view input = net_value(&run->net, run->graph.input);
     const size_t n = (size_t)input.pixels * 3;

@@ -196,6 +196,7 @@ static void predictions_equal_the_reference(void **state)
     struct detector detector;
     struct image picture = {0};
     detector_begin(&detector, &f->model, f->kernels, 2, &options);
+    detector.plan = PLAN_EXACT;
     for (size_t i = 0; i < json_count(images); i++) {
         const struct json *const entry = json_item(images, i), *const predict = json_member(entry, "predict");
         const struct json *const expected = json_member(predict, "detections");
@@ -229,6 +230,7 @@ static void validation_detections_equal_the_reference(void **state)
     struct detector detector;
     struct image picture = {0};
     detector_begin(&detector, &f->model, f->kernels, 2, &options);
+    detector.plan = PLAN_EXACT;
     for (size_t i = 0; i < json_count(images); i++) {
         const struct json *const entry = json_item(images, i), *const val = json_member(entry, "val");
         const struct json *const expected = json_member(val, "detections");
@@ -268,6 +270,7 @@ static void logits_of_a_real_picture_match(void **state)
     check_image_tensor(&picture, path, "image_rgb_hwc_u8", false);
     check_ok(weights_open(&reference, path, &err), &err);
     detector_begin(&detector, &f->model, f->kernels, 2, &options);
+    detector.plan = PLAN_EXACT;
     check_ok(detector_predict(&detector, &picture, 640, true, found, &count, &err), &err);
     const struct head head = yolo11_head(&detector.network, &detector.net, false);
     float *const class_logits = check_reference(&reference, "class_logits", &scores);

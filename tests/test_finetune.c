@@ -79,6 +79,7 @@ static void begin(struct course *course)
     const struct learner_options options = {.batch = IMAGES,
                                             .size = SIDE,
                                             .threads = 2,
+                                            .plan = PLAN_EXACT,
                                             .max_targets = MAX_TARGETS,
                                             .clip = 10,
                                             .optimizer = OPTIMIZER_ADAMW};
@@ -154,7 +155,8 @@ static void predictions_match(const struct course *course)
     float *expected = check_reference(&course->reference, "decoded_after_8_steps", &n);
     graph_begin(&graph, (struct params *)&course->model.params);
     check_ok(yolo11_build(&network, &graph, course->model.config, SIDE, SIDE, &err), &err);
-    const struct net_options options = {.batch = IMAGES, .threads = 2, .mode = NET_INFERENCE};
+    const struct net_options options = {
+        .batch = IMAGES, .threads = 2, .mode = NET_INFERENCE, .plan = PLAN_EXACT};
     check_ok(net_create(&net, &graph, course->learner.kernels, options, &err), &err);
     fill_input(course, net_value(&net, graph.input).data);
     net_forward(&net);

@@ -41,6 +41,7 @@ static struct lesson lesson_of(enum optimizer optimizer, double rate, double cli
         .options = {.batch = IMAGES,
                     .size = SIDE,
                     .threads = 2,
+                    .plan = PLAN_EXACT,
                     .max_targets = MAX_TARGETS,
                     .clip = clip,
                     .optimizer = optimizer},

@@ -54,7 +54,7 @@ static void logits_match(enum yolo11_scale scale, const char *file, double toler
     struct error err;
     const char *path = check_shared(file);
     start(&run, (struct yolo11_config){.scale = scale, .classes = 80},
-          (struct net_options){1, 2, NET_INFERENCE, 0, 0}, 64, 96);
+          (struct net_options){1, 2, NET_INFERENCE, 0, 0, PLAN_EXACT}, 64, 96);
     check_ok(weights_open(&run.reference, path, &err), &err);
     fill_input(&run, "x");
     net_forward(&run.net);
@@ -106,7 +106,7 @@ static void every_layer_matches_the_reference(void **state)
     struct error err;
     const char *path = check_shared("golden/yolo11/arch_n.safetensors");
     start(&run, (struct yolo11_config){.scale = YOLO11_N, .classes = 80},
-          (struct net_options){1, 2, NET_FROZEN, 0, 0}, 64, 96);
+          (struct net_options){1, 2, NET_FROZEN, 0, 0, PLAN_EXACT}, 64, 96);
     check_ok(weights_open(&run.reference, path, &err), &err);
     fill_input(&run, "x");
     net_forward(&run.net);

@@ -1,0 +1,286 @@
+/* The fast plan: Winograd convolutions against double, against the exact plan, and in whole networks. That
+ * every table and thread count gives the same bits, and that gradients fit finite differences, is tested with
+ * all other operations (test_kernels.c, test_ops.c). */
+#include "check.h"
+#include "check_gradients.h"
+#include "check_net.h"
+#include "op_cases.h"
+
+#include "detect/detector.h"
+#include "image/decode.h"
+#include "nn/cost.h"
+#include "train/learner.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct kernels *kernels_here(void)
+{
+    const struct kernels *kernels;
+    struct error err;
+    check_ok(kernels_get(&kernels, NULL, &err), &err);
+    return kernels;
+}
+
+/* ---- One convolution ---- */
+
+struct shape {
+    int batch, height, width, in, out;
+};
+
+struct layer {
+    struct params params;
+    struct graph graph;
+    struct net net;
+    int x, y;
+};
+
+static void layer_start(struct layer *l, struct shape s, struct conv_options options, enum net_plan plan)
+{
+    struct error err;
+    *l = (struct layer){0};
+    graph_begin(&l->graph, &l->params);
+    l->x = graph_input(&l->graph, s.height, s.width, s.in, true);
+    const struct conv_layer conv = graph_conv_layer(&l->graph, "c", s.in, s.out, options);
+    l->y = graph_conv(&l->graph, &conv, l->x);
+    graph_output(&l->graph, l->y);
+    check_ok(graph_finish(&l->graph, &err), &err);
+    op_case_params(&l->params);
+    const struct net_options net = {.batch = s.batch, .threads = 2, .mode = NET_TRAINING, .plan = plan};
+    check_ok(net_create(&l->net, &l->graph, kernels_here(), net, &err), &err);
+    const struct view x = net_value(&l->net, l->x), dy = net_gradient(&l->net, l->y);
+    op_case_uniform(x.data, "x", (size_t)x.pixels * (size_t)x.stride);
+    op_case_uniform(dy.data, "dy", (size_t)dy.pixels * (size_t)dy.stride);
+    float *gradients = calloc(l->params.trainable, sizeof *gradients);
+    net_forward(&l->net);
+    net_backward(&l->net, gradients);
+    free(gradients);
+}
+
+static void layer_end(struct layer *l)
+{
+    net_free(&l->net);
+    graph_free(&l->graph);
+    params_free(&l->params);
+}
+
+static bool takes_winograd(const struct layer *l)
+{
+    return !strcmp(cost_algorithm(&l->net, l->graph.nodes), "winograd");
+}
+
+/* Element (row, column) of one image and channel, 0 outside. */
+static double at(const struct view *v, int image, int row, int column, int channel)
+{
+    if (row < 0 || row >= v->height || column < 0 || column >= v->width) return 0;
+    return v->data[((int64_t)(image * v->height + row) * v->width + column) * v->stride + channel];
+}
+
+/* Largest difference of the layer's output, or of its input's gradient, to the sums in double. */
+static double error_of(const struct layer *l, struct shape s, bool backward)
+{
+    const float *weight = params_values(&l->params, params_find(&l->params, "c.weight")),
+                *bias = params_values(&l->params, params_find(&l->params, "c.bias"));
+    const struct view from = backward ? net_gradient(&l->net, l->y) : net_value(&l->net, l->x);
+    const struct view to = backward ? net_gradient(&l->net, l->x) : net_value(&l->net, l->y);
+    double worst = 0;
+    for (int i = 0; i < s.batch; i++)
+        for (int row = 0; row < s.height; row++)
+            for (int column = 0; column < s.width; column++)
+                for (int c = 0; c < to.channels; c += 5) {
+                    double sum = backward ? 0 : bias[c];
+                    for (int t = 0; t < 9; t++)
+                        for (int k = 0; k < from.channels; k++) {
+                            const int o = backward ? k : c, in = backward ? c : k, tap = backward ? 8 - t : t;
+                            sum += at(&from, i, row + t / 3 - 1, column + t % 3 - 1, k) *
+                                   weight[(o * s.in + in) * 9 + tap];
+                        }
+                    worst = fmax(worst, fabs(sum - at(&to, i, row, column, c)));
+                }
+    return worst;
+}
+
+/* Values are of size 1. The direct chain is off by up to 4e-6; the transforms multiply rounding errors by up
+ * to ten or so, which for sums of this length has been measured at 1e-5 to 2e-5. */
+static const double tolerance = 4e-5;
+
+static void sums_are_right(void **state)
+{
+    (void)state;
+    static const struct shape shapes[] = {{1, 12, 12, 16, 16},  {2, 13, 15, 16, 32}, {3, 14, 17, 48, 16},
+                                          {1, 20, 20, 128, 64}, {2, 12, 33, 32, 80}, {1, 29, 12, 64, 64}};
+    const struct conv_options same = {.kernel = 3, .padding = 1};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        struct layer fast, exact;
+        const struct shape s = shapes[i];
+        layer_start(&fast, s, same, PLAN_FAST);
+        layer_start(&exact, s, same, PLAN_EXACT);
+        assert_true(takes_winograd(&fast) && !takes_winograd(&exact));
+        const double forward = error_of(&fast, s, false), backward = error_of(&fast, s, true);
+        printf("%dx%d %d->%d, %d images: forward %.1e (direct %.1e), backward %.1e (%.1e)\n", s.height,
+               s.width, s.in, s.out, s.batch, forward, error_of(&exact, s, false), backward,
+               error_of(&exact, s, true));
+        assert_true(forward <= tolerance && backward <= tolerance);
+        layer_end(&fast);
+        layer_end(&exact);
+    }
+}
+
+/* An image's result does not depend on the others of its batch. */
+static void images_of_a_batch_are_apart(void **state)
+{
+    (void)state;
+    const struct shape three = {3, 13, 18, 16, 32}, one = {1, 13, 18, 16, 32};
+    const struct conv_options same = {.kernel = 3, .padding = 1};
+    struct layer batch, alone;
+    layer_start(&batch, three, same, PLAN_FAST);
+    layer_start(&alone, one, same, PLAN_FAST);
+    const struct view all = net_value(&batch.net, batch.x), x = net_value(&alone.net, alone.x);
+    const size_t in = (size_t)x.pixels * 16, out = (size_t)x.pixels * 32;
+    for (size_t i = 0; i < 3; i++) {
+        memcpy(x.data, all.data + i * in, in * sizeof(float));
+        net_forward(&alone.net);
+        assert_memory_equal(net_value(&alone.net, alone.y).data,
+                            net_value(&batch.net, batch.y).data + i * out, out * sizeof(float));
+    }
+    layer_end(&batch);
+    layer_end(&alone);
+}
+
+/* Other kernels, strides and channels, and small maps, are computed directly under either plan. */
+static void other_shapes_stay_direct(void **state)
+{
+    (void)state;
+    const struct shape good = {1, 16, 16, 32, 32}, narrow = {1, 16, 16, 24, 32}, low = {1, 11, 40, 32, 32};
+    const struct conv_options same = {.kernel = 3, .padding = 1};
+    const struct {
+        struct shape shape;
+        struct conv_options options;
+        bool winograd;
+    } cases[] = {{good, same, true},
+                 {narrow, same, false},
+                 {low, same, false},
+                 {good, {.kernel = 3, .padding = 0}, false},
+                 {good, {.kernel = 5, .padding = 2}, false},
+                 {good, {.kernel = 3, .padding = 1, .stride = 2}, false},
+                 {good, {.kernel = 3, .padding = 2, .dilation = 2}, false},
+                 {good, {.kernel = 3, .padding = 1, .groups = 2}, false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct layer l;
+        layer_start(&l, cases[i].shape, cases[i].options, PLAN_FAST);
+        assert_int_equal(takes_winograd(&l), cases[i].winograd);
+        layer_end(&l);
+    }
+}
+
+/* ---- The detector ---- */
+
+enum { SIDE = 128, BATCH = 2, BOXES = 3 };
+
+/* The flat gradient of the loss on synthetic weights and pictures; malloc'ed. */
+static float *detector_gradient(enum net_plan plan, struct model *model, struct loss_items *items)
+{
+    static const struct target targets[BOXES] = {
+        {0, 1, 0.4f, 0.5f, 0.5f, 0.6f}, {0, 0, 0.7f, 0.3f, 0.3f, 0.4f}, {1, 2, 0.6f, 0.6f, 0.4f, 0.5f}};
+    const struct learner_options options = {.batch = BATCH,
+                                            .size = SIDE,
+                                            .threads = 2,
+                                            .max_targets = BOXES,
+                                            .plan = plan,
+                                            .optimizer = OPTIMIZER_SGD};
+    struct learner learner;
+    struct error err;
+    float *input;
+    check_ok(model_make(model, (struct yolo11_config){.scale = YOLO11_N, .classes = 3}, &err), &err);
+    check_synth_params(&model->params);
+    check_ok(learner_make(&learner, model, kernels_here(), &options, &err), &err);
+    check_ok(learner_input(&learner, BATCH, &input, &err), &err);
+    check_uniform(input, "pictures", (size_t)BATCH * SIDE * SIDE * 3);
+    check_ok(learner_gradient(&learner, BATCH, targets, BOXES, items, &err), &err);
+    float *gradient = malloc(learner.coordinates * sizeof *gradient);
+    assert_non_null(gradient);
+    memcpy(gradient, learner.gradient, learner.coordinates * sizeof *gradient);
+    learner_free(&learner);
+    return gradient;
+}
+
+static void gradients_of_the_detector_agree_with_exact(void **state)
+{
+    (void)state;
+    struct model model, other;
+    struct loss_items fast, exact;
+    float *one = detector_gradient(PLAN_FAST, &model, &fast),
+          *two = detector_gradient(PLAN_EXACT, &other, &exact);
+    printf("loss %.9g fast, %.9g exact\n", fast.total, exact.total);
+    /* Batch norms over few pixels amplify; the reference trainer and the exact plan are 1e-5 apart, too. */
+    assert_true(fabs(fast.total - exact.total) <= 1e-4 * exact.total);
+    assert_true(memcmp(one, two, model.params.trainable * sizeof *one) != 0);
+    check_gradients_agree(&model.params, one, two);
+    free(one);
+    free(two);
+    model_free(&model);
+    model_free(&other);
+}
+
+static int detect(struct detection *found, const struct model *model, const struct image *picture,
+                  enum net_plan plan)
+{
+    const struct nms_options options = nms_predict_options();
+    struct detector detector;
+    struct error err;
+    int count;
+    detector_begin(&detector, model, kernels_here(), 2, &options);
+    detector.plan = plan;
+    check_ok(detector_predict(&detector, picture, 640, true, found, &count, &err), &err);
+    detector_end(&detector);
+    return count;
+}
+
+/* Boxes within a tenth of a pixel; the confidences, sums of logits that differ in the fifth digit, within
+ * 1e-3. */
+static void detections_on_real_pictures_agree_with_exact(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"000000000009", "000000000025", "000000000036",
+                                        "000000000049", "000000000061", "000000000077"};
+    struct model model;
+    struct error err;
+    double position = 0, confidence = 0;
+    int compared = 0;
+    check_ok(model_open(&model, check_shared("weights/yolo11n-coco-fused.safetensors"), &err), &err);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct detection fast[NMS_MAX_DETECTIONS], exact[NMS_MAX_DETECTIONS];
+        struct image picture = {0};
+        char path[64];
+        snprintf(path, sizeof path, "data/coco128/images/%s.jpg", names[i]);
+        check_ok(image_read(&picture, check_shared(path), &err), &err);
+        const int count = detect(fast, &model, &picture, PLAN_FAST);
+        assert_int_equal(count, detect(exact, &model, &picture, PLAN_EXACT));
+        for (int k = 0; k < count; k++, compared++) {
+            const struct box *a = &fast[k].box, *b = &exact[k].box;
+            assert_int_equal(fast[k].class_id, exact[k].class_id);
+            position = fmax(position, fmax(fabsf(a->x1 - b->x1), fabsf(a->y1 - b->y1)));
+            position = fmax(position, fmax(fabsf(a->x2 - b->x2), fabsf(a->y2 - b->y2)));
+            confidence = fmax(confidence, fabsf(fast[k].confidence - exact[k].confidence));
+        }
+        image_free(&picture);
+    }
+    model_free(&model);
+    printf("%d detections: boxes differ by up to %.1e px, confidences by %.1e\n", compared, position,
+           confidence);
+    assert_true(compared > 10 && position <= 0.1 && confidence <= 1e-3);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sums_are_right),
+        cmocka_unit_test(images_of_a_batch_are_apart),
+        cmocka_unit_test(other_shapes_stay_direct),
+        cmocka_unit_test(gradients_of_the_detector_agree_with_exact),
+        cmocka_unit_test(detections_on_real_pictures_agree_with_exact),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
