@@ -8,7 +8,7 @@
 #include <string.h>
 
 struct values {
-    bool brief, plan, train, frozen_norm;
+    bool brief, plan, train, frozen_norm, exact;
     int64_t size, batch;
 };
 
@@ -23,6 +23,8 @@ static const struct option options[] = {
     {"train", 0, OPTION_FLAG, AT(train), .help = "--plan: for training"},
     {"frozen-norm", 0, OPTION_FLAG, AT(frozen_norm),
      .help = "--plan --train: batch norms keep their running statistics"},
+    {"exact", 0, OPTION_FLAG, AT(exact),
+     .help = "--plan: as under --plan exact of other commands, all convolutions direct"},
     {0},
 };
 #undef AT
@@ -104,7 +106,8 @@ static enum status show_plans(struct run *run, struct error *err)
                                         .batch = (int)v->batch,
                                         .threads = run->threads,
                                         .train = v->train,
-                                        .frozen_norm = v->frozen_norm};
+                                        .frozen_norm = v->frozen_norm,
+                                        .plan = v->exact ? PLAN_EXACT : PLAN_FAST};
     TRY(frames_check_size(v->size, err));
     for (int i = 0; i < run->operand_count; i++)
         TRY(info_plan_show(run->operands[i], &o, &run->console, run->common.json, err));
@@ -115,8 +118,8 @@ static enum status run_info(struct run *run, struct error *err)
 {
     const struct values *values = run->values;
     if (values->plan) return show_plans(run, err);
-    if (values->train || values->frozen_norm)
-        return fail(err, ERR_USAGE, "--train and --frozen-norm go with --plan");
+    if (values->train || values->frozen_norm || values->exact)
+        return fail(err, ERR_USAGE, "--train, --frozen-norm and --exact go with --plan");
     for (int i = 0; i < run->operand_count; i++) {
         struct weights weights;
         struct text out = {0};

@@ -59,8 +59,9 @@ static void put_table(struct text *out, const struct plan *p)
     const struct net *net = &p->net;
     const struct graph *graph = net->graph;
     const struct tensor *input = graph->tensors + graph->input;
-    text_format(out, "%s: %s, %d x %dx%dx%d, kernels %s\n", p->path, purpose(p), net->options.batch,
-                input->height, input->width, input->channels, net->kernels->name);
+    text_format(out, "%s: %s, plan %s, %d x %dx%dx%d, kernels %s\n", p->path, purpose(p),
+                net_plan_name(net->options.plan), net->options.batch, input->height, input->width,
+                input->channels, net->kernels->name);
     text_format(out, "%-4s %-26s %-36s %-9s %11s %11s %11s %11s\n", "node", "layer", "operation", "algorithm",
                 "output", "at", "kept", "packed");
     for (int i = 0; i < graph->node_count; i++) {
@@ -92,6 +93,7 @@ static void put_json(struct json_writer *out, const struct plan *p)
     json_put_text(out, "file", p->path);
     json_put_text(out, "mode", purpose(p));
     json_put_text(out, "kernels", net->kernels->name);
+    json_put_text(out, "plan", net_plan_name(net->options.plan));
     json_put_int(out, "batch", net->options.batch);
     json_put_int(out, "height", input->height);
     json_put_int(out, "width", input->width);
@@ -135,7 +137,8 @@ static enum status show(struct plan *p, struct graph *graph, struct console *con
                                         .threads = o->threads,
                                         .mode = !o->train        ? NET_INFERENCE
                                                 : o->frozen_norm ? NET_FROZEN
-                                                                 : NET_TRAINING};
+                                                                 : NET_TRAINING,
+                                        .plan = o->plan};
     TRY(net_plan(&p->net, graph, kernels, options, err));
     p->learner = (2 * graph->params->total + 3 * graph->params->trainable) * sizeof(float);
     add_up(p);

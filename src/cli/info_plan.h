@@ -4,11 +4,13 @@
 
 #include "base/status.h"
 #include "cli/console.h"
+#include "nn/net.h"
 
 struct info_plan_options {
     int size; /* of a detector's square input, a multiple of 32 */
     int batch, threads;
     bool train, frozen_norm;
+    enum net_plan plan;
 };
 
 /* Prints the plan as a table or as one object of JSON. ERR_INPUT for a file that is no network, or one that
