@@ -38,17 +38,20 @@ void conv_winograd_pack(const struct net *net, const struct node *node, bool bac
     const int in = net->graph->tensors[node->input[0]].channels,
               out = net->graph->tensors[node->output].channels;
     const int width = backward ? in : out, chain = backward ? out : in;
-    for (int first = 0; first < width; first += KERNEL_BLOCK)
+    for (int first = 0; first < width; first += KERNEL_BLOCK) {
+        double factor[KERNEL_BLOCK]; /* nothing is folded where there is a backward pass */
+        for (int n = 0; n < KERNEL_BLOCK; n++)
+            factor[n] = backward ? 1 : conv_fold_factor(net, node, first + n);
         for (int k = 0; k < chain; k++, packed += KERNEL_BLOCK) {
             float w[9][KERNEL_BLOCK];
             for (int n = 0; n < KERNEL_BLOCK; n++) {
                 const int o = backward ? k : first + n, i = backward ? first + n : k;
                 const float *from = weight + ((ptrdiff_t)o * in + i) * 9;
-                const double factor = conv_fold_factor(net, node, o);
-                for (int t = 0; t < 9; t++) w[t][n] = op_flushed(from[backward ? 8 - t : t] * factor);
+                for (int t = 0; t < 9; t++) w[t][n] = op_flushed(from[backward ? 8 - t : t] * factor[n]);
             }
             net->kernels->winograd_weights(packed, (ptrdiff_t)in * out, w[0]);
         }
+    }
 }
 
 /* ---- Tiles ---- */
