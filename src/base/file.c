@@ -127,12 +127,13 @@ static void sync_folder(const char *path)
     free(folder);
 }
 
-enum status file_commit(struct file_writer *writer, struct error *err)
+/* lasting: waits for the disk. */
+static enum status commit(struct file_writer *writer, bool lasting, struct error *err)
 {
     assert(writer->stream);
     bool failed = ferror(writer->stream) != 0;
     failed = fflush(writer->stream) || failed;
-    failed = fsync(fileno(writer->stream)) || failed;
+    failed = (lasting && fsync(fileno(writer->stream))) || failed;
     const int reason = errno;
     failed = fclose(writer->stream) || failed;
     if (failed) errno = reason;
@@ -143,9 +144,19 @@ enum status file_commit(struct file_writer *writer, struct error *err)
         forget(writer);
         return ERR_SYSTEM;
     }
-    sync_folder(writer->path);
+    if (lasting) sync_folder(writer->path);
     forget(writer);
     return OK;
+}
+
+enum status file_commit(struct file_writer *writer, struct error *err) { return commit(writer, true, err); }
+
+enum status file_write_loose(const char *path, const void *data, size_t n, struct error *err)
+{
+    struct file_writer writer;
+    TRY(file_create(&writer, path, err));
+    fwrite(data, 1, n, writer.stream);
+    return commit(&writer, false, err);
 }
 
 enum status file_write(const char *path, const void *data, size_t n, struct error *err)

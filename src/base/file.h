@@ -37,6 +37,10 @@ void file_discard(struct file_writer *writer);
 /* Writes n bytes to path in one atomic step. */
 enum status file_write(const char *path, const void *data, size_t n, struct error *err);
 
+/* The same without waiting for the disk: whole or not there after a kill, but not after a power cut. For files by the
+ * thousand that can be made again. */
+enum status file_write_loose(const char *path, const void *data, size_t n, struct error *err);
+
 /* Makes the folder and its parents; an existing folder is fine. */
 enum status file_make_folder(const char *path, struct error *err);
 
