@@ -8,11 +8,12 @@ allowed() {
     base) ;;
     kernels) echo base ;;
     image | nn) echo base kernels ;;
+    world) echo base kernels image ;;
     detect) echo base kernels image nn ;;
     select) echo base kernels image nn detect ;;
     train) echo base kernels image nn detect select ;;
     stream) echo base kernels image nn detect select train ;;
-    cli | api) echo base kernels image nn detect select train stream api ;;
+    cli | api) echo base kernels image nn detect select train stream world api ;;
     *) echo unknown ;;
     esac
 }

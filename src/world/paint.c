@@ -1,0 +1,252 @@
+#include "world/paint.h"
+
+#include "world/backdrop.h"
+#include "world/shade.h"
+
+#include <assert.h>
+#include <string.h>
+
+enum { MAX_SAMPLES = 4 };
+
+/* A corner in samples of the patch. */
+struct corner {
+    double x, y, near;
+    double colour[3];
+};
+
+bool painter_make(struct painter *painter, const struct lens *lens, struct arena *arena)
+{
+    const size_t pixels = (size_t)lens->width * lens->height;
+    *painter = (struct painter){.lens = lens, .capacity = 4 * pixels + 16 * 4096, .patch_capacity = pixels};
+    painter->colours = arena_alloc(arena, painter->capacity, sizeof *painter->colours);
+    painter->depths = arena_alloc(arena, painter->capacity, sizeof *painter->depths);
+    struct patch *const patches[2] = {&painter->patch, &painter->blurred};
+    for (int i = 0; i < 2; i++) {
+        patches[i]->pixels = arena_alloc(arena, pixels, sizeof *patches[i]->pixels);
+        patches[i]->nearness = arena_alloc(arena, pixels, sizeof *patches[i]->nearness);
+        if (!patches[i]->pixels || !patches[i]->nearness) return false;
+    }
+    return painter->colours && painter->depths;
+}
+
+/* Values along a span, 20 fraction bits for colour. */
+struct slope {
+    double at, dx, dy; /* at the origin of the samples */
+};
+
+static struct slope slope_of(const struct corner c[3], const double v[3], double area)
+{
+    const double ux = c[1].x - c[0].x, uy = c[1].y - c[0].y, wx = c[2].x - c[0].x, wy = c[2].y - c[0].y;
+    const double du = v[1] - v[0], dw = v[2] - v[0], dx = (du * wy - dw * uy) / area,
+                 dy = (dw * ux - du * wx) / area;
+    return (struct slope){v[0] - dx * c[0].x - dy * c[0].y, dx, dy};
+}
+
+struct span {
+    int64_t near, near_step;
+    int32_t colour[3], step[3];
+};
+
+static void fill_span(uint16_t (*colours)[4], int32_t *depths, int n, struct span s)
+{
+    for (int i = 0; i < n; i++) {
+        const int32_t near = (int32_t)(s.near >> 16);
+        if (near > depths[i]) {
+            depths[i] = near;
+            for (int k = 0; k < 3; k++) {
+                const int32_t v = s.colour[k] >> 8;
+                colours[i][k] = (uint16_t)(v < 0 ? 0 : v > 65535 ? 65535 : v);
+            }
+            colours[i][3] = 1;
+        }
+        s.near += s.near_step;
+        for (int k = 0; k < 3; k++) s.colour[k] += s.step[k];
+    }
+}
+
+static void fill_triangle(struct painter *p, const struct corner c[3], int width, int height)
+{
+    const double area = (c[1].x - c[0].x) * (c[2].y - c[0].y) - (c[2].x - c[0].x) * (c[1].y - c[0].y);
+    if (fabs(area) < 1e-6) return;
+    const double low = fmin(c[0].y, fmin(c[1].y, c[2].y)), high = fmax(c[0].y, fmax(c[1].y, c[2].y));
+    const int y0 = (int)ceil(space_clamp(low - 0.5, 0, height)),
+              y1 = (int)ceil(space_clamp(high - 0.5, 0, height));
+    if (y0 >= y1) return;
+    const double nears[3] = {c[0].near, c[1].near, c[2].near};
+    const struct slope near = slope_of(c, nears, area);
+    struct slope colour[3];
+    for (int k = 0; k < 3; k++) {
+        const double v[3] = {c[0].colour[k], c[1].colour[k], c[2].colour[k]};
+        colour[k] = slope_of(c, v, area);
+    }
+    for (int y = y0; y < y1; y++) {
+        const double v = y + 0.5;
+        double left = 1e30, right = -1e30;
+        for (int i = 0; i < 3; i++) {
+            const struct corner *a = &c[i], *b = &c[i < 2 ? i + 1 : 0];
+            if ((a->y <= v) == (b->y <= v)) continue;
+            const double x = a->x + (b->x - a->x) * ((v - a->y) / (b->y - a->y));
+            if (x < left) left = x;
+            if (x > right) right = x;
+        }
+        const int x0 = (int)ceil(space_clamp(left - 0.5, 0, width)),
+                  x1 = (int)ceil(space_clamp(right - 0.5, 0, width));
+        if (x0 >= x1) continue;
+        struct span s = {.near = (int64_t)((near.at + near.dx * (x0 + 0.5) + near.dy * v) * 65536),
+                         .near_step = (int64_t)(near.dx * 65536)};
+        for (int k = 0; k < 3; k++) {
+            s.colour[k] = (int32_t)space_clamp(
+                (colour[k].at + colour[k].dx * (x0 + 0.5) + colour[k].dy * v) * 256, -1e9, 1e9);
+            s.step[k] = (int32_t)space_clamp(colour[k].dx * 256, -1e6, 1e6);
+        }
+        fill_span(p->colours + (size_t)y * width + x0, p->depths + (size_t)y * width + x0, x1 - x0, s);
+    }
+}
+
+/* The pixels that the projected points touch; how many samples a pixel each way. */
+static int frame_patch(struct painter *p, const struct point *camera, int n)
+{
+    double low[2] = {1e30, 1e30}, high[2] = {-1e30, -1e30};
+    struct patch *patch = &p->patch;
+    for (int i = 0; i < n; i++) {
+        if (camera[i].z < LENS_NEAR) continue;
+        const struct point q = lens_project(p->lens, camera[i]);
+        const double at[2] = {q.x, q.y};
+        for (int a = 0; a < 2; a++) {
+            if (at[a] < low[a]) low[a] = at[a];
+            if (at[a] > high[a]) high[a] = at[a];
+        }
+    }
+    const int limit[2] = {p->lens->width, p->lens->height};
+    int from[2], to[2];
+    for (int a = 0; a < 2; a++) {
+        from[a] = (int)floor(space_clamp(low[a], 0, limit[a]));
+        to[a] = (int)ceil(space_clamp(high[a], 0, limit[a]));
+        if (to[a] <= from[a]) return 0;
+    }
+    patch->x0 = from[0];
+    patch->y0 = from[1];
+    patch->width = to[0] - from[0];
+    patch->height = to[1] - from[1];
+    const int area = patch->width * patch->height;
+    return area <= 3000 ? MAX_SAMPLES : area <= 14000 ? 3 : 2;
+}
+
+static void resolve(struct painter *p, int samples)
+{
+    struct patch *patch = &p->patch;
+    const int total = samples * samples, width = patch->width * samples;
+    for (int y = 0; y < patch->height; y++)
+        for (int x = 0; x < patch->width; x++) {
+            uint32_t sum[3] = {0}, count = 0;
+            int32_t nearest = 0;
+            for (int j = 0; j < samples; j++) {
+                const size_t row = (size_t)(y * samples + j) * width + (size_t)x * samples;
+                for (int i = 0; i < samples; i++) {
+                    const uint16_t *c = p->colours[row + i];
+                    count += c[3];
+                    for (int k = 0; k < 3; k++) sum[k] += c[k];
+                    if (p->depths[row + i] > nearest) nearest = p->depths[row + i];
+                }
+            }
+            uint16_t *out = patch->pixels[(size_t)y * patch->width + x];
+            for (int k = 0; k < 3; k++) out[k] = (uint16_t)(sum[k] / (uint32_t)total);
+            out[3] = (uint16_t)(count * 255 / (uint32_t)total);
+            patch->nearness[(size_t)y * patch->width + x] = (uint16_t)(nearest >> 10);
+        }
+}
+
+/* 1024 times lens_nearness, so that near faces of one mesh can be told apart. */
+static double fine_nearness(double depth) { return 1024.0 * 65535 * LENS_NEAR / depth; }
+
+static struct point turned(const struct mover *m, struct point p)
+{
+    return (struct point){p.x * m->pose.cosine - p.y * m->pose.sine,
+                          p.x * m->pose.sine + p.y * m->pose.cosine, p.z};
+}
+
+static void paint_face(struct painter *p, const struct mesh_face *face, const struct point *world,
+                       const struct point *camera, const struct mover *mover, const struct finish *finishes,
+                       const struct shine *shine, int samples)
+{
+    const struct point a = camera[face->point[0]], b = camera[face->point[1]], c = camera[face->point[2]];
+    if (a.z < LENS_NEAR || b.z < LENS_NEAR || c.z < LENS_NEAR) return;
+    /* Camera coordinates turn the same way round as the world's do, so outside faces look towards the eye. */
+    if (point_dot(point_cross(point_sub(b, a), point_sub(c, a)), a) >= 0) return;
+    struct corner corners[3];
+    for (int i = 0; i < 3; i++) {
+        const int at = face->point[i];
+        const struct point q = lens_project(p->lens, camera[at]);
+        const struct point n =
+            turned(mover, (struct point){face->normal[i][0], face->normal[i][1], face->normal[i][2]});
+        const struct point eye = {0, 0, p->lens->stand};
+        corners[i].x = (q.x - p->patch.x0) * samples;
+        corners[i].y = (q.y - p->patch.y0) * samples;
+        corners[i].near = fine_nearness(q.z) * (face->decal ? 1.003 : 1);
+        shade_corner(corners[i].colour, &finishes[face->material], n, point_unit(point_sub(eye, world[at])),
+                     shine);
+        for (int k = 0; k < 3; k++)
+            corners[i].colour[k] = space_clamp(corners[i].colour[k] * BACKDROP_ONE, 0, 65535);
+    }
+    fill_triangle(p, corners, p->patch.width * samples, p->patch.height * samples);
+}
+
+void paint_mover(struct painter *p, const struct model *model, const struct mover *mover,
+                 const struct shine *shine)
+{
+    struct point world[MESH_MAX_POINTS], camera[MESH_MAX_POINTS];
+    struct finish finishes[MAT_COUNT];
+    const struct mesh *mesh = &model->mesh;
+    for (int i = 0; i < mesh->point_count; i++) {
+        world[i] = turned(mover, point_scale(mesh->points[i], mover->scale));
+        world[i].x += mover->pose.x;
+        world[i].y += mover->pose.y;
+        camera[i] = lens_turn(p->lens, world[i]);
+    }
+    p->patch.width = 0;
+    const int samples = frame_patch(p, camera, mesh->point_count);
+    if (!samples) return;
+    const size_t count = (size_t)p->patch.width * p->patch.height * (size_t)(samples * samples);
+    assert(count <= p->capacity);
+    memset(p->colours, 0, count * sizeof *p->colours);
+    memset(p->depths, 0, count * sizeof *p->depths);
+    shade_finishes(finishes, mover, shine->light);
+    for (int i = 0; i < mesh->face_count; i++)
+        paint_face(p, &mesh->faces[i], world, camera, mover, finishes, shine, samples);
+    resolve(p, samples);
+}
+
+const struct patch *paint_smear(struct painter *p, double dx, double dy)
+{
+    const struct patch *in = &p->patch;
+    struct patch *out = &p->blurred;
+    const double way = sqrt(dx * dx + dy * dy);
+    if (way < 1.5 || !in->width) return in;
+    enum { MAX_STEPS = 12 };
+    const int steps = way + 1 < MAX_STEPS ? (int)way + 1 : MAX_STEPS, reach_x = (int)(fabs(dx) / 2) + 1,
+              reach_y = (int)(fabs(dy) / 2) + 1;
+    const int x0 = in->x0 - reach_x < 0 ? 0 : in->x0 - reach_x,
+              y0 = in->y0 - reach_y < 0 ? 0 : in->y0 - reach_y;
+    const int x1 = in->x0 + in->width + reach_x, y1 = in->y0 + in->height + reach_y;
+    out->x0 = x0;
+    out->y0 = y0;
+    out->width = (x1 > p->lens->width ? p->lens->width : x1) - x0;
+    out->height = (y1 > p->lens->height ? p->lens->height : y1) - y0;
+    for (int y = 0; y < out->height; y++)
+        for (int x = 0; x < out->width; x++) {
+            uint32_t sum[4] = {0};
+            int nearest = 0;
+            for (int k = 0; k < steps; k++) {
+                const double t = (k + 0.5) / steps - 0.5;
+                const int sx = x + x0 - in->x0 - (int)rint(dx * t), sy = y + y0 - in->y0 - (int)rint(dy * t);
+                if (sx < 0 || sy < 0 || sx >= in->width || sy >= in->height) continue;
+                const size_t at = (size_t)sy * in->width + sx;
+                for (int c = 0; c < 4; c++) sum[c] += in->pixels[at][c];
+                if (in->nearness[at] > nearest) nearest = in->nearness[at];
+            }
+            const size_t at = (size_t)y * out->width + x;
+            for (int c = 0; c < 4; c++) out->pixels[at][c] = (uint16_t)(sum[c] / (uint32_t)steps);
+            out->nearness[at] = (uint16_t)nearest;
+        }
+    return out;
+}

@@ -1,0 +1,37 @@
+/* From linear light to the camera's picture: shake and knocks, rain before the lens, dirt on it, exposure,
+ * noise. */
+#ifndef RETORT_WORLD_SENSOR_H
+#define RETORT_WORLD_SENSOR_H
+
+#include "image/image.h"
+#include "world/canvas.h"
+
+enum { SENSOR_NOISE = 1 << 16 };
+
+struct sensor {
+    uint64_t seed;
+    const struct lens *lens;
+    uint8_t *gain; /* [picture pixels] vignette and dirt, 255: all the light */
+    uint8_t *veil; /* light that dirt scatters, share of the mean */
+    uint8_t tone[65536];
+    int8_t noise[SENSOR_NOISE]; /* normal, 32 is one deviation */
+};
+
+/* What happens to the camera at a moment. */
+struct jolt {
+    int x, y; /* pixels, within the margin */
+    double gain;
+};
+
+bool sensor_make(struct sensor *sensor, uint64_t seed, const struct lens *lens, struct arena *arena);
+struct jolt sensor_jolt(const struct sensor *sensor, double motion, bool still);
+
+/* Drops in the air and on the lens. index is the frame's. */
+void sensor_rain(const struct sensor *sensor, struct canvas *canvas, double rain, double motion,
+                 int64_t index);
+
+/* image has the picture's size already. */
+void sensor_develop(const struct sensor *sensor, struct image *image, const struct canvas *canvas,
+                    const struct jolt *jolt, int64_t index);
+
+#endif
