@@ -2,7 +2,7 @@
  * depthwise_outer, and those of Winograd. */
 #include "check_kernels.h"
 
-enum { MAX_PIXELS = 24, MAX_TAPS = 9 };
+enum { MAX_PIXELS = 24, MAX_TAPS = 9, MAX_OUTER_PIXELS = 150 };
 
 /* Rows of n floats, one of them zeros as the padding is, and a tap table that points anywhere among them. */
 static void draw_taps(struct kernel_run *run, const float **in, int taps, int pixels, int n)
@@ -36,20 +36,28 @@ static void run_conv(const struct kernels *k, struct kernel_run *run)
     k->conv(&b);
 }
 
+/* More pixels than a piece has. What lies past the last column is not stated, and so not compared. */
 static void run_outer(const struct kernels *k, struct kernel_run *run)
 {
-    const float *x[MAX_PIXELS];
+    const float *x[MAX_OUTER_PIXELS];
     struct outer_block b = {.x = x};
-    b.pixels = draw_int(run, 1, MAX_PIXELS);
-    b.rows = draw_int(run, 1, 40);
+    b.pixels = draw_int(run, 1, MAX_OUTER_PIXELS);
+    b.rows = draw_int(run, 1, 70);
     b.cols = draw_int(run, 1, 70);
+    const int blocks = (b.cols + KERNEL_BLOCK - 1) / KERNEL_BLOCK, columns = blocks * KERNEL_BLOCK;
     draw_taps(run, x, 1, b.pixels, b.rows);
-    b.dy_stride = b.cols + draw_int(run, 0, 4);
-    b.dy = draw_matrix(run, b.pixels, b.cols, b.dy_stride, 2.f);
-    b.dw_stride = b.cols + draw_int(run, 0, 4);
-    b.dw = draw_matrix(run, b.rows, b.cols, b.dw_stride, 1.f);
-    b.first = draw_int(run, 0, 1);
+    float *dy = draw_matrix(run, blocks * b.pixels, KERNEL_BLOCK, KERNEL_BLOCK, 2.f);
+    for (int p = 0; p < b.pixels; p++)
+        for (int c = b.cols; c < columns; c++)
+            dy[((blocks - 1) * b.pixels + p) * KERNEL_BLOCK + c % KERNEL_BLOCK] = 0.f;
+    b.dy = dy;
+    b.dw_stride = columns + draw_int(run, 0, 4);
+    float *dw = draw_matrix(run, b.rows, columns, b.dw_stride, 1.f);
+    b.dw = dw;
+    b.accumulate = draw_int(run, 0, 1);
     k->outer(&b);
+    for (int r = 0; r < b.rows; r++)
+        for (int c = b.cols; c < columns; c++) dw[r * b.dw_stride + c] = 0.f;
 }
 
 static void run_depthwise(const struct kernels *k, struct kernel_run *run)

@@ -51,18 +51,6 @@ _Static_assert(TILE_VECTORS *VW == TILE_COLUMNS, "a tile is a whole number of ve
 #define MR 1
 #define NV TILE_VECTORS
 #include "kernels/tile_conv.h"
-#define NAME outer_tile
-#define MR OUTER_ROWS
-#define NV TILE_VECTORS
-#include "kernels/tile_outer.h"
-#define NAME outer_tile_four
-#define MR 4
-#define NV TILE_VECTORS
-#include "kernels/tile_outer.h"
-#define NAME outer_tile_single
-#define MR 1
-#define NV TILE_VECTORS
-#include "kernels/tile_outer.h"
 
 #if defined(VF_AVX2) /* eight channels alone: half the columns, twice the rows */
 #define CONV_NARROW_ROWS 10
@@ -70,10 +58,6 @@ _Static_assert(TILE_VECTORS *VW == TILE_COLUMNS, "a tile is a whole number of ve
 #define MR CONV_NARROW_ROWS
 #define NV 1
 #include "kernels/tile_conv.h"
-#define NAME outer_tile_narrow
-#define MR OUTER_ROWS
-#define NV 1
-#include "kernels/tile_outer.h"
 #endif
 
 typedef void conv_tile_function(const float *const *in, int in_stride, int taps, int channels, const float *w,
@@ -143,63 +127,6 @@ static void conv(const struct conv_block *b)
 #endif
         for (int c = 0; c < KERNEL_BLOCK && block + c < b->cout; c += TILE_COLUMNS)
             conv_columns(b, conv_tile, CONV_ROWS, TILE_COLUMNS, block + c, w + c);
-    }
-}
-
-typedef void outer_tile_function(float *acc, const float *const *x, ptrdiff_t offset, const float *dy,
-                                 ptrdiff_t dy_stride, int pixels);
-
-/* dw rows [r, r + rows) x `valid` columns from n. */
-static void outer_tile_at(const struct outer_block *b, outer_tile_function *tile, int r, int rows, int n,
-                          int valid, int columns)
-{
-    enum { PIECE = 64 };
-    float acc[(OUTER_ROWS > 4 ? OUTER_ROWS : 4) * KERNEL_BLOCK] = {0};
-    if (valid == columns) {
-        tile(acc, b->x, r, b->dy + n, b->dy_stride, b->pixels);
-    } else { /* the columns that are there, widened with zeros; the chain goes on from piece to piece */
-        float dy[PIECE][KERNEL_BLOCK] = {{0}};
-        for (int p = 0; p < b->pixels; p += PIECE) {
-            const int count = b->pixels - p < PIECE ? b->pixels - p : PIECE;
-            for (int i = 0; i < count; i++)
-                for (int c = 0; c < valid; c++) dy[i][c] = b->dy[(p + i) * b->dy_stride + n + c];
-            tile(acc, b->x + p, r, dy[0], KERNEL_BLOCK, count);
-        }
-    }
-    for (int m = 0; m < rows; m++) {
-        float *dw = b->dw + (r + m) * b->dw_stride + n;
-        for (int c = 0; c < valid; c++)
-            dw[c] = b->first ? acc[m * KERNEL_BLOCK + c] : dw[c] + acc[m * KERNEL_BLOCK + c];
-    }
-}
-
-/* Rows at the end that go in tiles of four, so that as few as possible are left to go one by one. */
-static int outer_fours(int rows)
-{
-    for (int fours = 0; fours < OUTER_ROWS && 4 * fours <= rows; fours++)
-        if ((rows - 4 * fours) % OUTER_ROWS == 0) return 4 * fours;
-    return 0;
-}
-
-static void outer(const struct outer_block *b)
-{
-    for (int n = 0; n < b->cols;) {
-        const int left = b->cols - n;
-        outer_tile_function *tile = outer_tile;
-        int columns = TILE_COLUMNS;
-#if defined(VF_AVX2)
-        if (left <= VW) {
-            tile = outer_tile_narrow;
-            columns = VW;
-        }
-#endif
-        const int valid = left < columns ? left : columns;
-        int r = 0;
-        for (; r + OUTER_ROWS <= b->rows - outer_fours(b->rows); r += OUTER_ROWS)
-            outer_tile_at(b, tile, r, OUTER_ROWS, n, valid, columns);
-        for (; r + 4 <= b->rows; r += 4) outer_tile_at(b, outer_tile_four, r, 4, n, valid, TILE_COLUMNS);
-        for (; r < b->rows; r++) outer_tile_at(b, outer_tile_single, r, 1, n, valid, TILE_COLUMNS);
-        n += valid;
     }
 }
 

@@ -54,16 +54,17 @@ struct conv_block {
 
 /* The transposed product, for weight gradients:
  *
- *   acc[r][n] = chain over p ascending of fma(x[p][r], dy[p * dy_stride + n], acc[r][n]), from 0
- *   dw[r * dw_stride + n] = first ? acc : dw + acc         r < rows, n < cols */
+ *   dw[r * dw_stride + n] = chain over p ascending of fma(x[p][r], dy[p][n], .), from 0, or from what dw holds
+ *
+ * for r < rows, n < cols. dy is packed [ceil(cols/16)][pixels][16], zero-filled; a row of dw has room for as many
+ * columns, and what those past cols hold is not stated. */
 struct outer_block {
     const float *const *x; /* [pixels], each pointing at `rows` floats */
     const float *dy;
-    ptrdiff_t dy_stride;
     int pixels, rows, cols;
     float *dw;
     ptrdiff_t dw_stride;
-    int first;
+    int accumulate;
 };
 
 /* Depthwise convolution: out[p][c] = bias[c] or 0 or out, then fma(in[t * pixels + p][c], w[t * channels + c], .)

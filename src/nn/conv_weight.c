@@ -6,7 +6,13 @@
 #include "nn/pixels.h"
 #include "nn/window.h"
 
-enum { POINTER_FLOATS = sizeof(void *) / sizeof(float) };
+#include <string.h>
+
+enum {
+    POINTER_FLOATS = sizeof(void *) / sizeof(float),
+    PIECE = 64,        /* pixels of a chunk that are packed together */
+    MAX_SEGMENT = 192, /* rows that are read through one pointer, where there are several taps */
+};
 
 struct weight_context {
     const struct net *net;
@@ -15,54 +21,74 @@ struct weight_context {
     struct chunks chunks;
     struct view x, dz;
     int group;
-    float *stack, *row; /* partial sums of the image tree, and the current image's, each [depth][out_group] */
-    float *gradient;    /* OIHW */
+    /* Each [depth][cols], cols rounded up to whole blocks: partial sums of the image tree, the current
+     * image's and the current chunk's. */
+    float *stack, *row, *part;
+    float *gradient; /* OIHW */
 };
 
-/* Pointers and patches of one chunk lie in the worker's scratch. */
-size_t conv_weight_worker_scratch(const struct conv_shape *s, const struct tensor *out)
+/* Taps whose rows are read through one pointer, at most: all of a patch, a kernel row, or one. */
+static int segment_taps(const struct conv_shape *s)
 {
-    const struct chunks chunks = pixels_chunks(out->height, out->width);
-    const size_t pixels = (size_t)chunks.rows * (size_t)out->width;
-    const size_t pointers = pixels * (size_t)(s->depthwise ? s->taps : 1) * POINTER_FLOATS;
-    return conv_aligned(pointers) + (s->patches && !s->depthwise ? pixels * (size_t)s->depth : 0);
+    if (s->patches) return s->taps;
+    return s->options->kernel * s->in_group <= MAX_SEGMENT ? s->options->kernel : 1;
 }
 
-/* dw rows [begin, end) of [taps * in_group] over one chunk. */
-static void weight_chunk(const struct weight_context *c, int64_t begin, int64_t end, int64_t first,
+static size_t weight_cols(const struct conv_shape *s) { return conv_aligned((size_t)s->out_group); }
+
+/* In the worker's scratch: pointers to the inputs of one piece, its packed gradients, copies of inputs. For a
+ * depthwise convolution the pointers of a whole chunk. */
+size_t conv_weight_worker_scratch(const struct conv_shape *s, const struct tensor *out)
+{
+    if (s->depthwise) {
+        const struct chunks chunks = pixels_chunks(out->height, out->width);
+        return (size_t)chunks.rows * (size_t)out->width * (size_t)s->taps * POINTER_FLOATS;
+    }
+    return PIECE * (POINTER_FLOATS + weight_cols(s) + (size_t)segment_taps(s) * (size_t)s->in_group);
+}
+
+/* Rows of dy as [ceil(cols / 16)][pixels][16], zero-filled. */
+static void pack_gradient(float *packed, const float *dy, ptrdiff_t stride, int pixels, int cols)
+{
+    for (int n = 0; n < cols; n += KERNEL_BLOCK)
+        for (int p = 0; p < pixels; p++, packed += KERNEL_BLOCK) {
+            const float *from = dy + p * stride + n;
+            if (cols - n >= KERNEL_BLOCK) {
+                memcpy(packed, from, KERNEL_BLOCK * sizeof *packed);
+                continue;
+            }
+            for (int c = 0; c < KERNEL_BLOCK; c++) packed[c] = n + c < cols ? from[c] : 0.f;
+        }
+}
+
+/* Rows [begin, end) of [taps * in_group] continued over one piece into dw, whose row `begin` is the first. */
+static void weight_piece(const struct weight_context *c, float *dw, int64_t begin, int64_t end, int64_t first,
                          int pixels, bool start, int worker)
 {
     const struct conv_shape *s = c->shape;
     const float **x = (const float **)op_worker_scratch(c->net, worker);
-    const int cols = s->out_group;
-    struct outer_block block = {.x = x,
-                                .dy = view_row(&c->dz, first) + c->group * s->out_group,
-                                .dy_stride = c->dz.stride,
-                                .pixels = pixels,
-                                .cols = cols,
-                                .dw_stride = cols,
-                                .first = start};
-    if (s->patches) {
-        float *patches = (float *)x + conv_aligned((size_t)pixels * POINTER_FLOATS);
-        window_patches(&c->window, &c->x, c->group * s->in_group, s->in_group, first, pixels, patches);
-        for (int i = 0; i < pixels; i++) x[i] = patches + (ptrdiff_t)i * s->depth + begin;
-        block.rows = (int)(end - begin);
-        block.dw = c->row + begin * cols;
-        c->net->kernels->outer(&block);
-        return;
-    }
+    float *dy = (float *)x + PIECE * POINTER_FLOATS, *copies = dy + PIECE * weight_cols(s);
+    pack_gradient(dy, view_row(&c->dz, first) + c->group * s->out_group, c->dz.stride, pixels, s->out_group);
+    struct window segment = c->window;
+    segment.taps = s->patches || c->x.stride == s->in_group ? segment_taps(s) : 1;
+    const int length = segment.taps * s->in_group;
     for (int64_t r = begin; r < end;) {
-        const int tap = (int)(r / s->in_group), channel = (int)(r % s->in_group);
-        const int64_t tap_end = (int64_t)(tap + 1) * s->in_group;
-        struct window one = c->window;
-        one.taps = 1;
-        one.dy[0] = c->window.dy[tap];
-        one.dx[0] = c->window.dx[tap];
-        window_inputs(&one, &c->x, c->group * s->in_group + channel, op_zeros(c->net), first, pixels, x);
-        block.rows = (int)((end < tap_end ? end : tap_end) - r);
-        block.dw = c->row + r * cols;
-        c->net->kernels->outer(&block);
-        r += block.rows;
+        const int tap = (int)(r / length) * segment.taps, offset = (int)(r % length);
+        const int64_t segment_end = r - offset + length, last = end < segment_end ? end : segment_end;
+        memcpy(segment.dy, c->window.dy + tap, (size_t)segment.taps * sizeof *segment.dy);
+        memcpy(segment.dx, c->window.dx + tap, (size_t)segment.taps * sizeof *segment.dx);
+        window_rows(&segment, &c->x, c->group * s->in_group, s->in_group, op_zeros(c->net), first, pixels, x,
+                    copies);
+        for (int i = 0; offset && i < pixels; i++) x[i] += offset;
+        c->net->kernels->outer(&(struct outer_block){.x = x,
+                                                     .dy = dy,
+                                                     .pixels = pixels,
+                                                     .rows = (int)(last - r),
+                                                     .cols = s->out_group,
+                                                     .dw = dw + (r - begin) * (ptrdiff_t)weight_cols(s),
+                                                     .dw_stride = (ptrdiff_t)weight_cols(s),
+                                                     .accumulate = !start});
+        r = last;
     }
 }
 
@@ -70,23 +96,28 @@ static void weight_rows(void *context, int64_t begin, int64_t end, int worker)
 {
     const struct weight_context *c = context;
     const struct conv_shape *s = c->shape;
-    const int cols = s->out_group, images = c->x.images;
-    const ptrdiff_t level = (ptrdiff_t)s->depth * cols;
+    const int images = c->x.images;
+    const ptrdiff_t cols = (ptrdiff_t)weight_cols(s), level = s->depth * cols;
+    const size_t length = (size_t)((end - begin) * cols);
+    float *row = c->row + begin * cols, *part = c->part + begin * cols;
     for (int image = 0; image < images; image++) {
         for (int chunk = 0; chunk < c->chunks.per_image; chunk++) {
             int pixels;
             const int64_t first =
                 pixels_chunk_begin(&c->dz, c->chunks, (int64_t)image * c->chunks.per_image + chunk, &pixels);
-            weight_chunk(c, begin, end, first, pixels, chunk == 0, worker);
+            float *dw = chunk ? part : row;
+            for (int p = 0; p < pixels; p += PIECE)
+                weight_piece(c, dw, begin, end, first + p, pixels - p < PIECE ? pixels - p : PIECE, p == 0,
+                             worker);
+            if (chunk) c->net->kernels->add(row, cols, row, cols, part, cols, (int)(end - begin), (int)cols);
         }
-        tree_feed(c->stack + begin * cols, level, image, images, c->row + begin * cols,
-                  (size_t)((end - begin) * cols));
+        tree_feed(c->stack + begin * cols, level, image, images, row, length);
     }
     for (int64_t r = begin; r < end; r++) {
         const int64_t tap = r / s->in_group, channel = r % s->in_group;
-        for (int o = 0; o < cols; o++)
-            c->gradient[((int64_t)(c->group * cols + o) * s->in_group + channel) * s->taps + tap] +=
-                c->stack[r * cols + o];
+        float *gradient =
+            c->gradient + ((int64_t)c->group * s->out_group * s->in_group + channel) * s->taps + tap;
+        for (int o = 0; o < s->out_group; o++) gradient[(ptrdiff_t)o * s->depth] += c->stack[r * cols + o];
     }
 }
 
@@ -114,7 +145,7 @@ static void weight_channels(void *context, int64_t begin, int64_t end, int worke
 
 static size_t weight_row_floats(const struct conv_shape *s)
 {
-    return s->depthwise ? (size_t)s->taps * (size_t)s->in : (size_t)s->depth * (size_t)s->out_group;
+    return s->depthwise ? (size_t)s->taps * (size_t)s->in : (size_t)s->depth * weight_cols(s);
 }
 
 void conv_weight_backward(struct net *net, const struct node *node, const struct conv_shape *s,
@@ -122,6 +153,7 @@ void conv_weight_backward(struct net *net, const struct node *node, const struct
 {
     float *gradient = op_param_gradient(net, node, CONV_WEIGHT);
     if (!gradient) return;
+    const size_t level = conv_aligned(weight_row_floats(s));
     struct weight_context c = {.net = net,
                                .shape = s,
                                .window = window_forward(s->options, dz.height, dz.width),
@@ -129,7 +161,8 @@ void conv_weight_backward(struct net *net, const struct node *node, const struct
                                .x = op_input(net, node, 0),
                                .dz = dz,
                                .row = op_scratch(net),
-                               .stack = op_scratch(net) + conv_aligned(weight_row_floats(s)),
+                               .part = op_scratch(net) + level,
+                               .stack = op_scratch(net) + 2 * level,
                                .gradient = gradient};
     if (s->depthwise) {
         par_for(net->options.threads, s->in, KERNEL_BLOCK, weight_channels, &c);
@@ -141,5 +174,5 @@ void conv_weight_backward(struct net *net, const struct node *node, const struct
 
 size_t conv_weight_scratch(const struct conv_shape *s, int images)
 {
-    return conv_aligned(weight_row_floats(s)) * (size_t)(1 + tree_levels(images));
+    return conv_aligned(weight_row_floats(s)) * (size_t)(2 + tree_levels(images));
 }

@@ -166,7 +166,7 @@ static size_t head_scratch_floats(const struct attention_options *o, int tokens)
 {
     const size_t n = (size_t)tokens, dim = (size_t)larger(o->key_dim, o->value_dim);
     const size_t packed = rounded(tokens) * dim + rounded(larger(o->key_dim, o->value_dim)) * n;
-    return n * n + packed + n * dim + 2 * n * (sizeof(void *) / sizeof(float)) + 64;
+    return n * n + packed + n * rounded((int)dim) + 2 * n * (sizeof(void *) / sizeof(float)) + 64;
 }
 
 static struct head_scratch head_scratch(const struct attention *a, int worker)
@@ -181,30 +181,29 @@ static struct head_scratch head_scratch(const struct attention *a, int worker)
 }
 
 /* Stores flushed rows of `dim` values into one part of dqkv, or adds them. */
-static void deliver(const struct attention *a, float *to, float *rows, int dim)
+static void deliver(const struct attention *a, float *to, float *rows, int dim, ptrdiff_t stride)
 {
     const struct kernels *k = a->net->kernels;
-    k->activate(rows, dim, rows, dim, a->tokens, dim, ACT_NONE);
+    k->activate(rows, stride, rows, stride, a->tokens, dim, ACT_NONE);
     if (a->accumulate)
-        k->add(to, a->dqkv.stride, to, a->dqkv.stride, rows, dim, a->tokens, dim);
+        k->add(to, a->dqkv.stride, to, a->dqkv.stride, rows, stride, a->tokens, dim);
     else
-        k->copy(to, a->dqkv.stride, rows, dim, a->tokens, dim);
+        k->copy(to, a->dqkv.stride, rows, stride, a->tokens, dim);
 }
 
-/* s->gradient[j][d] = chain over i of p[i][j] * y[i][d]. */
+/* s->gradient[j][d] = chain over i of p[i][j] * y[i][d], in rows of rounded(dim). */
 static void transposed_product(const struct attention *a, const struct head_scratch *s, const float *p,
                                const float *y, ptrdiff_t y_stride, int dim)
 {
     for (int i = 0; i < a->tokens; i++) s->in[i] = p + (ptrdiff_t)i * a->tokens;
+    pack(s->packed, y, dim, 1, a->tokens, y_stride);
     a->net->kernels->outer(&(struct outer_block){.x = s->in,
-                                                 .dy = y,
-                                                 .dy_stride = y_stride,
+                                                 .dy = s->packed,
                                                  .pixels = a->tokens,
                                                  .rows = a->tokens,
                                                  .cols = dim,
                                                  .dw = s->gradient,
-                                                 .dw_stride = dim,
-                                                 .first = 1});
+                                                 .dw_stride = (ptrdiff_t)rounded(dim)});
 }
 
 static void head_backward(const struct attention *a, int64_t head, const struct head_scratch *s)
@@ -214,7 +213,8 @@ static void head_backward(const struct attention *a, int64_t head, const struct 
     const float *p = a->probabilities + head * n * n, *dy = output_part(a, &a->dy, head);
 
     transposed_product(a, s, p, dy, a->dy.stride, o->value_dim);
-    deliver(a, part(a, &a->dqkv, head, o->value_start), s->gradient, o->value_dim);
+    deliver(a, part(a, &a->dqkv, head, o->value_start), s->gradient, o->value_dim,
+            (ptrdiff_t)rounded(o->value_dim));
 
     pack(s->packed, part(a, &a->qkv, head, o->value_start), n, a->qkv.stride, o->value_dim, 1);
     for (int i = 0; i < n; i++) {
@@ -233,10 +233,11 @@ static void head_backward(const struct attention *a, int64_t head, const struct 
     }
     product(a, s->in, s->out, n, n, o->key_dim, s->packed);
     a->net->kernels->scale(s->gradient, s->gradient, o->scale, (size_t)n * (size_t)o->key_dim);
-    deliver(a, part(a, &a->dqkv, head, o->query_start), s->gradient, o->key_dim);
+    deliver(a, part(a, &a->dqkv, head, o->query_start), s->gradient, o->key_dim, o->key_dim);
 
     transposed_product(a, s, s->scores, scaled_query(a, head), o->key_dim, o->key_dim);
-    deliver(a, part(a, &a->dqkv, head, o->key_start), s->gradient, o->key_dim);
+    deliver(a, part(a, &a->dqkv, head, o->key_start), s->gradient, o->key_dim,
+            (ptrdiff_t)rounded(o->key_dim));
 }
 
 static void backward_heads(void *context, int64_t begin, int64_t end, int worker)

@@ -134,3 +134,48 @@ void window_patches(const struct window *w, const struct view *source, int chann
             t += whole ? together : 1;
         }
 }
+
+/* First x, and the one past the last, at which taps from dx to last_dx lie within a row of the source. */
+static void inner_range(const struct window *w, int source_width, int dx, int last_dx, int *from, int *to)
+{
+    *from = dx < 0 ? (-dx + w->step - 1) / w->step : 0;
+    *to = source_width - last_dx > 0 ? (source_width - last_dx - 1) / w->step + 1 : 0;
+    if (*to > w->width) *to = w->width;
+}
+
+void window_rows(const struct window *w, const struct view *source, int channel, int channels,
+                 const float *zeros, int64_t begin, int count, const float **in, float *patches)
+{
+    const int length = w->taps * channels;
+    if (w->taps > 1 && row_taps(w, source, channels) != w->taps) {
+        window_patches(w, source, channel, channels, begin, count, patches);
+        for (int i = 0; i < count; i++) in[i] = patches + (ptrdiff_t)i * length;
+        return;
+    }
+    int from, to;
+    inner_range(w, source->width, w->dx[0], w->dx[w->taps - 1], &from, &to);
+    const ptrdiff_t step = w->step * source->stride;
+    struct position p = position_at(w, begin);
+    for (int i = 0; i < count;) {
+        const int y = p.y * w->step + w->dy[0], row_end = i + w->width - p.x;
+        const int end = row_end < count ? row_end : count;
+        const bool within = (unsigned)y < (unsigned)source->height;
+        const float *first =
+            within ? source->data + channel +
+                         ((p.image * source->height + y) * source->width + w->dx[0]) * source->stride
+                   : NULL;
+        for (; i < end; i++, p.x++) {
+            if (within && p.x >= from && p.x < to) {
+                in[i] = first + p.x * step;
+            } else if (w->taps == 1) {
+                in[i] = zeros;
+            } else {
+                window_patches(w, source, channel, channels, begin + i, 1, patches);
+                in[i] = patches;
+                patches += length;
+            }
+        }
+        p.x--;
+        advance(w, &p);
+    }
+}
