@@ -14,7 +14,7 @@
 struct values {
     const char *model, *frames, *images, *labels, *results;
     double confidence, iou;
-    int64_t size, most;
+    int64_t size, most, memory_limit;
     int plan;
     struct option_ints classes;
     bool square, agnostic;
@@ -40,6 +40,7 @@ static const struct option options[] = {
     {"agnostic", 0, OPTION_FLAG, AT(agnostic), .help = "boxes of different classes suppress each other, too"},
     {"max-detections", 0, OPTION_INT, AT(most), "300", 1, 30000, .help = "objects of one frame, at most"},
     PLAN_OPTION(AT(plan)),
+    MEMORY_LIMIT_OPTION(AT(memory_limit)),
     {0},
 };
 #undef AT
@@ -191,6 +192,7 @@ static enum status detect(struct job *job, struct error *err)
         TRY(coco_results_begin(&job->results, v->results, job->model.names, job->model.config.classes, err));
     detector_begin(&job->detector, &job->model, kernels, run->threads, &nms);
     job->detector.plan = (enum net_plan)v->plan;
+    job->detector.memory_limit = (size_t)v->memory_limit;
     TRY(frames_run(&count, run, v->frames, "detect", detect_frame, job, err));
     if (v->results) TRY(coco_results_end(&job->results, err));
     console_message(&run->console, "%lld frame%s, %lld object%s", (long long)count.done,

@@ -10,7 +10,7 @@ struct values {
     const char *model, *data, *results;
     struct option_ints labels, vehicles;
     double ignore_above, confidence, iou;
-    int64_t size, batch;
+    int64_t size, batch, memory_limit;
     int split, metric, plan;
     bool rectangular, coco;
 };
@@ -49,6 +49,7 @@ static const struct option options[] = {
     {"coco-results", 0, OPTION_OUTPUT, AT(results),
      .help = "write what was found in COCO's results format, for other tools"},
     PLAN_OPTION(AT(plan)),
+    MEMORY_LIMIT_OPTION(AT(memory_limit)),
     {0},
 };
 #undef AT
@@ -103,6 +104,7 @@ static struct evaluate_options evaluation_options(const struct values *v)
     o.metric_2024 = v->metric != 0;
     o.coco = v->coco;
     o.plan = (enum net_plan)v->plan;
+    o.memory_limit = (size_t)v->memory_limit;
     if (v->labels.count) {
         o.label_list = v->labels.values;
         o.label_count = (size_t)v->labels.count;

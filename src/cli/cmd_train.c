@@ -169,8 +169,9 @@ static enum status train(struct run *run, struct job *job, struct error *err)
     TRY(kernels_get(&kernels, NULL, err));
     TRY(dataset_open(&job->data, v->data, DATASET_TRAIN, err));
     TRY(open_student(job, err));
-    TRY(load_pictures(run, job, err));
     struct trainer_options trainer = training_trainer(&v->training, run->threads);
+    TRY(trainer_check_memory(&job->student, (int)job->data.count, kernels, &trainer, err));
+    TRY(load_pictures(run, job, err));
     TRY(open_sets(run, job, &trainer, kernels, err));
     trainer.folder = v->out;
     trainer.checkpoint_every = (int)v->checkpoint_every;

@@ -27,6 +27,18 @@ static bool read_int(const char *text, size_t n, int64_t *value)
     return errno == 0 && end == digits + n && digits[0] != ' ' && digits[0] != '+';
 }
 
+static bool read_bytes(const char *text, int64_t *value)
+{
+    static const char units[] = "KMG";
+    const size_t n = strlen(text);
+    const char *unit = n > 1 ? strchr(units, text[n - 1]) : NULL;
+    if (!read_int(text, n - (unit != NULL), value) || *value < 0) return false;
+    const int shift = unit ? 10 * (int)(unit - units + 1) : 0;
+    if (*value > INT64_MAX >> shift) return false;
+    *value <<= shift;
+    return true;
+}
+
 /* Integers separated by `separator`; the number read, or -1. */
 static int read_ints(const char *text, char separator, const struct option *option, int *values, int limit)
 {
@@ -105,6 +117,16 @@ static enum status set_value(const struct option *option, void *values, const ch
                  option->high);
         return list->count < 0 ? wrong(option, expected, text, err) : OK;
     }
+    case OPTION_BYTES: {
+        int64_t value = 0;
+        snprintf(expected, sizeof expected, "bytes, like 512M, in [%.0fM, %.0fG]", option->low / (1 << 20),
+                 option->high / (1 << 30));
+        if (!read_bytes(text, &value) ||
+            (check && ((double)value < option->low || (double)value > option->high)))
+            return wrong(option, expected, text, err);
+        *(int64_t *)where = value;
+        return OK;
+    }
     case OPTION_SIZE: {
         int sides[2];
         const int count = read_ints(text, 'x', option, sides, 2);
@@ -160,7 +182,8 @@ bool option_given(const struct option *option, const void *values)
     case OPTION_FLAG:
     case OPTION_CHOICE:
         return true;
-    case OPTION_INT: {
+    case OPTION_INT:
+    case OPTION_BYTES: {
         const double value = (double)*(const int64_t *)where;
         return value >= option->low && value <= option->high;
     }

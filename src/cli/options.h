@@ -1,9 +1,9 @@
 /* Options of a command, described once: parsing, help, man page, JSON and back all come from the same table.
  *
  * Values live in a plain struct of the command; each option names its place by offsetof. Types of the places:
- *   OPTION_FLAG bool, OPTION_INT int64_t, OPTION_REAL double, OPTION_CHOICE int, OPTION_INTS struct
- * option_ints, OPTION_SIZE struct option_size, the others const char * (NULL when not given). A number whose
- * default lies outside its range is "not given" as long as it holds that default. */
+ *   OPTION_FLAG bool, OPTION_INT and OPTION_BYTES int64_t, OPTION_REAL double, OPTION_CHOICE int, OPTION_INTS
+ * struct option_ints, OPTION_SIZE struct option_size, the others const char * (NULL when not given). A number
+ * whose default lies outside its range is "not given" as long as it holds that default. */
 #ifndef RETORT_CLI_OPTIONS_H
 #define RETORT_CLI_OPTIONS_H
 
@@ -26,6 +26,7 @@ enum option_type {
     OPTION_OUTPUT_FOLDER, /* a folder that is written; the manifest goes into it */
     OPTION_CHOICE,        /* one of a table of names */
     OPTION_INTS,          /* "1,2,5", each in [low, high] */
+    OPTION_BYTES,         /* "512M": bytes, or times 1024, 1024^2, 1024^3 with K, M, G; in [low, high] */
     OPTION_SIZE,          /* "640" or "640x384" (width x height), each in [low, high] */
 };
 
@@ -65,6 +66,15 @@ struct option_preset {
     const char *name;
     const char *const *settings;
 };
+
+/* A row of an option table: --memory-limit into an int64_t; 0 when not given. */
+#define MEMORY_LIMIT_OPTION(at)                                                                              \
+    {                                                                                                        \
+        "memory-limit", 0, OPTION_BYTES, at, "0", 1 << 20, 1LL << 50,                                        \
+            .help = "refuse, before it starts, what needs more: the network's buffers and, in training, "    \
+                    "weights, "                                                                              \
+                    "gradients and moments. Pictures do not count"                                           \
+    }
 
 /* A table and the struct that its offsets refer to. */
 struct option_set {

@@ -45,6 +45,8 @@ static const char *value_name(const struct option *option)
         return "NAME";
     case OPTION_INTS:
         return "N,...";
+    case OPTION_BYTES:
+        return "SIZE";
     case OPTION_SIZE:
         return "N|WxH";
     case OPTION_TEXT:

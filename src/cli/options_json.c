@@ -11,6 +11,7 @@ static void value_json(struct text *out, const struct option *option, const void
         text_add(out, *(const bool *)where ? "true" : "false");
         return;
     case OPTION_INT:
+    case OPTION_BYTES:
         text_format(out, "%lld", (long long)*(const int64_t *)where);
         return;
     case OPTION_REAL:

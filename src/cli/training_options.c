@@ -39,6 +39,7 @@ struct trainer_options training_trainer(const struct training_values *values, in
     options.patience = (int)values->patience;
     options.frozen_norm = values->frozen_norm;
     options.plan = (enum net_plan)values->plan;
+    options.memory_limit = (size_t)values->memory_limit;
     options.seed = (uint64_t)values->seed;
     options.augment.size = (int)values->size;
     options.augment.mosaic = values->mosaic;

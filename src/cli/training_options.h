@@ -8,7 +8,7 @@
 #include "train/trainer.h"
 
 struct training_values {
-    int64_t epochs, batch, size, seed, patience, warmup_floor, freeze, mask_warmup;
+    int64_t epochs, batch, size, seed, patience, warmup_floor, freeze, mask_warmup, memory_limit;
     int optimizer, head, mask;
     double rate, fraction, mosaic;
     bool frozen_norm, half;
@@ -56,6 +56,7 @@ struct training_values {
     {"guard-loss", 0, OPTION_REAL, TRAINING_AT(base, guard_loss), "-1", 0, 1,                                  \
      .help = "refuse epochs whose mAP50-95 on the guard set is more than this below that before training; "    \
              "status 1 when none is left"},                                                                    \
+    MEMORY_LIMIT_OPTION(TRAINING_AT(base, memory_limit)),                                                      \
     PLAN_OPTION(TRAINING_AT(base, plan)),                                                                      \
     {"half", 0, OPTION_FLAG, TRAINING_AT(base, half), NULL,                                                    \
      .help = "store the result as float16"}

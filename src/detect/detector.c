@@ -39,8 +39,11 @@ static enum status plan(struct detector *detector, int height, int width, struct
     /* Graphs of one model share its parameters; building another one declares nothing new. */
     graph_begin(&detector->graph, (struct params *)&detector->model->params);
     TRY(yolo11_build(&detector->network, &detector->graph, detector->model->config, height, width, err));
-    const struct net_options options = {
-        .batch = 1, .threads = detector->threads, .mode = NET_INFERENCE, .plan = detector->plan};
+    const struct net_options options = {.batch = 1,
+                                        .threads = detector->threads,
+                                        .mode = NET_INFERENCE,
+                                        .plan = detector->plan,
+                                        .memory_limit = detector->memory_limit};
     TRY(net_create(&detector->net, &detector->graph, detector->kernels, options, err));
     const struct head head = yolo11_head(&detector->network, &detector->net, false);
     TRY(nms_make(&detector->nms, &detector->arena, &detector->options, head.classes, head_anchors(&head),

@@ -15,7 +15,8 @@ struct detector {
     int threads;
     enum net_plan plan; /* fast, unless the caller sets another before the first picture */
     struct nms_options options;
-    struct arena arena; /* of the present input size */
+    size_t memory_limit; /* of a plan, as in struct net_options; may be set between runs */
+    struct arena arena;  /* of the present input size */
     struct graph graph;
     struct yolo11 network;
     struct net net;

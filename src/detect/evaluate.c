@@ -204,6 +204,7 @@ static enum status evaluate(struct job *job, struct evaluation *evaluation, cons
     TRY(metric_make(job->metric, &options, err));
     detector_begin(&job->detector, model, kernels, threads, &job->nms);
     job->detector.plan = o->plan;
+    job->detector.memory_limit = o->memory_limit;
     for (size_t i = 0; i < job->count; i++) {
         TRY(score_picture(job, i, err));
         if (!progress_report(job->progress, "evaluate", (int64_t)i + 1, (int64_t)job->count, ""))

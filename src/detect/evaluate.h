@@ -24,13 +24,13 @@ struct evaluate_observer {
 };
 
 struct evaluate_options {
-    int size;              /* pixels, a multiple of 32 */
-    bool rectangular;      /* batches of one shape each instead of squares */
-    int batch;             /* pictures that share a shape, when rectangular */
-    float confidence;      /* detections are strictly more confident */
-    double iou;            /* of suppression */
-    float ignore_above;    /* y in pixels of the picture; < 0: the library rule */
-    bool metric_2024;      /* matching, curve end and fitness of dsbad.md 10 */
+    int size;           /* pixels, a multiple of 32 */
+    bool rectangular;   /* batches of one shape each instead of squares */
+    int batch;          /* pictures that share a shape, when rectangular */
+    float confidence;   /* detections are strictly more confident */
+    double iou;         /* of suppression */
+    float ignore_above; /* y in pixels of the picture; < 0: the library rule */
+    bool metric_2024;   /* matching, curve end and fitness of dsbad.md 10 */
     enum net_plan plan;
     bool coco;             /* also the numbers of COCO's tool, in pixels of the picture */
     const int *label_list; /* label classes that become class 0, the others are dropped; NULL: as they are */
@@ -38,6 +38,7 @@ struct evaluate_options {
     const int *vehicle_list; /* the same for the model's classes; single-label, class-agnostic suppression.
                               * Nothing to do, and ignored, for a model of one class */
     size_t vehicle_count;
+    size_t memory_limit; /* of the network's plan, bytes; 0: none */
     struct evaluate_observer observer;
 };
 

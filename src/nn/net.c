@@ -8,6 +8,8 @@
 
 #include <assert.h>
 
+#define MIB 1048576.0
+
 static const struct op *const ops[OP_KINDS] = {
     [OP_CONV] = &op_conv,
     [OP_ADD] = &op_add,
@@ -36,8 +38,11 @@ enum status net_plan(struct net *net, const struct graph *graph, const struct ke
     *net = (struct net){.graph = graph, .kernels = kernels, .options = options};
     enum status status = plan_make(net, err);
     if (status == OK && options.memory_limit && net->total_bytes > options.memory_limit)
-        status = fail(err, ERR_SYSTEM, "this plan needs %zu bytes, over the limit of %zu", net->total_bytes,
-                      options.memory_limit);
+        status =
+            fail(err, ERR_SYSTEM, "the network needs %.1f MiB for %d picture%s of %dx%d, the limit is %.1f",
+                 (double)net->total_bytes / MIB, options.batch, options.batch == 1 ? "" : "s",
+                 graph->tensors[graph->input].width, graph->tensors[graph->input].height,
+                 (double)options.memory_limit / MIB);
     if (status != OK) net_free(net);
     return status;
 }

@@ -253,12 +253,30 @@ static enum status open_sets(struct distill *d, struct trainer_options *trainer,
     return scored_set_score(&d->validation, &d->before, &d->result->validation_before, d->progress, err);
 }
 
+static enum status start_student(struct model *student, const struct distill *d, struct error *err)
+{
+    const struct distill_options *o = d->options;
+    return model_restart(student, &d->before, 1, o->head, o->vehicles,
+                         o->head == HEAD_KEEP && d->before.config.classes > 1 ? o->vehicle_count : 0,
+                         o->freeze, o->trainer.seed, err);
+}
+
+/* Refuses at once what training would refuse after the stream. */
+static enum status check_memory(const struct distill *d, struct error *err)
+{
+    const struct distill_options *o = d->options;
+    struct model student;
+    if (!o->trainer.memory_limit) return OK;
+    TRY(start_student(&student, d, err));
+    const enum status status = trainer_check_memory(&student, o->budget, o->kernels, &o->trainer, err);
+    model_free(&student);
+    return status;
+}
+
 static enum status train(struct distill *d, struct error *err)
 {
     const struct distill_options *o = d->options;
-    TRY(model_restart(&d->student, &d->before, 1, o->head, o->vehicles,
-                      o->head == HEAD_KEEP && d->before.config.classes > 1 ? o->vehicle_count : 0, o->freeze,
-                      o->trainer.seed, err));
+    TRY(start_student(&d->student, d, err));
     TRY(model_set_names(&d->student, "vehicle", err));
     TRY(split(d, err));
     TRY(pictures_load(&d->pictures, d->training, d->training_count, 1, NULL, 0, o->size, o->threads,
@@ -307,6 +325,7 @@ static enum status run(struct distill *d, struct error *err)
     const struct distill_options *o = d->options;
     TRY(model_open(&d->before, o->student, err));
     TRY(model_check_trainable(&d->before, o->student, err));
+    TRY(check_memory(d, err));
     TRY(file_make_folder(o->folder, err));
     if (o->test) {
         TRY(dataset_open(&d->test, o->test, DATASET_VAL, err));

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define LOSS_SCALE 0x1p32
+#define MIB 1048576.0
 
 static enum status allocate(struct learner *learner, struct error *err)
 {
@@ -50,6 +51,14 @@ static void forget_net(struct learner_net *n)
     n->batch = 0;
 }
 
+static struct net_options net_options_of(const struct learner_options *o, int batch)
+{
+    return (struct net_options){.batch = batch,
+                                .threads = o->threads,
+                                .mode = o->frozen_norm ? NET_FROZEN : NET_TRAINING,
+                                .plan = o->plan};
+}
+
 static enum status plan_net(struct learner *learner, struct learner_net *n, int batch, struct error *err)
 {
     if (n->batch == batch) return OK;
@@ -57,18 +66,50 @@ static enum status plan_net(struct learner *learner, struct learner_net *n, int 
     const struct learner_options *o = &learner->options;
     graph_begin(&n->graph, &learner->model->params);
     TRY(yolo11_build(&n->network, &n->graph, learner->model->config, o->size, o->size, err));
-    const struct net_options options = {.batch = batch,
-                                        .threads = o->threads,
-                                        .mode = o->frozen_norm ? NET_FROZEN : NET_TRAINING,
-                                        .plan = o->plan};
-    TRY(net_create(&n->net, &n->graph, learner->kernels, options, err));
+    TRY(net_create(&n->net, &n->graph, learner->kernels, net_options_of(o, batch), err));
     n->batch = batch;
     return OK;
+}
+
+static int moments(enum optimizer optimizer)
+{
+    return optimizer == OPTIMIZER_SGD ? 1 : optimizer == OPTIMIZER_ADAM ? 3 : 2;
+}
+
+static enum status check_plan(const struct model *model, const struct graph *graph, size_t network,
+                              const struct learner_options *o, struct error *err)
+{
+    const size_t flat = model->params.trainable * (size_t)(1 + moments(o->optimizer));
+    const size_t rest = (2 * model->params.total + flat) * sizeof(float);
+    if (network + rest <= o->memory_limit) return OK;
+    return fail(err, ERR_SYSTEM,
+                "training needs %.1f MiB: %.1f for %d picture%s of %dx%d, %.1f for weights, gradient and "
+                "moments; the limit is %.1f",
+                (double)(network + rest) / MIB, (double)network / MIB, o->batch, o->batch == 1 ? "" : "s",
+                graph->tensors[graph->input].width, graph->tensors[graph->input].height, (double)rest / MIB,
+                (double)o->memory_limit / MIB);
+}
+
+enum status learner_check_memory(const struct model *model, const struct kernels *kernels,
+                                 const struct learner_options *options, struct error *err)
+{
+    struct graph graph;
+    struct yolo11 network;
+    struct net net = {0};
+    if (!options->memory_limit) return OK;
+    graph_begin(&graph, (struct params *)&model->params); /* sealed: nothing new is declared */
+    enum status status = yolo11_build(&network, &graph, model->config, options->size, options->size, err);
+    if (status == OK) status = net_plan(&net, &graph, kernels, net_options_of(options, options->batch), err);
+    if (status == OK) status = check_plan(model, &graph, net.total_bytes, options, err);
+    net_free(&net);
+    graph_free(&graph);
+    return status;
 }
 
 static enum status make(struct learner *learner, struct error *err)
 {
     const struct learner_options *o = &learner->options;
+    TRY(learner_check_memory(learner->model, learner->kernels, o, err));
     TRY(model_copy(&learner->average, learner->model, err));
     TRY(describe_tensors(learner, err));
     TRY(allocate(learner, err));

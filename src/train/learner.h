@@ -19,6 +19,7 @@ struct learner_options {
     enum net_plan plan;
     double clip; /* largest gradient norm; 0: none */
     enum optimizer optimizer;
+    size_t memory_limit; /* bytes, of all that learner_check_memory counts; 0: none */
 };
 
 /* The network planned for one number of images. */
@@ -46,6 +47,12 @@ struct learner {
     uint8_t *mask;               /* or NULL: all */
     double *sums;                /* scratch */
 };
+
+/* ERR_SYSTEM with what is needed, before anything of it is allocated, when the network's plan, the weights
+ * and their average, gradient and moments take more than options->memory_limit. Pictures and loss come on
+ * top. */
+enum status learner_check_memory(const struct model *model, const struct kernels *kernels,
+                                 const struct learner_options *options, struct error *err);
 
 /* The model outlives the learner; its weights are the start. optimizer is not AUTO. */
 enum status learner_make(struct learner *learner, struct model *model, const struct kernels *kernels,

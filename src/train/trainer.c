@@ -320,6 +320,26 @@ static enum status allocate(struct trainer *t, struct model *model, struct error
     return model_copy(&t->best, model, err);
 }
 
+/* But for the targets, and the optimizer where the schedule chooses it. */
+static struct learner_options learner_options_of(const struct trainer_options *o, int pictures)
+{
+    return (struct learner_options){.batch = o->batch < pictures ? o->batch : pictures,
+                                    .size = o->augment.size,
+                                    .threads = o->threads,
+                                    .frozen_norm = o->frozen_norm,
+                                    .plan = o->plan,
+                                    .clip = o->clip,
+                                    .optimizer = o->schedule.optimizer,
+                                    .memory_limit = o->memory_limit};
+}
+
+enum status trainer_check_memory(const struct model *model, int pictures, const struct kernels *kernels,
+                                 const struct trainer_options *options, struct error *err)
+{
+    const struct learner_options learner = learner_options_of(options, pictures);
+    return learner_check_memory(model, kernels, &learner, err);
+}
+
 static enum status start(struct trainer *t, struct model *model, const struct kernels *kernels,
                          struct error *err)
 {
@@ -330,15 +350,10 @@ static enum status start(struct trainer *t, struct model *model, const struct ke
     schedule.epochs = o->epochs;
     schedule.classes = model->config.classes;
     TRY(schedule_make(&t->schedule, &schedule, err));
-    const struct learner_options options = {.batch =
-                                                o->batch < t->pictures->count ? o->batch : t->pictures->count,
-                                            .size = t->pictures->size,
-                                            .threads = o->threads,
-                                            .max_targets = pictures_most_targets(t->pictures, o->batch),
-                                            .frozen_norm = o->frozen_norm,
-                                            .plan = o->plan,
-                                            .clip = o->clip,
-                                            .optimizer = t->schedule.optimizer};
+    struct learner_options options = learner_options_of(o, t->pictures->count);
+    options.size = t->pictures->size;
+    options.max_targets = pictures_most_targets(t->pictures, o->batch);
+    options.optimizer = t->schedule.optimizer;
     TRY(learner_make(&t->learner, model, kernels, &options, err));
     TRY(allocate(t, model, err));
     recipe_hash(t->state.recipe, o, t->pictures, model);

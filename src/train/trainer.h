@@ -43,6 +43,7 @@ struct trainer_options {
     struct trainer_validation validation; /* score NULL: no validation, the last weights are the result (of
                                              an epoch that the guard did not refuse) */
     struct trainer_guard guard;
+    size_t memory_limit; /* as in struct learner_options */
 };
 
 struct trainer_options trainer_defaults(void);
@@ -71,6 +72,10 @@ struct trainer_result {
 
 /* The guard set's score of the epoch that is the result; NaN without a guard. */
 double trainer_guard_after(const struct trainer_result *result);
+
+/* learner_check_memory for mini-batches of so many pictures: what trainer_run would refuse, early. */
+enum status trainer_check_memory(const struct model *model, int pictures, const struct kernels *kernels,
+                                 const struct trainer_options *options, struct error *err);
 
 /* Trains model on the pictures (whose size is the network's) and leaves the result in it: the average of the
  * best epoch, or of the last one without validation. ERR_INTERRUPTED leaves the last checkpoint; ERR_CHECK
