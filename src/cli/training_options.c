@@ -21,6 +21,12 @@ enum status training_check(const struct training_values *values, struct error *e
 {
     if (values->size % 32)
         return fail(err, ERR_USAGE, "--size: expected a multiple of 32, found %lld", (long long)values->size);
+    if (values->part & (values->part - 1))
+        return fail(err, ERR_USAGE, "--micro-batch: expected a power of two, found %lld",
+                    (long long)values->part);
+    if (values->part && !values->frozen_norm)
+        return fail(err, ERR_USAGE,
+                    "--micro-batch goes with --frozen-norm: statistics of a batch need all of it");
     if (values->mask == MASK_PREVIOUS_U && values->optimizer == OPTIMIZER_SGD)
         return fail(err, ERR_USAGE, "--mask gradient needs the second moments of adamw or adam, not sgd");
     if (values->guard_loss >= 0 && !values->guard) return fail(err, ERR_USAGE, "--guard-loss needs --guard");
@@ -39,6 +45,7 @@ struct trainer_options training_trainer(const struct training_values *values, in
     options.patience = (int)values->patience;
     options.frozen_norm = values->frozen_norm;
     options.plan = (enum net_plan)values->plan;
+    options.part = (int)values->part;
     options.memory_limit = (size_t)values->memory_limit;
     options.seed = (uint64_t)values->seed;
     options.augment.size = (int)values->size;

@@ -8,7 +8,7 @@
 #include "train/trainer.h"
 
 struct training_values {
-    int64_t epochs, batch, size, seed, patience, warmup_floor, freeze, mask_warmup, memory_limit;
+    int64_t epochs, batch, size, seed, patience, warmup_floor, freeze, mask_warmup, memory_limit, part;
     int optimizer, head, mask;
     double rate, fraction, mosaic;
     bool frozen_norm, half;
@@ -25,6 +25,9 @@ struct training_values {
      .help = "passes over the pictures"},                                                                      \
     {"batch", 'b', OPTION_INT, TRAINING_AT(base, batch), "16", 1, 1024,                                        \
      .help = "pictures in a mini-batch"},                                                                      \
+    {"micro-batch", 0, OPTION_INT, TRAINING_AT(base, part), "0", 1, 1024,                                      \
+     .help = "pictures of a mini-batch that are in memory at a time, a power of two, with --frozen-norm: the " \
+             "same result in less memory and more time"},                                                      \
     {"size", 0, OPTION_INT, TRAINING_AT(base, size), "640", 32, 2048,                                          \
      .help = "side of the network input, a multiple of 32"},                                                   \
     {"seed", 's', OPTION_INT, TRAINING_AT(base, seed), "0", 0, 9e15,                                           \

@@ -143,12 +143,6 @@ static void norm_backward_rows(void *context, int64_t begin, int64_t end, int wo
                                          c->z.channels);
 }
 
-static void add_gradient(float *gradient, const double *sums, int n)
-{
-    if (!gradient) return;
-    for (int i = 0; i < n; i++) gradient[i] += (float)sums[i];
-}
-
 void conv_norm_backward(struct net *net, const struct node *node, struct view dy)
 {
     const int channels = dy.channels;
@@ -156,8 +150,8 @@ void conv_norm_backward(struct net *net, const struct node *node, struct view dy
         .net = net, .node = node, .z = conv_saved_z(net, node), .dy = dy, .norm = norm_of(net, node)};
     double *sums = scratch_sums(net); /* dgamma, dbeta */
     pixels_sum(net, &dy, 2, norm_sums_body, &c, scratch_partials(net, channels), sums);
-    add_gradient(op_param_gradient(net, node, CONV_GAMMA), sums, channels);
-    add_gradient(op_param_gradient(net, node, CONV_BETA), sums + channels, channels);
+    op_add_sums(net, node, CONV_GAMMA, sums);
+    op_add_sums(net, node, CONV_BETA, sums + channels);
     float *scale = scratch_partials(net, channels), *a = scale + channels, *b = a + channels;
     const double n = (double)dy.pixels;
     const bool frozen = net->options.mode == NET_FROZEN;
@@ -182,7 +176,7 @@ void conv_bias_backward(struct net *net, const struct node *node, struct view dy
 {
     struct norm_context c = {.net = net, .node = node, .dy = dy};
     pixels_sum(net, &dy, 1, bias_body, &c, scratch_partials(net, dy.channels), scratch_sums(net));
-    add_gradient(op_param_gradient(net, node, CONV_BIAS), scratch_sums(net), dy.channels);
+    op_add_sums(net, node, CONV_BIAS, scratch_sums(net));
 }
 
 size_t conv_norm_scratch(const struct view *y)

@@ -50,6 +50,13 @@ struct net_watch {
     void *context;
 };
 
+/* Where the sums that make gradients of biases and norms go as doubles instead of being rounded into the flat
+ * gradient, so that parts of a batch can be added as the whole batch would be. */
+struct net_sums {
+    double *values;
+    const size_t *offset; /* per parameter, in values */
+};
+
 /* Rows of pixels: element (p, c) at data[p * stride + c]. */
 struct view {
     float *data;
@@ -74,6 +81,7 @@ struct net {
     size_t scratch_offset, worker_offset; /* shared by all nodes; the latter worker_floats for each thread */
     size_t worker_floats;
     float *gradients;              /* set by net_backward for its duration */
+    const struct net_sums *sums;   /* NULL, or set by the caller for a net_backward */
     const struct net_watch *watch; /* NULL, or set by the caller at any time between runs */
 };
 

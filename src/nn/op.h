@@ -20,7 +20,8 @@ struct op {
     void (*pack)(struct net *net, const struct node *node);
     void (*forward)(struct net *net, const struct node *node);
     void (*backward)(struct net *net, const struct node *node);
-    const char *(*algorithm)(const struct net *net, const struct node *node); /* a word for reports, or NULL */
+    const char *(*algorithm)(const struct net *net,
+                             const struct node *node); /* a word for reports, or NULL */
 };
 
 extern const struct op op_conv, op_add, op_copy, op_max_pool, op_upsample, op_bilinear, op_gather,
@@ -72,6 +73,20 @@ static inline float *op_param_gradient(const struct net *net, const struct node 
 {
     const struct param *param = net->graph->params->list + node->param[i];
     return param->frozen ? NULL : net->gradients + param->offset;
+}
+
+/* Adds sums over all pixels to the gradient of parameter i, or to net->sums. */
+static inline void op_add_sums(const struct net *net, const struct node *node, int i, const double *sums)
+{
+    float *gradient = op_param_gradient(net, node, i);
+    if (!gradient) return;
+    const size_t n = net->graph->params->list[node->param[i]].size;
+    if (net->sums) {
+        double *to = net->sums->values + net->sums->offset[node->param[i]];
+        for (size_t k = 0; k < n; k++) to[k] += sums[k];
+    } else {
+        for (size_t k = 0; k < n; k++) gradient[k] += (float)sums[k];
+    }
 }
 
 /* Rounds a sum made in double to what may be stored (docs/NUMERICS.md). */

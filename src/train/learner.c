@@ -1,6 +1,7 @@
 #include "train/learner.h"
 
 #include "base/par.h"
+#include "train/learner_parts.h"
 
 #include <assert.h>
 #include <string.h>
@@ -71,6 +72,17 @@ static enum status plan_net(struct learner *learner, struct learner_net *n, int 
     return OK;
 }
 
+/* The most images that go through the network at a time. */
+static int piece_of(const struct learner_options *o)
+{
+    return o->part && o->part < o->batch ? o->part : o->batch;
+}
+
+static bool in_parts(const struct learner *learner, int images)
+{
+    return images > piece_of(&learner->options);
+}
+
 static int moments(enum optimizer optimizer)
 {
     return optimizer == OPTIMIZER_SGD ? 1 : optimizer == OPTIMIZER_ADAM ? 3 : 2;
@@ -80,14 +92,15 @@ static enum status check_plan(const struct model *model, const struct graph *gra
                               const struct learner_options *o, struct error *err)
 {
     const size_t flat = model->params.trainable * (size_t)(1 + moments(o->optimizer));
-    const size_t rest = (2 * model->params.total + flat) * sizeof(float);
+    const size_t parts = piece_of(o) < o->batch ? learner_parts_bytes(o, model) : 0;
+    const size_t rest = (2 * model->params.total + flat) * sizeof(float) + parts;
     if (network + rest <= o->memory_limit) return OK;
     return fail(err, ERR_SYSTEM,
                 "training needs %.1f MiB: %.1f for %d picture%s of %dx%d, %.1f for weights, gradient and "
                 "moments; the limit is %.1f",
-                (double)(network + rest) / MIB, (double)network / MIB, o->batch, o->batch == 1 ? "" : "s",
-                graph->tensors[graph->input].width, graph->tensors[graph->input].height, (double)rest / MIB,
-                (double)o->memory_limit / MIB);
+                (double)(network + rest) / MIB, (double)network / MIB, piece_of(o),
+                piece_of(o) == 1 ? "" : "s", graph->tensors[graph->input].width,
+                graph->tensors[graph->input].height, (double)rest / MIB, (double)o->memory_limit / MIB);
 }
 
 enum status learner_check_memory(const struct model *model, const struct kernels *kernels,
@@ -99,7 +112,8 @@ enum status learner_check_memory(const struct model *model, const struct kernels
     if (!options->memory_limit) return OK;
     graph_begin(&graph, (struct params *)&model->params); /* sealed: nothing new is declared */
     enum status status = yolo11_build(&network, &graph, model->config, options->size, options->size, err);
-    if (status == OK) status = net_plan(&net, &graph, kernels, net_options_of(options, options->batch), err);
+    if (status == OK)
+        status = net_plan(&net, &graph, kernels, net_options_of(options, piece_of(options)), err);
     if (status == OK) status = check_plan(model, &graph, net.total_bytes, options, err);
     net_free(&net);
     graph_free(&graph);
@@ -113,7 +127,8 @@ static enum status make(struct learner *learner, struct error *err)
     TRY(model_copy(&learner->average, learner->model, err));
     TRY(describe_tensors(learner, err));
     TRY(allocate(learner, err));
-    TRY(plan_net(learner, &learner->full, o->batch, err));
+    TRY(plan_net(learner, &learner->full, piece_of(o), err));
+    if (piece_of(o) < o->batch) TRY(learner_parts_make(learner, err));
     const struct head head = yolo11_head(&learner->full.network, &learner->full.net, false);
     return loss_detect_init(&learner->loss, &learner->arena, learner->kernels, LOSS_GAINS, o->batch,
                             head_anchors(&head), head.classes, o->max_targets, o->threads, err);
@@ -123,6 +138,7 @@ enum status learner_make(struct learner *learner, struct model *model, const str
                          const struct learner_options *options, struct error *err)
 {
     assert(options->optimizer != OPTIMIZER_AUTO && !model->config.folded);
+    assert(!options->part || (options->frozen_norm && !(options->part & (options->part - 1))));
     *learner = (struct learner){.options = *options,
                                 .kernels = kernels,
                                 .model = model,
@@ -142,16 +158,19 @@ void learner_free(struct learner *learner)
     *learner = (struct learner){0};
 }
 
-static struct learner_net *net_for(struct learner *learner, int images)
+enum status learner_plan(struct learner_net **planned, struct learner *learner, int images, struct error *err)
 {
-    return images == learner->options.batch ? &learner->full : &learner->rest;
+    *planned = images == piece_of(&learner->options) ? &learner->full : &learner->rest;
+    return plan_net(learner, *planned, images, err);
 }
 
 enum status learner_input(struct learner *learner, int images, float **input, struct error *err)
 {
     assert(images >= 1 && images <= learner->options.batch);
-    struct learner_net *n = net_for(learner, images);
-    TRY(plan_net(learner, n, images, err));
+    struct learner_net *n;
+    *input = learner->parts.input;
+    if (in_parts(learner, images)) return OK;
+    TRY(learner_plan(&n, learner, images, err));
     *input = net_value(&n->net, n->graph.input).data;
     return OK;
 }
@@ -159,8 +178,11 @@ enum status learner_input(struct learner *learner, int images, float **input, st
 enum status learner_gradient(struct learner *learner, int images, const struct target *targets, int count,
                              struct loss_items *items, struct error *err)
 {
-    struct learner_net *n = net_for(learner, images);
-    assert(n->batch == images && count <= learner->options.max_targets);
+    struct learner_net *n;
+    assert(count <= learner->options.max_targets);
+    if (in_parts(learner, images))
+        return learner_parts_gradient(learner, images, targets, count, LOSS_SCALE, items, err);
+    TRY(learner_plan(&n, learner, images, err));
     net_pack(&n->net);
     net_forward(&n->net);
     const struct head head = yolo11_head(&n->network, &n->net, false);

@@ -14,6 +14,8 @@
 
 struct learner_options {
     int batch, size, threads;
+    int part; /* images that go through the network at a time: a power of two, with frozen_norm only; 0, or
+                 batch and more: all. The same bits, in less memory and about a third more time */
     int max_targets; /* boxes in one mini-batch, at most */
     bool frozen_norm;
     enum net_plan plan;
@@ -30,13 +32,23 @@ struct learner_net {
     struct net net;
 };
 
+/* Of mini-batches in parts (learner_parts.h). */
+struct learner_parts {
+    float *input;                  /* of the whole mini-batch */
+    struct head values, gradients; /* its raw outputs and their gradients */
+    float *row, *stack;            /* a part's gradient, and the tree of them: stack row 0 is the sum */
+    size_t *sum_offset, sum_count; /* per parameter; those with one dimension */
+    double *sum_row, *sum_stack;   /* the same for sums that are rounded once */
+};
+
 struct learner {
     struct arena arena;
     struct learner_options options;
     const struct kernels *kernels;
     struct model *model;           /* the weights that move */
     struct model average;          /* their moving average, statistics included */
-    struct learner_net full, rest; /* whole mini-batches; the smaller last one of an epoch */
+    struct learner_net full, rest; /* whole mini-batches or parts; smaller last ones */
+    struct learner_parts parts;
     struct loss_detect loss;
     struct optim optim;
     struct optim_tensor *tensors;

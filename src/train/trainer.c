@@ -326,6 +326,7 @@ static struct learner_options learner_options_of(const struct trainer_options *o
     return (struct learner_options){.batch = o->batch < pictures ? o->batch : pictures,
                                     .size = o->augment.size,
                                     .threads = o->threads,
+                                    .part = o->part,
                                     .frozen_norm = o->frozen_norm,
                                     .plan = o->plan,
                                     .clip = o->clip,

@@ -26,6 +26,7 @@ struct trainer_guard {
 struct trainer_options {
     struct schedule_options schedule; /* images, batch, epochs, classes are filled in by trainer_run */
     int batch, epochs, threads;
+    int part;         /* as in struct learner_options */
     int patience;     /* epochs without a better score until training stops; 0: never */
     double clip;      /* gradient norm */
     bool frozen_norm; /* batch norms keep their running statistics */
