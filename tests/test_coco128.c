@@ -80,14 +80,9 @@ static void expect_figures(bool rectangular, enum net_plan plan, double map50_95
     model_free(&model);
 }
 
+/* One of the two under each plan: the fast one's sums differ in the last digits and are held to the same
+ * figures. */
 static void square_validation_gives_the_reference_figures(void **state)
-{
-    (void)state;
-    expect_figures(false, PLAN_EXACT, 0.5169, 0.6921);
-}
-
-/* The fast plan's sums differ in the last digits and are held to the same figures. */
-static void square_validation_under_the_fast_plan_gives_them_too(void **state)
 {
     (void)state;
     expect_figures(false, PLAN_FAST, 0.5169, 0.6921);
@@ -103,7 +98,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(square_validation_gives_the_reference_figures),
-        cmocka_unit_test(square_validation_under_the_fast_plan_gives_them_too),
         cmocka_unit_test(rectangular_validation_gives_the_reference_figures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
