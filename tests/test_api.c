@@ -239,6 +239,10 @@ static void errors_are_told(void **state)
     options = retort_detector_defaults();
     options.threads = -1;
     fails(retort_detector_open(&detector, opened, &options, &err), RETORT_USAGE, &err, "threads");
+    options = retort_detector_defaults();
+    assert_int_equal(options.plan, RETORT_FAST);
+    options.plan = (enum retort_plan)2;
+    fails(retort_detector_open(&detector, opened, &options, &err), RETORT_USAGE, &err, "plan");
     assert_int_equal(retort_detector_open(&detector, opened, NULL, &err), RETORT_OK);
     const uint8_t pixel[3] = {0};
     picture = (struct retort_picture){-1, 1, pixel};

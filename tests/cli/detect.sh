@@ -8,6 +8,7 @@ expect detect_needs_a_model 2 'model' "$RETORT" detect picture.jpg
 expect detect_wrong_flag 2 'did you mean --confidence' "$RETORT" detect --confidance 0.5 picture.jpg
 expect detect_confidence_range 2 'confidence' "$RETORT" detect --model x --confidence 1.5 picture.jpg
 expect detect_size_step 2 'multiple of 32, found 100' "$RETORT" detect --model x --size 100 picture.jpg
+expect detect_plan_name 2 'fast' "$RETORT" detect --model x --plan direct picture.jpg
 expect detect_missing_model 3 'cannot open nowhere.pt' "$RETORT" detect --model nowhere.pt picture.jpg
 : >empty.safetensors
 expect detect_empty_model 3 'empty.safetensors' "$RETORT" detect --model empty.safetensors picture.jpg
@@ -24,6 +25,12 @@ if [ ! -e "$weights" ] || [ ! -d "$pictures" ] || ! has_json; then
     finish
 fi
 picture=$pictures/images/000000000009.jpg
+"$RETORT" embed -q -m "$weights" -o usual.npy -f "$picture"
+"$RETORT" embed -q -m "$weights" -o fast.npy -f "$picture" --plan fast
+"$RETORT" embed -q -m "$weights" -o exact.npy -f "$picture" --plan exact
+check plan_fast_is_the_default cmp usual.npy fast.npy
+check plan_reaches_the_network sh -c '! cmp -s fast.npy exact.npy'
+expect detect_exact 0 '^/.*/000000000009.jpg: bowl 0.943  308.3 0.6 630.2 240.5$' "$RETORT" detect -m "$weights" --plan exact "$picture"
 expect detect_needs_pictures 2 'expected --frames or pictures' "$RETORT" detect -m "$weights"
 expect detect_lines 0 '^/.*/000000000009.jpg: bowl 0.943  308.3 0.6 630.2 240.5$' "$RETORT" detect -m "$weights" "$picture"
 expect detect_classes 0 '^/.*: broccoli 0.854' "$RETORT" detect -m "$weights" --classes 50 "$picture"
@@ -31,7 +38,7 @@ cp output lines
 check detect_classes_only sh -c '! grep bowl lines'
 expect detect_class_range 2 'from 0 to 79, found 80' "$RETORT" detect -m "$weights" --classes 80 "$picture"
 expect detect_confidence 0 'nothing' "$RETORT" detect -m "$weights" -c 0.99 "$picture"
-expect detect_most 0 ', 1 objects' "$RETORT" detect -m "$weights" --max-detections 1 "$picture"
+expect detect_most 0 ', 1 object$' "$RETORT" detect -m "$weights" --max-detections 1 "$picture"
 expect detect_missing_picture 3 'cannot open nowhere.jpg' "$RETORT" detect -m "$weights" nowhere.jpg
 mkdir folder
 expect detect_empty_folder 3 'folder' "$RETORT" detect -m "$weights" --frames folder
