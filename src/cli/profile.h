@@ -52,7 +52,7 @@ struct profile {
     double begun[PROFILE_PHASES], ended[PROFILE_PHASES]; /* as in the rows */
     struct profile_time plain;                           /* the same rounds with nobody watching */
     double peak_before, peak_after;                      /* FLOP/s */
-    double bandwidth;                                    /* bytes/s */
+    double bandwidth;                                    /* bytes/s, the better of before and after */
     size_t plan_bytes;                                   /* of the network's block */
 };
 

@@ -233,6 +233,9 @@ static enum status run_rounds(struct session *s, const struct progress *progress
                         p->options.rounds);
     }
     p->peak_after = roof_peak(s->kernels, p->options.threads);
+    double bandwidth;
+    TRY(roof_bandwidth(&bandwidth, p->options.threads, err));
+    if (bandwidth > p->bandwidth) p->bandwidth = bandwidth;
     summarise(s);
     return OK;
 }
@@ -242,7 +245,7 @@ static enum status run(struct session *s, const struct progress *progress, struc
 {
     const struct profile_options *o = &s->profile->options;
     const size_t values = (size_t)o->batch * (size_t)o->size * (size_t)o->size * 3;
-    TRY(roof_bandwidth(&s->profile->bandwidth, o->threads, err)); /* before anything else lies in memory */
+    TRY(roof_bandwidth(&s->profile->bandwidth, o->threads, err));
     if (o->train)
         TRY(start_training(s, arena, err));
     else

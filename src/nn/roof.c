@@ -6,7 +6,14 @@
 #include <string.h>
 #include <time.h>
 
-enum { PEAK_REPEATS = 500000, PEAK_PROBES = 12, COPY_BYTES = 32 << 20, COPY_GRAIN = 4096, COPY_PROBES = 5 };
+enum {
+    PEAK_REPEATS = 500000,
+    PEAK_PROBES = 12,
+    COPY_BYTES = 32 << 20,
+    COPY_PIECE = 1 << 20,
+    COPY_GRAIN = 4096,
+    COPY_ROUNDS = 4
+};
 
 static double now(void)
 {
@@ -51,10 +58,11 @@ enum status roof_bandwidth(double *bandwidth, int threads, struct error *err)
     if (!bytes) return fail_memory(err, "the memory probe", 2 * (size_t)COPY_BYTES);
     memset(bytes, 1, 2 * (size_t)COPY_BYTES);
     *bandwidth = 0;
-    for (int i = 0; i < COPY_PROBES; i++) {
+    for (int i = 0; i < COPY_ROUNDS * (COPY_BYTES / COPY_PIECE); i++) {
+        char *piece = bytes + (size_t)i * COPY_PIECE % COPY_BYTES; /* long out of cache when it comes again */
         const double begun = now();
-        par_for(threads, COPY_BYTES, COPY_GRAIN, copy, bytes);
-        const double rate = 2.0 * COPY_BYTES / (now() - begun);
+        par_for(threads, COPY_PIECE, COPY_GRAIN, copy, piece);
+        const double rate = 2.0 * COPY_PIECE / (now() - begun);
         if (rate > *bandwidth) *bandwidth = rate;
     }
     free(bytes);

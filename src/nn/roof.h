@@ -8,8 +8,8 @@
 /* FLOP/s of independent chains of fused multiply-adds on so many threads: the best of a few short probes. */
 double roof_peak(const struct kernels *kernels, int threads);
 
-/* Bytes/s, read and written together, of copying between buffers far larger than a cache: the best of a few.
- * Takes 64 MB for the time of the call; ERR_SYSTEM when they cannot be had. */
+/* Bytes/s, read and written together, of copying between buffers far larger than a cache: the best of many
+ * pieces. Takes 64 MB for the time of the call; ERR_SYSTEM when they cannot be had. */
 enum status roof_bandwidth(double *bandwidth, int threads, struct error *err);
 
 #endif
