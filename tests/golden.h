@@ -50,5 +50,6 @@ void golden_image(struct golden *golden);
 void golden_ops(struct golden *golden);
 void golden_models(struct golden *golden);
 void golden_train(struct golden *golden);
+void golden_world(struct golden *golden);
 
 #endif

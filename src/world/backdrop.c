@@ -19,7 +19,9 @@ struct work {
     const struct place *place;
     float albedo[256]; /* linear */
     float haze[8192];  /* share of a surface that fog leaves, by nearness / 8 */
-    int windows;       /* windows with a glow up to this are lit */
+    float zenith[3], horizon[3], bounce[3], direct[3], lamp[3], fog[3], window[3], sun[3];
+    float wet;
+    int windows; /* windows with a glow up to this are lit */
 };
 
 static void sky_colour(float out[3], const struct light *light, const struct surface *s)
@@ -33,43 +35,79 @@ static void sky_colour(float out[3], const struct light *light, const struct sur
     }
 }
 
-/* Adds a sample without and with the sun. */
-static void add_sample(float shaded[3], float lit[3], const struct work *w, size_t at)
+/* A colour without and with the sun. */
+struct pair {
+    float shaded[3], lit[3];
+};
+
+static void add_sky(struct pair *sum, const struct work *w, const struct surface *s, float weight)
+{
+    float sky[3];
+    sky_colour(sky, &w->backdrop->light, s);
+    for (int k = 0; k < 3; k++) {
+        sum->shaded[k] += sky[k] * weight;
+        sum->lit[k] += sky[k] * weight;
+    }
+}
+
+/* Adds one sample of something solid. */
+static void add_sample(struct pair *sum, const struct work *w, size_t at)
 {
     const struct surface *s = &w->place->surfaces[at];
-    const struct light *light = &w->backdrop->light;
-    float sky[3], sun = 0;
     if (s->kind == SURFACE_SKY) {
-        sky_colour(sky, light, s);
-        for (int k = 0; k < 3; k++) {
-            shaded[k] += sky[k];
-            lit[k] += sky[k];
-        }
+        add_sky(sum, w, s, 1);
         return;
     }
     const float nx = s->normal[0] / 127.0f, ny = s->normal[1] / 127.0f, nz = s->normal[2] / 127.0f;
-    const float dot = nx * (float)light->sun.x + ny * (float)light->sun.y + nz * (float)light->sun.z;
-    if (dot > 0 && light->sun.z > 0) sun = dot;
+    const float dot = nx * w->sun[0] + ny * w->sun[1] + nz * w->sun[2], sun = dot > 0 ? dot : 0;
     const float up = 0.5f + 0.5f * nz, lamp = s->lamp * (1 / 128.0f),
                 haze = w->haze[w->place->depths[at] >> 3];
-    const float wet = s->paved ? (float)light->wet : 0, dark = 1 - 0.45f * wet;
-    const bool glowing = s->glow && s->glow <= w->windows;
+    const float wet = s->paved ? w->wet : 0, dark = 1 - 0.45f * wet;
+    /* Panes mirror the sky. */
+    const float mirror = 0.10f * (s->kind == SURFACE_BODY && s->glow ? 1 : wet);
+    const float glow = s->glow && s->glow <= w->windows ? 0.4f + s->glow / 128.0f : 0;
     for (int k = 0; k < 3; k++) {
         const float a = w->albedo[s->albedo[k]] * dark;
-        const float ambient = (float)light->zenith[k] * up + (float)light->bounce[k] * (1 - up);
-        float colour = a * (ambient + lamp * (float)light->lamp[k]) + 0.10f * wet * (float)light->horizon[k];
-        if (s->kind == SURFACE_BODY && s->glow)
-            colour += 0.10f * (float)light->horizon[k]; /* panes mirror the sky */
-        if (glowing)
-            colour += (float)light->exposure *
-                      (k == 0   ? 0.085f
-                       : k == 1 ? 0.060f
-                                : 0.030f) *
-                      (0.4f + s->glow / 128.0f);
-        const float fog = (float)light->fog[k];
-        shaded[k] += fog + (colour - fog) * haze;
-        lit[k] += fog + (colour + a * sun * (float)light->direct[k] - fog) * haze;
+        const float ambient = w->zenith[k] * up + w->bounce[k] * (1 - up) + lamp * w->lamp[k];
+        const float colour = a * ambient + mirror * w->horizon[k] + glow * w->window[k], fog = w->fog[k];
+        sum->shaded[k] += fog + (colour - fog) * haze;
+        sum->lit[k] += fog + (colour + a * sun * w->direct[k] - fog) * haze;
     }
+}
+
+/* Four samples of ground, lit as one. */
+static void add_ground(struct pair *sum, const struct work *w, const size_t at[4])
+{
+    const struct surface *s = w->place->surfaces;
+    const struct surface *first = &s[at[0]];
+    const float lamp = first->lamp * (1 / 128.0f), haze = w->haze[w->place->depths[at[0]] >> 3];
+    const float wet = first->paved ? w->wet : 0, dark = 1 - 0.45f * wet, sun = w->sun[2];
+    for (int k = 0; k < 3; k++) {
+        float a = w->albedo[s[at[0]].albedo[k]] + w->albedo[s[at[1]].albedo[k]];
+        a = (a + w->albedo[s[at[2]].albedo[k]] + w->albedo[s[at[3]].albedo[k]]) * dark;
+        const float colour = a * (w->zenith[k] + lamp * w->lamp[k]) + 0.40f * wet * w->horizon[k],
+                    fog = 4 * w->fog[k];
+        sum->shaded[k] = fog + (colour - fog) * haze;
+        sum->lit[k] = fog + (colour + a * sun * w->direct[k] - fog) * haze;
+    }
+}
+
+static struct pair light_pixel(const struct work *w, int x, int y)
+{
+    struct pair sum = {{0}, {0}};
+    const size_t width = (size_t)w->place->layout.lens.width * 2,
+                 corner = (size_t)(2 * y) * width + 2 * (size_t)x;
+    const size_t at[4] = {corner, corner + 1, corner + width, corner + width + 1};
+    bool same = true;
+    const struct surface *s = w->place->surfaces;
+    for (int k = 1; k < 4; k++) same &= s[at[k]].kind == s[corner].kind;
+    if (same && s[corner].kind == SURFACE_GROUND)
+        add_ground(&sum, w, at);
+    else if (same && s[corner].kind == SURFACE_SKY)
+        add_sky(&sum, w, &s[corner], 4);
+    else
+        for (int k = 0; k < 4; k++) add_sample(&sum, w, at[k]);
+    return sum;
 }
 
 static uint16_t stored(float v)
@@ -85,14 +123,13 @@ static void light_rows(void *context, int64_t begin, int64_t end, int worker)
     const int width = w->place->layout.lens.width;
     for (int64_t y = begin; y < end; y++)
         for (int x = 0; x < width; x++) {
-            float shaded[3] = {0}, lit[3] = {0};
-            for (int k = 0; k < 4; k++)
-                add_sample(shaded, lit, w, (size_t)(2 * y + k / 2) * 2 * width + 2 * x + k % 2);
+            const struct pair sum = light_pixel(w, x, (int)y);
             const size_t pixel = (size_t)y * width + x;
             const float open = w->place->standing[pixel] ? 1 : 1 - w->backdrop->shadow[pixel] * (1 / 255.0f);
             for (int k = 0; k < 3; k++) {
-                w->backdrop->shaded[3 * pixel + k] = stored(shaded[k] * 0.25f);
-                w->backdrop->lit[3 * pixel + k] = stored((shaded[k] + (lit[k] - shaded[k]) * open) * 0.25f);
+                const float shaded = sum.shaded[k] * 0.25f, lit = sum.lit[k] * 0.25f;
+                w->backdrop->shaded[3 * pixel + k] = stored(shaded);
+                w->backdrop->lit[3 * pixel + k] = stored(shaded + (lit - shaded) * open);
             }
         }
 }
@@ -113,7 +150,19 @@ static void cast_shadows(struct backdrop *b, const struct place *place)
 void backdrop_make(struct backdrop *backdrop, const struct place *place, const struct light *light,
                    double clock, int threads)
 {
-    struct work w = {.backdrop = backdrop, .place = place};
+    struct work w = {.backdrop = backdrop, .place = place, .wet = (float)light->wet};
+    static const double window[3] = {0.085, 0.060, 0.030};
+    const double sun[3] = {light->sun.x, light->sun.y, light->sun.z};
+    for (int k = 0; k < 3; k++) {
+        w.zenith[k] = (float)light->zenith[k];
+        w.horizon[k] = (float)light->horizon[k];
+        w.bounce[k] = (float)light->bounce[k];
+        w.direct[k] = (float)light->direct[k];
+        w.lamp[k] = (float)light->lamp[k];
+        w.fog[k] = (float)light->fog[k];
+        w.window[k] = (float)(window[k] * light->exposure);
+        w.sun[k] = light->sun.z > 0 ? (float)sun[k] : 0;
+    }
     const double hour = clock / 3600 - 24 * floor(clock / 86400);
     backdrop->light = *light;
     for (int i = 0; i < 256; i++) w.albedo[i] = (float)(i / 255.0 * (i / 255.0));

@@ -6,7 +6,7 @@
 #include <assert.h>
 #include <string.h>
 
-enum { MAX_SAMPLES = 4 };
+enum { MAX_SAMPLES = 4, FLAT_AREA = 900 };
 
 /* A corner in samples of the patch. */
 struct corner {
@@ -29,7 +29,6 @@ bool painter_make(struct painter *painter, const struct lens *lens, struct arena
     return painter->colours && painter->depths;
 }
 
-/* Values along a span, 20 fraction bits for colour. */
 struct slope {
     double at, dx, dy; /* at the origin of the samples */
 };
@@ -42,6 +41,7 @@ static struct slope slope_of(const struct corner c[3], const double v[3], double
     return (struct slope){v[0] - dx * c[0].x - dy * c[0].y, dx, dy};
 }
 
+/* 16 fraction bits for nearness, 8 for colour. */
 struct span {
     int64_t near, near_step;
     int32_t colour[3], step[3];
@@ -53,10 +53,7 @@ static void fill_span(uint16_t (*colours)[4], int32_t *depths, int n, struct spa
         const int32_t near = (int32_t)(s.near >> 16);
         if (near > depths[i]) {
             depths[i] = near;
-            for (int k = 0; k < 3; k++) {
-                const int32_t v = s.colour[k] >> 8;
-                colours[i][k] = (uint16_t)(v < 0 ? 0 : v > 65535 ? 65535 : v);
-            }
+            for (int k = 0; k < 3; k++) colours[i][k] = (uint16_t)(s.colour[k] >> 8);
             colours[i][3] = 1;
         }
         s.near += s.near_step;
@@ -95,23 +92,35 @@ static void fill_triangle(struct painter *p, const struct corner c[3], int width
         struct span s = {.near = (int64_t)((near.at + near.dx * (x0 + 0.5) + near.dy * v) * 65536),
                          .near_step = (int64_t)(near.dx * 65536)};
         for (int k = 0; k < 3; k++) {
-            s.colour[k] = (int32_t)space_clamp(
-                (colour[k].at + colour[k].dx * (x0 + 0.5) + colour[k].dy * v) * 256, -1e9, 1e9);
-            s.step[k] = (int32_t)space_clamp(colour[k].dx * 256, -1e6, 1e6);
+            /* Both ends in range, and so is what lies between. */
+            const double first = colour[k].at + colour[k].dx * (x0 + 0.5) + colour[k].dy * v;
+            const double last = first + colour[k].dx * (x1 - 1 - x0);
+            s.colour[k] = (int32_t)(space_clamp(first, 0, 65535) * 256);
+            if (x1 - x0 > 1)
+                s.step[k] = ((int32_t)(space_clamp(last, 0, 65535) * 256) - s.colour[k]) / (x1 - 1 - x0);
         }
         fill_span(p->colours + (size_t)y * width + x0, p->depths + (size_t)y * width + x0, x1 - x0, s);
     }
 }
 
+/* A mover's mesh on its way to the picture. */
+struct posed {
+    const struct mover *mover;
+    const struct shine *shine;
+    struct finish finishes[MAT_COUNT];
+    struct point world[MESH_MAX_POINTS], camera[MESH_MAX_POINTS], seen[MESH_MAX_POINTS];
+    int samples;
+    bool flat; /* so small that one light a face is enough */
+};
+
 /* The pixels that the projected points touch; how many samples a pixel each way. */
-static int frame_patch(struct painter *p, const struct point *camera, int n)
+static int frame_patch(struct painter *p, const struct posed *posed, int n)
 {
     double low[2] = {1e30, 1e30}, high[2] = {-1e30, -1e30};
     struct patch *patch = &p->patch;
     for (int i = 0; i < n; i++) {
-        if (camera[i].z < LENS_NEAR) continue;
-        const struct point q = lens_project(p->lens, camera[i]);
-        const double at[2] = {q.x, q.y};
+        if (posed->camera[i].z < LENS_NEAR) continue;
+        const double at[2] = {posed->seen[i].x, posed->seen[i].y};
         for (int a = 0; a < 2; a++) {
             if (at[a] < low[a]) low[a] = at[a];
             if (at[a] > high[a]) high[a] = at[a];
@@ -165,54 +174,64 @@ static struct point turned(const struct mover *m, struct point p)
                           p.x * m->pose.sine + p.y * m->pose.cosine, p.z};
 }
 
-static void paint_face(struct painter *p, const struct mesh_face *face, const struct point *world,
-                       const struct point *camera, const struct mover *mover, const struct finish *finishes,
-                       const struct shine *shine, int samples)
+static void shade(struct corner *corner, const struct painter *p, const struct posed *posed,
+                  const struct mesh_face *face, int i)
 {
+    const struct point eye = {0, 0, p->lens->stand}, at = posed->world[face->point[i]];
+    const float *normal = face->normal[i];
+    const struct point n = turned(posed->mover, (struct point){normal[0], normal[1], normal[2]});
+    shade_corner(corner->colour, &posed->finishes[face->material], n, point_unit(point_sub(eye, at)),
+                 posed->shine);
+    for (int k = 0; k < 3; k++) corner->colour[k] = space_clamp(corner->colour[k] * BACKDROP_ONE, 0, 65535);
+}
+
+static void paint_face(struct painter *p, const struct posed *posed, const struct mesh_face *face)
+{
+    const struct point *camera = posed->camera;
     const struct point a = camera[face->point[0]], b = camera[face->point[1]], c = camera[face->point[2]];
     if (a.z < LENS_NEAR || b.z < LENS_NEAR || c.z < LENS_NEAR) return;
     /* Camera coordinates turn the same way round as the world's do, so outside faces look towards the eye. */
     if (point_dot(point_cross(point_sub(b, a), point_sub(c, a)), a) >= 0) return;
     struct corner corners[3];
     for (int i = 0; i < 3; i++) {
-        const int at = face->point[i];
-        const struct point q = lens_project(p->lens, camera[at]);
-        const struct point n =
-            turned(mover, (struct point){face->normal[i][0], face->normal[i][1], face->normal[i][2]});
-        const struct point eye = {0, 0, p->lens->stand};
-        corners[i].x = (q.x - p->patch.x0) * samples;
-        corners[i].y = (q.y - p->patch.y0) * samples;
+        const struct point q = posed->seen[face->point[i]];
+        corners[i].x = (q.x - p->patch.x0) * posed->samples;
+        corners[i].y = (q.y - p->patch.y0) * posed->samples;
         corners[i].near = fine_nearness(q.z) * (face->decal ? 1.003 : 1);
-        shade_corner(corners[i].colour, &finishes[face->material], n, point_unit(point_sub(eye, world[at])),
-                     shine);
-        for (int k = 0; k < 3; k++)
-            corners[i].colour[k] = space_clamp(corners[i].colour[k] * BACKDROP_ONE, 0, 65535);
+        if (!i || !posed->flat)
+            shade(&corners[i], p, posed, face, i);
+        else
+            memcpy(corners[i].colour, corners[0].colour, sizeof corners[i].colour);
     }
-    fill_triangle(p, corners, p->patch.width * samples, p->patch.height * samples);
+    fill_triangle(p, corners, p->patch.width * posed->samples, p->patch.height * posed->samples);
 }
 
 void paint_mover(struct painter *p, const struct model *model, const struct mover *mover,
                  const struct shine *shine)
 {
-    struct point world[MESH_MAX_POINTS], camera[MESH_MAX_POINTS];
-    struct finish finishes[MAT_COUNT];
+    struct posed posed;
+    posed.mover = mover;
+    posed.shine = shine;
     const struct mesh *mesh = &model->mesh;
     for (int i = 0; i < mesh->point_count; i++) {
-        world[i] = turned(mover, point_scale(mesh->points[i], mover->scale));
-        world[i].x += mover->pose.x;
-        world[i].y += mover->pose.y;
-        camera[i] = lens_turn(p->lens, world[i]);
+        struct point at = turned(mover, point_scale(mesh->points[i], mover->scale));
+        at.x += mover->pose.x;
+        at.y += mover->pose.y;
+        posed.world[i] = at;
+        posed.camera[i] = lens_turn(p->lens, at);
+        if (posed.camera[i].z >= LENS_NEAR) posed.seen[i] = lens_project(p->lens, posed.camera[i]);
     }
     p->patch.width = 0;
-    const int samples = frame_patch(p, camera, mesh->point_count);
+    const int samples = frame_patch(p, &posed, mesh->point_count);
     if (!samples) return;
+    posed.samples = samples;
+    posed.flat = p->patch.width * p->patch.height < FLAT_AREA;
     const size_t count = (size_t)p->patch.width * p->patch.height * (size_t)(samples * samples);
     assert(count <= p->capacity);
     memset(p->colours, 0, count * sizeof *p->colours);
     memset(p->depths, 0, count * sizeof *p->depths);
-    shade_finishes(finishes, mover, shine->light);
-    for (int i = 0; i < mesh->face_count; i++)
-        paint_face(p, &mesh->faces[i], world, camera, mover, finishes, shine, samples);
+    shade_finishes(posed.finishes, mover, shine->light);
+    for (int i = 0; i < mesh->face_count; i++) paint_face(p, &posed, &mesh->faces[i]);
     resolve(p, samples);
 }
 

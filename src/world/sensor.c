@@ -1,6 +1,9 @@
 #include "world/sensor.h"
 
 #include "base/rng.h"
+#include "world/area.h"
+
+#include <string.h>
 
 /* Steeper in the middle tones. */
 static double contrast(double v)
@@ -20,13 +23,23 @@ static void make_tone(struct sensor *sensor)
         sensor->tone[i] =
             (uint8_t)space_clamp(black + (255 - black) * contrast(dmath_pow(bent, gamma)), 0, 255);
     }
+}
+
+/* Sums of twelve uniform draws. */
+static void make_noise(struct sensor *sensor, int width)
+{
     const uint64_t key = rng_key(sensor->seed, "world.noise");
     for (int i = 0; i < SENSOR_NOISE; i++) {
-        double sum = -6;
-        for (int k = 0; k < 12; k++)
-            sum += (rng_u64(key, (uint64_t)i * 3 + (uint64_t)k / 4) >> (16 * (k % 4)) & 0xffff) / 65536.0;
-        sensor->noise[i] = (int8_t)space_clamp(sum * 32, -127, 127);
+        double sum[2] = {-6, -6};
+        for (int k = 0; k < 24; k++) {
+            const uint64_t u = rng_u64(key, (uint64_t)i * 6 + (uint64_t)k / 4) >> (16 * (k % 4));
+            sum[k / 12] += (double)(u & 0xffff) / 65536;
+        }
+        const double channels[3] = {sum[0] + 0.25 * sum[1], sum[0], sum[0] - 0.25 * sum[1]};
+        for (int k = 0; k < 3; k++)
+            sensor->noise[3 * i + k] = (int8_t)space_clamp(channels[k] * 32, -127, 127);
     }
+    memcpy(sensor->noise + 3 * SENSOR_NOISE, sensor->noise, 3 * (size_t)width);
 }
 
 /* Smudges, drying marks and a spider's thread or two; most lenses are clean. */
@@ -54,8 +67,9 @@ static void make_dirt(struct sensor *sensor, int width, int height)
                 gain -= spot[i][3] * (1 - q);
                 veil += spot[i][3] * 0.5 * (1 - q);
             }
-            sensor->gain[(size_t)y * width + x] = (uint8_t)(255 * space_clamp(gain, 0.3, 1));
-            sensor->veil[(size_t)y * width + x] = (uint8_t)(255 * space_clamp(veil, 0, 1));
+            const size_t at = 3 * ((size_t)y * width + x);
+            memset(sensor->gain + at, (int)(255 * space_clamp(gain, 0.3, 1)), 3);
+            memset(sensor->veil + at, (int)(255 * space_clamp(veil, 0, 1)), 3);
         }
 }
 
@@ -64,10 +78,12 @@ bool sensor_make(struct sensor *sensor, uint64_t seed, const struct lens *lens, 
     const int width = lens->width - 2 * lens->margin, height = lens->height - 2 * lens->margin;
     sensor->seed = seed;
     sensor->lens = lens;
-    sensor->gain = arena_alloc(arena, (size_t)width * height, 1);
-    sensor->veil = arena_alloc(arena, (size_t)width * height, 1);
-    if (!sensor->gain || !sensor->veil) return false;
+    sensor->gain = arena_alloc(arena, (size_t)width * height, 3);
+    sensor->veil = arena_alloc(arena, (size_t)width * height, 3);
+    sensor->noise = arena_alloc(arena, (size_t)SENSOR_NOISE + (size_t)width, 3);
+    if (!sensor->gain || !sensor->veil || !sensor->noise) return false;
     make_tone(sensor);
+    make_noise(sensor, width);
     make_dirt(sensor, width, height);
     return true;
 }
@@ -162,7 +178,27 @@ void sensor_rain(const struct sensor *sensor, struct canvas *canvas, double rain
     drops(sensor, canvas, rain, motion);
 }
 
-static int limited(int v) { return v < 0 ? 0 : v > 255 ? 255 : v; }
+struct develop {
+    int32_t gain, grain;
+    int32_t *haze; /* of a row of channels */
+    uint16_t *light;
+};
+
+/* One row: gain and veil, tone, noise; each loop runs over channels, not pixels. */
+static void develop_row(uint8_t *out, const struct sensor *sensor, const struct develop *d,
+                        const uint16_t *in, const uint8_t *gain, const uint8_t *veil, const int8_t *noise,
+                        int channels)
+{
+    for (int i = 0; i < channels; i++) {
+        const int32_t light = (in[i] * (gain[i] * d->gain >> 8) + d->haze[i] * veil[i]) >> 8;
+        d->light[i] = (uint16_t)(light > 65535 ? 65535 : light);
+    }
+    for (int i = 0; i < channels; i++) out[i] = sensor->tone[d->light[i]];
+    for (int i = 0; i < channels; i++) {
+        const int v = out[i] + ((noise[i] * d->grain + 512) >> 10);
+        out[i] = (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
+    }
+}
 
 void sensor_develop(const struct sensor *sensor, struct image *image, const struct canvas *canvas,
                     const struct jolt *jolt, int64_t index)
@@ -170,33 +206,23 @@ void sensor_develop(const struct sensor *sensor, struct image *image, const stru
     const struct lens *lens = sensor->lens;
     const struct light *light = &canvas->backdrop->light;
     const uint64_t key = rng_step(rng_key(sensor->seed, "world.grain"), (uint64_t)index);
-    const int frame_gain = (int)(jolt->gain * 256);
-    const int grain = (int)(space_mix(26, 120, light->night) *
-                            (0.6 + 0.8 * rng_real(rng_key(sensor->seed, "world.grade"), 0)));
-    int32_t haze[3];
-    for (int k = 0; k < 3; k++)
-        haze[k] =
-            (int32_t)space_clamp(0.5 * (light->horizon[k] + 0.3 * light->lamp[k]) * BACKDROP_ONE, 0, 65535);
+    const double grade = 0.6 + 0.8 * rng_real(rng_key(sensor->seed, "world.grade"), 0);
+    struct develop d = {.gain = (int32_t)(jolt->gain * 256),
+                        .grain = (int32_t)(space_mix(26, 120, light->night) * grade)};
+    int32_t haze[3 * AREA_MAX_ROW];
+    uint16_t lights[3 * AREA_MAX_ROW];
+    d.haze = haze;
+    d.light = lights;
+    for (int i = 0; i < 3 * image->width; i++) {
+        const double veil = 0.5 * (light->horizon[i % 3] + 0.3 * light->lamp[i % 3]) * BACKDROP_ONE;
+        haze[i] = (int32_t)space_clamp(veil, 0, 65535);
+    }
     for (int y = 0; y < image->height; y++) {
-        const size_t from =
-            ((size_t)(y + lens->margin + jolt->y) * lens->width + (size_t)(lens->margin + jolt->x)) * 3;
-        const uint16_t *in = canvas->colours + from;
-        const uint8_t *gain = sensor->gain + (size_t)y * image->width,
-                      *veil = sensor->veil + (size_t)y * image->width;
-        uint8_t *out = image->pixels + (size_t)y * image->width * 3;
-        uint32_t at = (uint32_t)rng_u64(key, (uint64_t)y), colour = at >> 16;
-        for (int x = 0; x < image->width; x++) {
-            const int scale = gain[x] * frame_gain >> 8;
-            const int noise = sensor->noise[(at + (uint32_t)x) % SENSOR_NOISE] * grain;
-            const int tinge = sensor->noise[(colour + (uint32_t)x * 3) % SENSOR_NOISE] * grain >> 2;
-            for (int k = 0; k < 3; k++) {
-                const int32_t light_in = (in[3 * x + k] * scale + haze[k] * veil[x]) >> 8;
-                const int v = sensor->tone[light_in > 65535 ? 65535 : light_in];
-                out[3 * x + k] = (uint8_t)limited(v + ((noise + (k == 0   ? tinge
-                                                                 : k == 2 ? -tinge
-                                                                          : 0)) >>
-                                                       10));
-            }
-        }
+        const int top = y + lens->margin + jolt->y, left = lens->margin + jolt->x;
+        const size_t row = (size_t)y * image->width;
+        const int8_t *noise = sensor->noise + 3 * (rng_u64(key, (uint64_t)y) % SENSOR_NOISE);
+        develop_row(image->pixels + row * 3, sensor, &d,
+                    canvas->colours + 3 * ((size_t)top * lens->width + (size_t)left), sensor->gain + 3 * row,
+                    sensor->veil + 3 * row, noise, 3 * image->width);
     }
 }

@@ -11,10 +11,11 @@ enum { SENSOR_NOISE = 1 << 16 };
 struct sensor {
     uint64_t seed;
     const struct lens *lens;
-    uint8_t *gain; /* [picture pixels] vignette and dirt, 255: all the light */
+    uint8_t *gain; /* [picture pixels][3] vignette and dirt, 255: all the light */
     uint8_t *veil; /* light that dirt scatters, share of the mean */
     uint8_t tone[65536];
-    int8_t noise[SENSOR_NOISE]; /* normal, 32 is one deviation */
+    int8_t *noise; /* [SENSOR_NOISE + a row of pixels][3]; normal, 32 is one deviation; channels alike but for
+                      a tinge */
 };
 
 /* What happens to the camera at a moment. */

@@ -27,7 +27,7 @@ void shade_finishes(struct finish f[MAT_COUNT], const struct mover *mover, const
     coloured(&f[MAT_SECOND], mover->colours[1], soft || lorry ? 0 : 0.03, soft || lorry ? 0 : 0.5);
     coloured(&f[MAT_THIRD], mover->colours[2], 0.01, soft ? 0.1 : 0);
     coloured(&f[MAT_SKIN], mover->skin, 0, 0);
-    plain(&f[MAT_GLASS], .012, .015, .017, 0.10, 2.5);
+    plain(&f[MAT_GLASS], .012, .015, .017, 0.10, 0.7);
     plain(&f[MAT_TYRE], .013, .013, .014, 0, 0);
     plain(&f[MAT_RIM], .24, .245, .25, 0.08, 0.6);
     plain(&f[MAT_TRIM], .014, .014, .015, 0.01, 0.1);
