@@ -43,9 +43,9 @@ mkdir -p none/images none/labels
 cp old/images/8.pgm none/images
 
 # ---- what was found, in COCO's format ----
-check coco_of_detect "$RETORT" detect -q -m "$weights" -c 0.001 --size 64 --coco-results found.json set/images/3.pgm
-check coco_of_eval "$RETORT" eval -q -m "$weights" -d set --size 64 --coco-results scored.json
-check coco_is_an_array grep -q '^\[{"image_id":3,"category_id":[0-9]*,"bbox":\[[0-9.,e-]*\],"score":0[.0-9]*}' found.json
+check coco_of_detect "$RETORT" detect -q -m "$weights" -c 1e-9 --size 64 --coco-results found.json set/images/3.pgm
+check coco_of_eval "$RETORT" eval -q -m "$weights" -d set --size 64 --confidence 1e-9 --coco-results scored.json
+check coco_is_an_array grep -q '^\[{"image_id":3,"category_id":[0-9]*,"bbox":\[[0-9.,e-]*\],"score":[0-9.e-]*}' found.json
 check coco_of_all_pictures test "$(grep -o '"image_id":[0-9]*' scored.json | sort -u | wc -l)" -eq 6
 expect coco_and_a_bad_picture 3 'nowhere' "$RETORT" eval -q -m "$weights" -d nowhere --coco-results none.json
 check coco_of_nothing test ! -e none.json
