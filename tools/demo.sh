@@ -32,7 +32,7 @@ fi
 
 run=run/demo-$camera
 data=$run/data
-rm -rf "$data"
+rm -rf "$run"
 mkdir -p "$data/pool/images" "$data/pool/labels" "$data/test/images" "$data/test/labels" || exit 4
 source=$(cd "$frames" && pwd)
 index=0

@@ -20,6 +20,9 @@ void text_bytes(struct text *text, const char *bytes, size_t n);
 void text_add(struct text *text, const char *string);
 void text_format(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* "s" but for one: "%lld frame%s". */
+static inline const char *text_plural(int64_t count) { return count == 1 ? "" : "s"; }
+
 /* string as a JSON string with its quotes; bytes that are not UTF-8 become U+FFFD. NULL gives null. */
 void text_json_string(struct text *text, const char *string);
 

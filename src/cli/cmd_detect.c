@@ -196,7 +196,7 @@ static enum status detect(struct job *job, struct error *err)
     TRY(frames_run(&count, run, v->frames, "detect", detect_frame, job, err));
     if (v->results) TRY(coco_results_end(&job->results, err));
     console_message(&run->console, "%lld frame%s, %lld object%s", (long long)count.done,
-                    count.done == 1 ? "" : "s", (long long)job->objects, job->objects == 1 ? "" : "s");
+                    text_plural(count.done), (long long)job->objects, text_plural(job->objects));
     return frames_check(&count, err);
 }
 

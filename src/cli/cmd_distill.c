@@ -269,25 +269,25 @@ static enum status print_json(struct run *run, const struct distill_result *r, s
     return console_json_end(&json, &run->console, err);
 }
 
-static const char *s_of(int64_t count) { return count == 1 ? "" : "s"; }
-
 static enum status print_result(struct run *run, const struct distill_result *r, struct error *err)
 {
     struct text out = {0};
     if (run->common.json) return print_json(run, r, err);
     text_format(&out, "%d frame%s seen, %d candidate%s, %d chosen (%d held out for validation)%s\n",
-                r->frame_count, s_of(r->frame_count), r->candidate_count, s_of(r->candidate_count),
-                r->chosen_count, r->validation_frames, r->short_of_budget ? ", fewer than the budget" : "");
+                r->frame_count, text_plural(r->frame_count), r->candidate_count,
+                text_plural(r->candidate_count), r->chosen_count, r->validation_frames,
+                r->short_of_budget ? ", fewer than the budget" : "");
     text_format(&out, "uploaded %zu bytes of %zu bytes of candidates\n", r->uploaded_bytes,
                 r->candidate_bytes);
     if (r->extra_count)
         text_format(&out, "uploaded %zu bytes of %d validation frames\n", r->extra_bytes, r->extra_count);
-    text_format(&out, "%lld optimiser step%s\n", (long long)r->training.steps, s_of(r->training.steps));
+    text_format(&out, "%lld optimiser step%s\n", (long long)r->training.steps,
+                text_plural(r->training.steps));
     training_guard_lines(&out, r->guard_before, &r->training);
     if (r->before.defined)
         text_format(&out, "mAP50-95 %.4f -> %.4f, mAP50 %.4f -> %.4f on %zu test frame%s\n",
                     r->before.map50_95, r->after.map50_95, r->before.map50, r->after.map50, r->before.images,
-                    s_of((int64_t)r->before.images));
+                    text_plural((int64_t)r->before.images));
     text_format(&out, "weights %s\n", r->weights_hash);
     return console_print_buffer(&run->console, &out, err);
 }

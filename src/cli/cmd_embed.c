@@ -77,9 +77,11 @@ static enum status write_out(struct job *job, const struct values *v, struct err
         job->naming = false;
         TRY(file_commit(&job->names, err));
     }
-    console_print(console,
-                  console->json ? "{\"frames\": %zu, \"dimensions\": %d}\n" : "%zu frames, %d dimensions\n",
-                  job->count, job->embedder.dim);
+    if (console->json)
+        console_print(console, "{\"frames\": %zu, \"dimensions\": %d}\n", job->count, job->embedder.dim);
+    else
+        console_print(console, "%zu frame%s, %d dimensions\n", job->count, text_plural((int64_t)job->count),
+                      job->embedder.dim);
     return OK;
 }
 

@@ -225,10 +225,11 @@ static enum status run_filter(struct run *run, struct error *err)
     mark(&task, &result, chosen.rule);
     TRY(ledger_write(values->out, &task.ledger, err));
     if (result.bad) console_message(&run->console, "%d embeddings are zero or not finite", result.bad);
-    console_print(&run->console,
-                  run->common.json ? "{\"candidates\": %d, \"kept\": %d}\n"
-                                   : "%d candidates, %d frames kept\n",
-                  task.count, result.count);
+    if (run->common.json)
+        console_print(&run->console, "{\"candidates\": %d, \"kept\": %d}\n", task.count, result.count);
+    else
+        console_print(&run->console, "%d candidate%s, %d frame%s kept\n", task.count, text_plural(task.count),
+                      result.count, text_plural(result.count));
     return OK;
 }
 

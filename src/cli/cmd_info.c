@@ -59,7 +59,8 @@ static long long count_values(const struct weights *weights)
 static void put_plain(struct text *out, const struct weights *weights, const char *hash, bool brief)
 {
     put_visible(out, weights->path);
-    text_format(out, ": %zu tensors, %lld values\nsha256 %s\n", weights->count, count_values(weights), hash);
+    text_format(out, ": %zu tensor%s, %lld values\nsha256 %s\n", weights->count,
+                text_plural((int64_t)weights->count), count_values(weights), hash);
     for (size_t i = 0; i < weights->metadata_count; i++) {
         put_visible(out, weights->metadata[i].key);
         text_add(out, ": ");

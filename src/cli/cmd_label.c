@@ -108,10 +108,13 @@ static enum status label(struct job *job, struct error *err)
     TRY(file_make_folder(v->out, err));
     TRY(frames_run(&count, run, v->frames, "label", label_frame, job, err));
     TRY(teacher_finish(job->teacher, err));
-    console_print(&run->console,
-                  run->common.json ? "{\"frames\": %lld, \"labels\": %lld, \"backgrounds\": %lld}\n"
-                                   : "%lld frames, %lld labels, %lld frames without an object\n",
-                  (long long)count.done, (long long)job->objects, (long long)job->backgrounds);
+    if (run->common.json)
+        console_print(&run->console, "{\"frames\": %lld, \"labels\": %lld, \"backgrounds\": %lld}\n",
+                      (long long)count.done, (long long)job->objects, (long long)job->backgrounds);
+    else
+        console_print(&run->console, "%lld frame%s, %lld label%s, %lld frame%s without an object\n",
+                      (long long)count.done, text_plural(count.done), (long long)job->objects,
+                      text_plural(job->objects), (long long)job->backgrounds, text_plural(job->backgrounds));
     return frames_check(&count, err);
 }
 

@@ -11,12 +11,15 @@
 
 struct values {
     const char *out;
+    bool resume;
 };
 
 static const struct option options[] = {
     {"out", 'o', OPTION_OUTPUT_FOLDER, offsetof(struct values, out),
      .help =
          "folder for the new outputs, which are kept (without: a temporary one, removed when all is equal)"},
+    {"resume", 'r', OPTION_FLAG, offsetof(struct values, resume),
+     .help = "go on with an interrupted rerun in the folder of --out"},
     {0},
 };
 
@@ -92,6 +95,15 @@ static enum status restore(struct run *again, void *values, const struct manifes
     return OK;
 }
 
+/* The option that lets the command go on where it was interrupted, or NULL. */
+static bool *resume_of(const struct command *command, void *values)
+{
+    for (const struct option *option = command->options; option && option->name; option++)
+        if (!strcmp(option->name, "resume") && option->type == OPTION_FLAG)
+            return (bool *)((char *)values + option->offset);
+    return NULL;
+}
+
 /* Inputs must be what they were, else the comparison would say nothing. */
 static enum status check_inputs(const struct manifest *manifest, struct run *run, struct error *err)
 {
@@ -142,7 +154,8 @@ static void print_result(struct run *run, const struct manifest *manifest, int d
     if (run->common.json)
         console_print(&run->console, "{\"compared\": %d, \"different\": %d}\n", files, different);
     else
-        console_print(&run->console, "%d outputs compared, %d different\n", files, different);
+        console_print(&run->console, "%d output%s compared, %d different\n", files, text_plural(files),
+                      different);
 }
 
 static enum status rerun(struct run *run, struct run *again, void *again_values,
@@ -158,39 +171,56 @@ static enum status rerun(struct run *run, struct run *again, void *again_values,
     again->common.quiet = run->common.quiet;
     again->common.threads = run->common.threads;
     again->console.silent = true;
+    bool *const resume = resume_of(again->command, again_values);
+    if (resume) *resume = ((const struct values *)run->values)->resume;
     TRY(run_execute(again, err));
     TRY(compare(manifest, paths, run, again, different, err));
     print_result(run, manifest, *different);
     return OK;
 }
 
-static enum status run_rerun(struct run *run, struct error *err)
+/* What an interrupted command says of going on is meant for itself. */
+static enum status interrupted(const struct run *run, const char *folder, struct error *err)
+{
+    return fail(err, ERR_INTERRUPTED,
+                "interrupted; go on with 'retort rerun --resume --out %s %s', or remove that folder", folder,
+                run->operands[0]);
+}
+
+static enum status run_in(struct run *run, const struct command *command, const struct manifest *manifest,
+                          struct error *err)
 {
     const struct values *values = run->values;
     char *folder = (char *)values->out;
-    struct manifest manifest;
     struct run again;
     void *again_values;
     int different = 0;
+    if (!folder) TRY(make_temporary(&folder, &run->arena, err));
+    enum status status = run_prepare(&again, command, &again_values, err);
+    const bool resumes = status == OK && resume_of(command, again_values);
+    if (status == OK) status = rerun(run, &again, again_values, manifest, folder, &different, err);
+    run_free(&again);
+    if (status == ERR_INTERRUPTED && resumes) return interrupted(run, folder, err);
+    if (!values->out && !different) nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    if (status == OK && different)
+        return fail(err, ERR_CHECK, "%s: %d output%s; the new ones are in %s", run->operands[0], different,
+                    different == 1 ? " differs" : "s differ", folder);
+    return status;
+}
+
+static enum status run_rerun(struct run *run, struct error *err)
+{
+    const struct values *values = run->values;
+    struct manifest manifest;
+    if (values->resume && !values->out) return fail(err, ERR_USAGE, "--resume needs --out");
     TRY(manifest_open(&manifest, run->operands[0], &run->arena, err));
     const struct command *command = command_find(manifest.command);
-    if (!command || command == &command_rerun) {
-        fail(err, ERR_INPUT, "%s: command: expected a command of retort, found \"%.60s\"", run->operands[0],
-             manifest.command);
-        manifest_close(&manifest);
-        return ERR_INPUT;
-    }
-    enum status status = folder ? OK : make_temporary(&folder, &run->arena, err);
-    if (status == OK) {
-        status = run_prepare(&again, command, &again_values, err);
-        if (status == OK) status = rerun(run, &again, again_values, &manifest, folder, &different, err);
-        run_free(&again);
-        if (!values->out && !different) nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-    }
+    const enum status status =
+        command && command != &command_rerun
+            ? run_in(run, command, &manifest, err)
+            : fail(err, ERR_INPUT, "%s: command: expected a command of retort, found \"%.60s\"",
+                   run->operands[0], manifest.command);
     manifest_close(&manifest);
-    if (status == OK && different)
-        status = fail(err, ERR_CHECK, "%s: %d outputs differ; the new ones are in %s", run->operands[0],
-                      different, folder);
     return status;
 }
 

@@ -74,7 +74,7 @@ static enum status print_result(struct run *run, const struct selection *selecti
         text_json_real(&out, selection->warm ? selection->tau : NAN);
         text_add(&out, "}\n");
     } else {
-        text_format(&out, "%d of %d frames selected", selection->count, frames);
+        text_format(&out, "%d of %d frame%s selected", selection->count, frames, text_plural(frames));
         if (selection->warm) text_format(&out, ", threshold %.6f", selection->tau);
         text_add(&out, selection->relaxed ? ", relaxed\n" : "\n");
     }

@@ -134,8 +134,9 @@ static void put_plain(struct text *out, const struct job *job, const struct trai
                       const struct trainer_result *result, const char *hash)
 {
     const struct trainer_epoch *last = result->count ? result->epochs + result->count - 1 : NULL;
-    text_format(out, "%d pictures with %lld labels, %lld optimiser steps, %zu weights could move\n",
-                job->pictures.count, (long long)job->pictures.all_labels, (long long)result->steps,
+    text_format(out, "%d picture%s with %lld label%s, %lld optimiser step%s, %zu weights could move\n",
+                job->pictures.count, text_plural(job->pictures.count), (long long)job->pictures.all_labels,
+                text_plural(job->pictures.all_labels), (long long)result->steps, text_plural(result->steps),
                 result->moved);
     if (last)
         text_format(out, "last epoch: box %.4f, cls %.4f, dfl %.4f\n", last->loss.box, last->loss.classes,

@@ -48,12 +48,14 @@ static enum status run_verify(struct run *run, struct error *err)
     if (run->common.json)
         print_json(&out, checked, different, lines);
     else
-        text_format(&out, "%s%d files checked, %d different\n", lines, checked, different);
+        text_format(&out, "%s%d file%s checked, %d different\n", lines, checked, text_plural(checked),
+                    different);
     text_free(&differences);
     const enum status printed = console_print_buffer(&run->console, &out, err);
     if (status == OK) status = printed;
     if (status == OK && different)
-        status = fail(err, ERR_CHECK, "%s: %d of the files differ", run->operands[0], different);
+        status = fail(err, ERR_CHECK, "%s: %d of the files differ%s", run->operands[0], different,
+                      different == 1 ? "s" : "");
     return status;
 }
 

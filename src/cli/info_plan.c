@@ -74,8 +74,7 @@ static void put_table(struct text *out, const struct plan *p)
                     size_by(net_op(node)->packed, net, node));
     }
     text_format(out, "steady memory %zu bytes, of them packed weights %zu, scratch of %d thread%s %zu\n",
-                net->total_bytes, net->packed_bytes, net->options.threads,
-                net->options.threads == 1 ? "" : "s",
+                net->total_bytes, net->packed_bytes, net->options.threads, text_plural(net->options.threads),
                 (size_t)net->options.threads * net->worker_floats * sizeof(float));
     text_format(out, "without sharing: outputs %zu bytes", p->outputs);
     if (p->options->train) text_format(out, ", kept for backward %zu, gradients %zu", p->kept, p->gradients);

@@ -144,6 +144,10 @@ enum status manifest_write(const char *path, const struct manifest *manifest, st
     struct text out = {0};
     text_format(&out, "{\n  \"retort\": \"%s\",\n  \"command\": ", RETORT_VERSION);
     text_json_string(&out, manifest->command);
+    if (manifest->plan) {
+        text_add(&out, ",\n  \"plan\": ");
+        text_json_string(&out, manifest->plan);
+    }
     text_format(&out, ",\n  \"options\": {%s\n  },\n  \"operands\": [", manifest->options_text);
     for (int i = 0; i < manifest->operand_count; i++) {
         if (i) text_add(&out, ", ");

@@ -37,6 +37,7 @@ struct manifest_list {
 
 struct manifest {
     const char *version, *command;
+    const char *plan;           /* of the networks that ran, or NULL: the command has none */
     const char *options_text;   /* writing: members made by options_json */
     const struct json *options; /* reading: an object, lives until manifest_close */
     const char *const *operands;

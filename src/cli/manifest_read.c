@@ -89,6 +89,7 @@ static enum status read_members(struct manifest *manifest, const struct json *ro
     struct manifest_file printed;
     manifest->version = json_text(json_member(root, "retort"));
     manifest->command = json_text(json_member(root, "command"));
+    manifest->plan = json_text(json_member(root, "plan"));
     manifest->options = json_member(root, "options");
     if (!manifest->version || !manifest->command) return missing(source, "retort, command", "two texts", err);
     if (json_kind(manifest->options) != JSON_KIND_OBJECT) return missing(source, "options", "an object", err);

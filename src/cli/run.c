@@ -138,11 +138,24 @@ static enum status manifest_path(const char **path, struct run *run, struct erro
     return OK;
 }
 
+/* The name of the plan that --plan chose, or NULL. */
+static const char *plan_of(const struct run *run)
+{
+    const struct option *option = table_of(run->command);
+    while (option->name && strcmp(option->name, "plan")) option++;
+    if (!option->name || option->type != OPTION_CHOICE) return NULL;
+    const int chosen = *(const int *)((const char *)run->values + option->offset);
+    const struct option_choice *choice = option->choices;
+    while (choice->name && choice->value != chosen) choice++;
+    return choice->name;
+}
+
 static enum status write_manifest(const char *path, struct manifest_list *inputs, struct run *run,
                                   struct error *err)
 {
     struct manifest manifest = {
         .command = run->command->name,
+        .plan = plan_of(run),
         .operands = (const char *const *)run->operands,
         .operand_count = run->operand_count,
         .threads = run->threads,
@@ -177,7 +190,7 @@ static enum status check_operands(const struct run *run, struct error *err)
         return fail(err, ERR_USAGE, "expected %s, found \"%.60s\" after them", command->operands,
                     run->operands[command->max_operands]);
     return fail(err, ERR_USAGE, "expected %s, found %d operand%s", command->operands, run->operand_count,
-                run->operand_count == 1 ? "" : "s");
+                text_plural(run->operand_count));
 }
 
 enum status run_execute(struct run *run, struct error *err)

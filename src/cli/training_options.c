@@ -65,6 +65,6 @@ void training_guard_lines(struct text *out, double before, const struct trainer_
     if (!isnan(before)) text_format(out, "%.4f -> ", before);
     text_format(out, "%.4f", after);
     if (result->refused)
-        text_format(out, ", %d epoch%s refused", result->refused, result->refused == 1 ? "" : "s");
+        text_format(out, ", %d epoch%s refused", result->refused, text_plural(result->refused));
     text_add(out, "\n");
 }

@@ -326,7 +326,7 @@ static enum status run(struct distill *d, struct error *err)
     TRY(model_open(&d->before, o->student, err));
     TRY(model_check_trainable(&d->before, o->student, err));
     TRY(check_memory(d, err));
-    TRY(file_make_folder(o->folder, err));
+    TRY(distill_prepare_folder(o->folder, o->trainer.resume, d->arena, err));
     if (o->test) {
         TRY(dataset_open(&d->test, o->test, DATASET_VAL, err));
         TRY(score_test(&d->result->before, &d->before, d, err));

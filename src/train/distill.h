@@ -11,7 +11,8 @@
  * - weights.safetensors: the distilled student
  * - report.html: pictures, curves and tables of the run
  *
- * Everything but the training is repeated on resume, and gives the same bits. */
+ * A folder that holds an earlier run is refused without resume. Everything but the training is repeated on
+ * resume, and gives the same bits. */
 #ifndef RETORT_TRAIN_DISTILL_H
 #define RETORT_TRAIN_DISTILL_H
 

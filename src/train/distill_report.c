@@ -67,11 +67,12 @@ static void head(struct report *report, struct words *words, const struct distil
     const struct report_fact facts[] = {
         gain(words, r),
         {"Frames chosen", WORDS(words, "%d", r->chosen_count),
-         WORDS(words, "of %d candidates in %d frames", r->candidate_count, r->frame_count)},
+         WORDS(words, "of %d candidate%s in %d frame%s", r->candidate_count, text_plural(r->candidate_count),
+               r->frame_count, text_plural(r->frame_count))},
         {"Upload", size_words(words, r->uploaded_bytes),
          WORDS(words, "%s for all candidates", size_words(words, r->candidate_bytes))},
         {"Optimiser steps", WORDS(words, "%lld", (long long)r->training.steps),
-         WORDS(words, "in at most %d epochs", o->trainer.epochs)},
+         WORDS(words, "in at most %d epoch%s", o->trainer.epochs, text_plural(o->trainer.epochs))},
     };
     report_facts(report, facts, sizeof facts / sizeof *facts);
     if (o->ship_better && !(r->training.best_score > r->validation_before))
@@ -126,8 +127,8 @@ static void scores(struct report *report, struct words *words, const struct dist
         WORDS(words, "%+.4f", a->map50_95 - b->map50_95),
     };
     const struct report_table table = {
-        WORDS(words, "On %zu test frames with %zu labels, which took no part in the training.", a->images,
-              a->labels),
+        WORDS(words, "On %zu test frame%s with %zu label%s, which took no part in the training.", a->images,
+              text_plural((int64_t)a->images), a->labels, text_plural((int64_t)a->labels)),
         4,
         2,
         "lrrr",

@@ -1,8 +1,12 @@
-/* The first half of the main job: from the stream to the chosen frames. */
+/* The first half of the main job: from the stream to the chosen frames, and the folder for them. */
 #ifndef RETORT_TRAIN_DISTILL_WATCH_H
 #define RETORT_TRAIN_DISTILL_WATCH_H
 
 #include "train/distill.h"
+
+/* Makes the output folder. ERR_USAGE when it holds an earlier run, so that no two are mixed; on resume, what
+ * that run stored goes, because watching stores it again. */
+enum status distill_prepare_folder(const char *folder, bool resume, struct arena *arena, struct error *err);
 
 /* Watches the stream and fills frames, candidates, tau, warmup_end and candidate_bytes; candidate pictures
  * are stored below the output folder: a JPEG file of the stream as it is, anything else encoded. */

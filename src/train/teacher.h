@@ -24,7 +24,7 @@ struct teacher_options {
                             * of one class keeps it. Must outlive the teacher. */
     size_t class_count;
     enum net_plan plan; /* of a detector */
-    double timeout; /* seconds for one answer of a command, and for its end */
+    double timeout;     /* seconds for one answer of a command, and for its end */
 };
 
 /* 640, confidence 0.25, IoU 0.7, classes as they are, 60 s (dsbad.md 7). */

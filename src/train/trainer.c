@@ -224,11 +224,25 @@ static enum status restore(struct trainer *t, struct error *err)
     return status;
 }
 
+/* Two runs in one folder would be mixed, and a forgotten --resume would cost the first. */
+static enum status refuse_earlier_run(struct trainer *t, struct error *err)
+{
+    static const char *const made[] = {"checkpoint.safetensors", "best.safetensors", "train.jsonl"};
+    for (size_t i = 0; i < sizeof made / sizeof *made; i++) {
+        const char *path = in_folder(t, made[i]);
+        if (!path) return fail_memory(err, "a path", 1);
+        if (file_exists(path))
+            return fail(err, ERR_USAGE,
+                        "%s: is of an earlier run; go on with it by --resume, or give another folder", path);
+    }
+    return OK;
+}
+
 static enum status open_folder(struct trainer *t, struct error *err)
 {
     if (!t->options->folder) return OK;
     TRY(file_make_folder(t->options->folder, err));
-    if (t->options->resume) TRY(restore(t, err));
+    TRY(t->options->resume ? restore(t, err) : refuse_earlier_run(t, err));
     const char *log = in_folder(t, "train.jsonl");
     if (!log) return fail_memory(err, "a path", 1);
     TRY(train_log_resume(t->result->epochs, &t->result->count, log, t->state.epoch, err));

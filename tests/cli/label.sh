@@ -34,7 +34,7 @@ expect label_reruns 0 ' 0 different$' "$RETORT" rerun out/manifest.json
 expect label_keeps_classes 0 '"labels": 4' \
     "$RETORT" label --json --keep-classes --confidences --teacher-command 'sh teacher.sh' -f frames -o kept
 expect label_confidences 0 '^7 0.25 0.5 0.5 1 0.5$' cat kept/a.txt
-expect label_standard_input 0 '^1 frames' \
+expect label_standard_input 0 '^1 frame, ' \
     sh -c "\"$RETORT\" label --teacher-command 'sh teacher.sh' --frames - --out piped <frames/a.pgm"
 check label_of_a_stream test -s 'piped/standard input-000000.txt'
 expect label_command_fails 3 'exit status 7' "$RETORT" label --teacher-command 'sh teacher.sh b.pgm' -f frames -o out
@@ -52,7 +52,7 @@ if [ ! -e "$weights" ] || [ ! -d "$pictures" ]; then
     skipped label_real "weights/yolo11n-coco.safetensors or data/coco128 is absent"
     finish
 fi
-expect label_detector 0 '^1 frames, 2 labels' \
+expect label_detector 0 '^1 frame, 2 labels' \
     "$RETORT" label -T "$weights" --classes 50 -o real "$pictures/000000000009.jpg"
 expect label_detector_class 2 'from 0 to 79, found 99' "$RETORT" label -T "$weights" --classes 99 -o real -f frames
 expect embed_detector 0 '^2 frames, 256 dimensions$' "$RETORT" embed -m "$weights" -f frames -o e.npy -n names.jsonl

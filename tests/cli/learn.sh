@@ -62,6 +62,7 @@ expect unlabelled_guard 3 'none: no label of these classes' train --out bad --gu
 expect unlabelled_val 3 'none: no label of these classes' train --out bad --val none
 expect loss_needs_a_guard 2 'guard-loss needs --guard' train --out bad --guard-loss 0.1
 cp -r run again
+expect earlier_run_is_not_mixed_in 2 'checkpoint.safetensors: is of an earlier run; .*--resume' train --out again
 picture again_val 6
 expect other_validation_is_another_run 3 'other options, data or start weights' \
     train --out again --val again_val --guard old --guard-loss 1 --resume
@@ -77,6 +78,30 @@ for value in '"preset": "paper"' '"gamma": 2' '"val": "extra"' '"val-frames": 2'
     '"warmup-floor": 100' '"ship": "always"' '"vehicle-classes": \[1, 2, 3, 5, 7\]' '"alpha": 0.1'; do
     check "preset_writes $value" grep -q -e "$value" preset/manifest.json
 done
+check preset_writes_the_plan grep -q '^  "plan": "[a-z]*",$' preset/manifest.json
 check extra_frames_are_labelled test -s preset/validation/labels/000005.txt
 expect rerun_of_a_preset 0 ' 0 different' "$RETORT" rerun -q preset/manifest.json
+expect earlier_distillation_is_not_mixed_in 2 'preset/set: is of an earlier run; .*--resume' \
+    distill --select all --budget 3 --val none --out preset
+echo stale >preset/set/images/000099.jpg
+echo mine >preset/set/images/notes.txt
+check resumed distill --gamma 2 --preset paper --embedder detector --val-frames 2 --select all --budget 2 --out preset --resume
+check resume_clears_stale_frames test ! -e preset/set/images/000099.jpg
+check resume_leaves_other_files test -e preset/set/images/notes.txt
+
+# Stopped as soon as the training has begun, a rerun goes on in its folder.
+check long_run distill --select all --budget 4 --val none --filter random --epochs 6 --checkpoint-every 1 --out long
+"$RETORT" rerun -q --out rerun long/manifest.json >said 2>&1 &
+process=$!
+while kill -0 $process 2>/dev/null && ! [ -e rerun/1-long/train/checkpoint.safetensors ]; do sleep 0.05; done
+kill -INT $process 2>/dev/null
+wait $process
+status=$?
+if [ $status -eq 130 ]; then
+    check interrupted_rerun_says_how grep -q "retort rerun --resume --out rerun long/manifest.json" said
+    expect rerun_goes_on 0 ' 0 different' "$RETORT" rerun -q --resume --out rerun long/manifest.json
+else
+    skipped interrupted_rerun "it was over before it could be interrupted (status $status)"
+fi
+expect resume_needs_the_folder 2 'resume needs --out' "$RETORT" rerun --resume long/manifest.json
 finish

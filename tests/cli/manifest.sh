@@ -35,7 +35,7 @@ check nothing_left_behind sh -c '! ls | grep "\.json\."'
 # verify as the repeated command: it has an input.
 check manifest_with_an_input "$RETORT" verify m.json --manifest v.json
 check rerun_with_an_input "$RETORT" rerun --out kept v.json
-expect verify_lists_inputs 0 '^1 files checked, 0 different$' "$RETORT" verify v.json
+expect verify_lists_inputs 0 '^1 file checked, 0 different$' "$RETORT" verify v.json
 echo >>m.json
 expect verify_finds_the_change 1 '^m.json: sha256 .*, expected' "$RETORT" verify v.json
 expect rerun_refuses_other_input 1 'the input is not the one of the manifest: m.json' "$RETORT" rerun v.json

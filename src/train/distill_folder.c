@@ -1,0 +1,52 @@
+#include "base/file.h"
+#include "train/distill_watch.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Pictures and labels are called 000017.jpg and 000017.txt; other files are somebody else's. */
+static bool is_ours(const char *name)
+{
+    const size_t digits = strspn(name, "0123456789");
+    return digits >= 6 && (!strcmp(name + digits, ".jpg") || !strcmp(name + digits, ".txt"));
+}
+
+static enum status clear(const char *folder, struct arena *arena, struct error *err)
+{
+    enum status status = OK;
+    DIR *stream = opendir(folder);
+    if (!stream) return errno == ENOENT ? OK : fail_errno(err, "open", folder);
+    for (const struct dirent *item; status == OK && (item = readdir(stream));) {
+        if (!is_ours(item->d_name)) continue;
+        const char *path = arena_printf(arena, "%s/%s", folder, item->d_name);
+        if (!path)
+            status = fail_memory(err, folder, strlen(folder));
+        else if (remove(path))
+            status = fail_errno(err, "remove", path);
+    }
+    closedir(stream);
+    return status;
+}
+
+enum status distill_prepare_folder(const char *folder, bool resume, struct arena *arena, struct error *err)
+{
+    static const char *const made[] = {
+        "set", "candidates", "validation", "train", "selection.jsonl", "weights.safetensors", "report.html"};
+    static const char *const filled[] = {"set/images", "set/labels", "candidates", "validation/images",
+                                         "validation/labels"};
+    for (size_t i = 0; !resume && i < sizeof made / sizeof *made; i++) {
+        const char *path = arena_printf(arena, "%s/%s", folder, made[i]);
+        if (!path) return fail_memory(err, folder, strlen(folder));
+        if (file_exists(path))
+            return fail(err, ERR_USAGE,
+                        "%s: is of an earlier run; go on with it by --resume, or give another folder", path);
+    }
+    for (size_t i = 0; resume && i < sizeof filled / sizeof *filled; i++) {
+        const char *path = arena_printf(arena, "%s/%s", folder, filled[i]);
+        if (!path) return fail_memory(err, folder, strlen(folder));
+        TRY(clear(path, arena, err));
+    }
+    return file_make_folder(folder, err);
+}
