@@ -129,13 +129,21 @@ static int window_count(int in, int kernel, int stride, int padding, int dilatio
     return (in + 2 * padding - dilation * (kernel - 1) - 1) / stride + 1;
 }
 
+/* A copy that lives with the graph; a failure is remembered in it. */
+static const char *keep_name(struct graph *graph, const char *name)
+{
+    const char *copy = arena_strdup(&graph->arena, name);
+    if (!copy) graph->out_of_memory = true;
+    return copy ? copy : "";
+}
+
 int graph_conv(struct graph *graph, const struct conv_layer *layer, int x)
 {
     if (graph->out_of_memory) return 0;
     const struct tensor in = graph->tensors[x];
     const struct conv_options *o = &layer->options;
     assert(in.channels == layer->in);
-    struct node node = simple(OP_CONV, arena_strdup(&graph->arena, layer->name), x);
+    struct node node = simple(OP_CONV, keep_name(graph, layer->name), x);
     node.params = layer->params;
     memcpy(node.param, layer->param, sizeof layer->param);
     node.as.conv = *o;
@@ -255,7 +263,7 @@ int graph_layer_norm(struct graph *graph, const char *prefix, int x, float eps)
     if (graph->out_of_memory) return 0;
     const struct tensor t = graph->tensors[x];
     const int64_t size[1] = {t.channels};
-    struct node node = simple(OP_LAYER_NORM, arena_strdup(&graph->arena, prefix), x);
+    struct node node = simple(OP_LAYER_NORM, keep_name(graph, prefix), x);
     node.as.eps = eps;
     node.params = 2;
     node.param[0] = declare(graph, prefix, ".weight", PARAM_TRAINABLE, 1, size);
