@@ -249,6 +249,26 @@ static void values_that_are_no_numbers_are_refused(void **state)
     assert_non_null(strstr(err.message, "does not fit float16"));
 }
 
+static void chunked_blocks_are_counted_through(void **state)
+{
+    (void)state;
+    static const float value[1] = {1};
+    struct safetensors_item items[3] = {{.name = "blocks.0.0.norm1.bias"},
+                                        {.name = "blocks.1.3.norm1.bias"},
+                                        {.name = "blocks.2.norm1.bias"}};
+    char path[600];
+    struct weights weights;
+    struct error err;
+    for (int i = 0; i < 3; i++) items[i].dims = 1, items[i].shape[0] = 1, items[i].values = value;
+    snprintf(path, sizeof path, "%s/chunked.safetensors", check_folder());
+    check_ok(safetensors_write(path, items, 3, NULL, 0, &err), &err);
+    check_ok(weights_open(&weights, path, &err), &err);
+    assert_non_null(weights_find(&weights, "blocks.0.norm1.bias"));
+    assert_non_null(weights_find(&weights, "blocks.3.norm1.bias"));
+    assert_non_null(weights_find(&weights, "blocks.2.norm1.bias"));
+    weights_close(&weights);
+}
+
 static void published_weights_open(void **state)
 {
     (void)state;
@@ -282,6 +302,7 @@ int main(void)
         cmocka_unit_test(wrong_headers_are_refused_with_a_reason),
         cmocka_unit_test(written_files_read_back),
         cmocka_unit_test(values_that_are_no_numbers_are_refused),
+        cmocka_unit_test(chunked_blocks_are_counted_through),
         cmocka_unit_test(published_weights_open),
     };
     return cmocka_run_group_tests_name("safetensors", tests, NULL, NULL);

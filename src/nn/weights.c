@@ -75,8 +75,28 @@ static int compare_names(const void *a, const void *b)
     return order ? order : (*x > *y) - (*x < *y);
 }
 
+/* "blocks.C.I.rest" of the chunked layout of vision transformers is "blocks.I.rest": I counts through all
+ * chunks. */
+static enum status unchunk(struct weights *weights, struct error *err)
+{
+    static const char digits[] = "0123456789";
+    for (size_t i = 0; i < weights->count; i++) {
+        const char *name = weights->tensors[i].name;
+        if (strncmp(name, "blocks.", 7)) continue;
+        const size_t chunk = strspn(name + 7, digits);
+        if (!chunk || name[7 + chunk] != '.') continue;
+        const char *const block = name + 8 + chunk;
+        const size_t number = strspn(block, digits);
+        if (!number || block[number] != '.') continue;
+        weights->tensors[i].name = arena_printf(&weights->arena, "blocks.%s", block);
+        if (!weights->tensors[i].name) return fail_memory(err, name, strlen(name));
+    }
+    return OK;
+}
+
 enum status weights_index(struct weights *weights, struct error *err)
 {
+    TRY(unchunk(weights, err));
     weights->by_name = arena_alloc(&weights->arena, weights->count, sizeof(struct weight_tensor *));
     if (!weights->by_name) return fail_memory(err, weights->path, weights->count * sizeof(void *));
     for (size_t i = 0; i < weights->count; i++) weights->by_name[i] = &weights->tensors[i];
