@@ -92,8 +92,15 @@ INLINE vf vf_one_plus_exp_minus(vf x)
 /* 1 / (1 + exp(-x)), flushed; absolute error 1.1e-7. */
 INLINE vf vf_sigmoid(vf x) { return vf_flush(vf_div_bounded(vf_set1(1.f), vf_one_plus_exp_minus(x))); }
 
-/* x / (1 + exp(-x)), flushed; absolute error 1.3e-6 for |x| < 40; 0 from -44 down to -2^24. */
-INLINE vf vf_silu(vf x) { return vf_flush(vf_div_bounded(x, vf_one_plus_exp_minus(x))); }
+/* x / (1 + exp(-x)), flushed; absolute error 1.3e-6 for |x| < 40; 0 from -44 down to -2^24. The divisor may
+ * be given, here and for the derivative s (1 + x (1 - s)). */
+INLINE vf vf_silu_of(vf x, vf one_plus_exp_minus) { return vf_flush(vf_div_bounded(x, one_plus_exp_minus)); }
+INLINE vf vf_silu(vf x) { return vf_silu_of(x, vf_one_plus_exp_minus(x)); }
+INLINE vf vf_silu_slope_of(vf x, vf one_plus_exp_minus)
+{
+    const vf one = vf_set1(1.f), s = vf_flush(vf_div_bounded(one, one_plus_exp_minus));
+    return vf_flush(vf_mul(s, vf_fma(x, vf_sub(one, s), one)));
+}
 
 /* exp(x), x clamped to [-87, 88]; 0.99 ulp. x = n ln 2 + r with ln 2 in two parts, the first exact times n.
  */
@@ -216,10 +223,8 @@ INLINE vf vf_activate_slope(vf x, enum activation activation)
 {
     const vf zero = vf_set1(0.f), one = vf_set1(1.f);
     switch (activation) {
-    case ACT_SILU: { /* s (1 + x (1 - s)) */
-        const vf s = vf_sigmoid(x);
-        return vf_flush(vf_mul(s, vf_fma(x, vf_sub(one, s), one)));
-    }
+    case ACT_SILU:
+        return vf_silu_slope_of(x, vf_one_plus_exp_minus(x));
     case ACT_RELU:
         return vf_select(vf_lt(zero, x), one, zero);
     case ACT_RELU6:
