@@ -53,7 +53,7 @@ NUMERIC := -std=c17 -ffp-contract=off -fno-math-errno -fno-trapping-math
 ISA_FLAGS_scalar :=
 ISA_FLAGS_fma    := -mfma
 ISA_FLAGS_avx2   := -mavx2 -mfma
-ISA_FLAGS_avx512 := -mavx512f -mavx512vl -mavx512dq -mfma -mprefer-vector-width=512
+ISA_FLAGS_avx512 := -mavx512f -mavx512vl -mavx512dq -mavx512bw -mfma -mprefer-vector-width=512
 ISA_FLAGS_neon   :=
 ifeq ($(MACHINE),x86_64)
   ISAS := scalar fma avx2 avx512

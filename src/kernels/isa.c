@@ -9,6 +9,7 @@
 #include "kernels/conv_inl.h"
 #include "kernels/outer_inl.h"
 #include "kernels/elementwise_inl.h"
+#include "kernels/int8_inl.h"
 #include "kernels/loss_inl.h"
 #include "kernels/norm_inl.h"
 #include "kernels/optim_inl.h"
@@ -28,6 +29,12 @@ const struct kernels KERNELS_TABLE = {
     .winograd_output = winograd_output,
     .winograd_weights = winograd_weights,
     .product = product,
+    .conv_int8 = conv_int8,
+    .depthwise_int8 = depthwise_int8,
+    .quantise = quantise,
+    .dequantise = dequantise,
+    .widen = widen,
+    .maximum_bytes = maximum_bytes,
     .sum = sum,
     .max = max,
     .dot = dot,

@@ -27,7 +27,7 @@ static int collect(const struct kernels *tables[MAX_TABLES])
     __builtin_cpu_init();
     const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-        __builtin_cpu_supports("avx512dq"))
+        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw"))
         tables[n++] = &kernels_avx512;
     if (avx2) tables[n++] = &kernels_avx2;
     if (__builtin_cpu_supports("fma")) tables[n++] = &kernels_fma;

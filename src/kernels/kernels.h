@@ -79,6 +79,43 @@ struct depthwise_block {
     enum activation activation;
 };
 
+/* From exact sums to what is stored. With acc the int32 sum over the inputs:
+ *
+ *   t = activation(fma((float)(acc + start[c]), scale[c], bias[c]))
+ *   t = flush(fma((float)residual - residual_zero, residual_scale, t))          where there is a residual
+ *   byte = round to nearest even of clamp(fma(t, inverse, zero), 0, 255)          or the float t itself
+ *
+ * A byte q stands for the real number (q - zero) / inverse. Arrays are padded to a multiple of 16 channels. */
+struct int8_finish {
+    const int32_t *start;     /* the bias of the sums: minus weights times zero points of the inputs */
+    const float *scale, *bias; /* of a sum of products */
+    enum activation activation;
+    const uint8_t *const *residual; /* [pixels], or NULL */
+    float residual_scale, residual_zero;
+    uint8_t *const *out; /* [pixels], or NULL: real is written */
+    float *const *real;
+    float inverse, zero;
+};
+
+/* One block of an integer convolution: acc[p][n] = sum over k < 2 * pairs of in[p][k] * w[k][n], exact. Inputs are
+ * bytes widened to words, weights words of -127..127, packed [ceil(cout/16)][pairs][16][2], zero-filled; 2 * pairs is
+ * at most INT8_MAX_DEPTH, so that no sum leaves 32 bits. */
+enum { INT8_MAX_DEPTH = 65536, INT8_SLACK = 16 };
+struct int8_block {
+    const int16_t *in; /* [pixels][2 * pairs] */
+    int pixels, pairs, cout;
+    const int16_t *weights;
+    struct int8_finish finish;
+};
+
+/* Depthwise: acc[p][c] = sum over t of in[t * pixels + p][c] * w[t][c], weights packed by pairs of taps. */
+struct int8_depthwise {
+    const uint8_t *const *in; /* [taps][pixels] */
+    int pixels, taps, channels;
+    const int16_t *weights; /* [(taps + 1) / 2][channels][2], zero-filled */
+    struct int8_finish finish;
+};
+
 /* Per-channel statistics and parameters of a batch norm over `cols` channels. */
 struct norm_params {
     const float *mean, *inv; /* inv = 1 / sqrt(variance + eps) */
@@ -121,6 +158,17 @@ struct kernels {
      * of 16, weights packed as in conv_block with one tap. */
     void (*product)(float *out, ptrdiff_t out_stride, const float *in, ptrdiff_t in_stride, const float *weights,
                     ptrdiff_t weight_stride, int rows, int channels, int cols);
+    /* int8_inl.h; rows x cols with strides in elements */
+    void (*conv_int8)(const struct int8_block *block);
+    void (*depthwise_int8)(const struct int8_depthwise *block);
+    /* y = round to nearest even of clamp(fma(x, inverse[c], zero[c]), 0, 255); y = (x - zero[c]) * scale[c] */
+    void (*quantise)(uint8_t *y, ptrdiff_t y_stride, const float *x, ptrdiff_t x_stride, const float *inverse,
+                     const float *zero, int rows, int cols);
+    void (*dequantise)(float *y, ptrdiff_t y_stride, const uint8_t *x, ptrdiff_t x_stride, const float *scale,
+                       const float *zero, int rows, int cols);
+    /* y = x; reads and writes on to the next multiple of INT8_SLACK elements, whatever lies there */
+    void (*widen)(int16_t *y, const uint8_t *x, ptrdiff_t n);
+    void (*maximum_bytes)(uint8_t *y, const uint8_t *x, int n); /* y = max(x, y), in place by nature */
 
     /* reduce_inl.h: rows in 16 lanes */
     float (*sum)(const float *x, int n);

@@ -56,3 +56,31 @@ INLINE void vf_store_part(float *p, vf a, int n) /* a masked store takes tens of
     }
     if (n & 1) _mm_store_ss(p, rest);
 }
+
+/* Integers (contracts in int8_inl.h). maddubs saturates sums of two products; madd of words never does here. */
+typedef __m256i vp;
+typedef __m256i vw;
+INLINE vw vw_load(const int16_t *p) { return _mm256_loadu_si256((const __m256i *)p); }
+INLINE vw vw_pair(const int16_t *p)
+{
+    int32_t pair;
+    memcpy(&pair, p, sizeof pair);
+    return _mm256_set1_epi32(pair);
+}
+INLINE vw vw_zip(const uint8_t *p, const uint8_t *q)
+{
+    return _mm256_cvtepu8_epi16(
+        _mm_unpacklo_epi8(_mm_loadl_epi64((const __m128i *)p), _mm_loadl_epi64((const __m128i *)q)));
+}
+INLINE vp vp_zero(void) { return _mm256_setzero_si256(); }
+INLINE vp vp_madd(vp a, vw w, vw x) { return _mm256_add_epi32(a, _mm256_madd_epi16(w, x)); }
+INLINE vi vp_sum(vp a) { return a; }
+INLINE vi vi_load(const int32_t *p) { return _mm256_loadu_si256((const __m256i *)p); }
+INLINE void vi_store(int32_t *p, vi a) { _mm256_storeu_si256((__m256i *)p, a); }
+INLINE vf vf_from_int(vi a) { return _mm256_cvtepi32_ps(a); }
+INLINE vi vi_load_bytes(const uint8_t *p) { return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p)); }
+INLINE void vi_store_bytes(uint8_t *p, vi a)
+{
+    const __m128i words = _mm_packus_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
+    _mm_storel_epi64((__m128i *)p, _mm_packus_epi16(words, words));
+}

@@ -1,4 +1,4 @@
-/* Vocabulary, AVX-512 (F, VL, DQ): 16 lanes. Masks stay integer vectors so that kernels read the same on every ISA;
+/* Vocabulary, AVX-512 (F, VL, DQ, BW): 16 lanes. Masks stay integer vectors so that kernels read the same on every ISA;
  * the compiler turns them back into mask registers. */
 #include <immintrin.h>
 
@@ -44,3 +44,27 @@ INLINE vf vf_load_part(const float *p, int n, float fill)
     return _mm512_mask_loadu_ps(_mm512_set1_ps(fill), (__mmask16)((1u << n) - 1), p);
 }
 INLINE void vf_store_part(float *p, vf a, int n) { _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), a); }
+
+/* Integers (contracts in int8_inl.h), with BW. */
+typedef __m512i vp;
+typedef __m512i vw;
+INLINE vw vw_load(const int16_t *p) { return _mm512_loadu_si512(p); }
+INLINE vw vw_pair(const int16_t *p)
+{
+    int32_t pair;
+    memcpy(&pair, p, sizeof pair);
+    return _mm512_set1_epi32(pair);
+}
+INLINE vw vw_zip(const uint8_t *p, const uint8_t *q)
+{
+    const __m128i a = _mm_loadu_si128((const __m128i *)p), b = _mm_loadu_si128((const __m128i *)q);
+    return _mm512_cvtepu8_epi16(_mm256_set_m128i(_mm_unpackhi_epi8(a, b), _mm_unpacklo_epi8(a, b)));
+}
+INLINE vp vp_zero(void) { return _mm512_setzero_si512(); }
+INLINE vp vp_madd(vp a, vw w, vw x) { return _mm512_add_epi32(a, _mm512_madd_epi16(w, x)); }
+INLINE vi vp_sum(vp a) { return a; }
+INLINE vi vi_load(const int32_t *p) { return _mm512_loadu_si512(p); }
+INLINE void vi_store(int32_t *p, vi a) { _mm512_storeu_si512(p, a); }
+INLINE vf vf_from_int(vi a) { return _mm512_cvtepi32_ps(a); }
+INLINE vi vi_load_bytes(const uint8_t *p) { return _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p)); }
+INLINE void vi_store_bytes(uint8_t *p, vi a) { _mm_storeu_si128((__m128i *)p, _mm512_cvtepi32_epi8(a)); }

@@ -58,3 +58,51 @@ INLINE vf vf_sqrt(vf a)
     return vld1q_f32(x);
 }
 #endif
+
+/* Integers (contracts in int8_inl.h). The two products of a pair stay in lanes of their own until the end. */
+typedef struct {
+    int32x4_t low, high;
+} vp;
+typedef int16x8_t vw;
+INLINE vw vw_load(const int16_t *p) { return vld1q_s16(p); }
+INLINE vw vw_pair(const int16_t *p)
+{
+    int32_t pair;
+    memcpy(&pair, p, sizeof pair);
+    return vreinterpretq_s16_s32(vdupq_n_s32(pair));
+}
+INLINE vw vw_zip(const uint8_t *p, const uint8_t *q)
+{
+    uint32_t a, b;
+    memcpy(&a, p, sizeof a);
+    memcpy(&b, q, sizeof b);
+    const uint8x8x2_t pairs = vzip_u8(vreinterpret_u8_u32(vdup_n_u32(a)), vreinterpret_u8_u32(vdup_n_u32(b)));
+    return vreinterpretq_s16_u16(vmovl_u8(pairs.val[0]));
+}
+INLINE vp vp_zero(void) { return (vp){vdupq_n_s32(0), vdupq_n_s32(0)}; }
+INLINE vp vp_madd(vp a, vw w, vw x)
+{
+    return (vp){vmlal_s16(a.low, vget_low_s16(w), vget_low_s16(x)),
+                vmlal_s16(a.high, vget_high_s16(w), vget_high_s16(x))};
+}
+INLINE vi vp_sum(vp a)
+{
+    return vcombine_s32(vpadd_s32(vget_low_s32(a.low), vget_high_s32(a.low)),
+                        vpadd_s32(vget_low_s32(a.high), vget_high_s32(a.high)));
+}
+INLINE vi vi_load(const int32_t *p) { return vld1q_s32(p); }
+INLINE void vi_store(int32_t *p, vi a) { vst1q_s32(p, a); }
+INLINE vf vf_from_int(vi a) { return vcvtq_f32_s32(a); }
+INLINE vi vi_load_bytes(const uint8_t *p)
+{
+    uint32_t bytes;
+    memcpy(&bytes, p, sizeof bytes);
+    const uint16x8_t words = vmovl_u8(vreinterpret_u8_u32(vdup_n_u32(bytes)));
+    return vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(words)));
+}
+INLINE void vi_store_bytes(uint8_t *p, vi a)
+{
+    const uint16x4_t words = vmovn_u32(vreinterpretq_u32_s32(a));
+    const uint32_t bytes = vget_lane_u32(vreinterpret_u32_u8(vmovn_u16(vcombine_u16(words, words))), 0);
+    memcpy(p, &bytes, sizeof bytes);
+}

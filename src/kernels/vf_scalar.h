@@ -61,3 +61,20 @@ INLINE vi vi_eq(vi a, vi b) { return a == b ? -1 : 0; }
 INLINE vi vf_lt(vf a, vf b) { return a < b ? -1 : 0; }
 INLINE vf vf_select(vi m, vf a, vf b) { return m ? a : b; }
 INLINE vf vf_flush_to(vf a, vf t) { return __builtin_fabsf(a) >= t ? a : 0.f; }
+
+/* Integers (contracts in int8_inl.h). */
+typedef int32_t vp;
+typedef struct {
+    int16_t first, second;
+} vw;
+INLINE vw vw_load(const int16_t *p) { return (vw){p[0], p[1]}; }
+INLINE vw vw_pair(const int16_t *p) { return (vw){p[0], p[1]}; }
+INLINE vw vw_zip(const uint8_t *p, const uint8_t *q) { return (vw){*p, *q}; }
+INLINE vp vp_zero(void) { return 0; }
+INLINE vp vp_madd(vp a, vw w, vw x) { return a + w.first * x.first + w.second * x.second; }
+INLINE vi vp_sum(vp a) { return a; }
+INLINE vi vi_load(const int32_t *p) { return *p; }
+INLINE void vi_store(int32_t *p, vi a) { *p = a; }
+INLINE vf vf_from_int(vi a) { return (float)a; }
+INLINE vi vi_load_bytes(const uint8_t *p) { return *p; }
+INLINE void vi_store_bytes(uint8_t *p, vi a) { *p = (uint8_t)a; }
