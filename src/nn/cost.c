@@ -18,15 +18,27 @@ static const char *const names[OP_KINDS] = {
     [OP_SCALE_ADD] = "scale-add",
     [OP_TOKENS] = "tokens",
     [OP_MEAN] = "mean",
+    [OP_CONV_INT8] = "conv",
+    [OP_QUANTISE] = "to bytes",
+    [OP_DEQUANTISE] = "to floats",
+    [OP_COPY_INT8] = "copy bytes",
+    [OP_MAX_POOL_INT8] = "max-pool bytes",
+    [OP_UPSAMPLE_INT8] = "upsample bytes",
 };
 
+static bool is_conv(const struct node *node) { return node->op == OP_CONV || node->op == OP_CONV_INT8; }
 static double values_of(const struct tensor *t) { return (double)t->height * t->width * t->channels; }
+static double bytes_of(const struct graph *graph, int tensor)
+{
+    const struct tensor *t = graph->tensors + tensor;
+    return values_of(t) * (graph->storages[t->storage].scale ? 1 : sizeof(float));
+}
 
 /* Of one image. */
 static double forward_flop(const struct graph *graph, const struct node *node)
 {
     const struct tensor *in = graph->tensors + node->input[0], *out = graph->tensors + node->output;
-    if (node->op == OP_CONV) {
+    if (is_conv(node)) {
         const struct conv_options *o = &node->as.conv;
         return 2.0 * values_of(out) * (in->channels / o->groups) * o->kernel * o->kernel;
     }
@@ -49,9 +61,9 @@ static struct cost forward_cost(const struct net *net, const struct node *node)
 {
     const struct graph *graph = net->graph;
     const double batch = net->options.batch;
-    double values = batch * values_of(graph->tensors + node->output) + param_values(graph, node);
-    for (int i = 0; i < node->inputs; i++) values += batch * values_of(graph->tensors + node->input[i]);
-    return (struct cost){batch * forward_flop(graph, node), sizeof(float) * values};
+    double bytes = batch * bytes_of(graph, node->output) + sizeof(float) * param_values(graph, node);
+    for (int i = 0; i < node->inputs; i++) bytes += batch * bytes_of(graph, node->input[i]);
+    return (struct cost){batch * forward_flop(graph, node), bytes};
 }
 
 /* A product's gradient costs its forward pass once for each of its factors. */
@@ -82,7 +94,7 @@ struct cost cost_of(const struct net *net, const struct node *node, enum net_pas
 void cost_describe(char *text, size_t room, const struct graph *graph, const struct node *node)
 {
     const struct tensor *in = graph->tensors + node->input[0], *out = graph->tensors + node->output;
-    if (node->op != OP_CONV) {
+    if (!is_conv(node)) {
         snprintf(text, room, "%s at %dx%d", names[node->op], out->height, out->width);
         return;
     }

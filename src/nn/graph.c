@@ -25,7 +25,7 @@ static int add_storage(struct graph *graph, int height, int width, int channels)
         grow(graph, graph->storages, graph->storage_count, &graph->storage_capacity, sizeof *list);
     if (!list) return 0;
     graph->storages = list;
-    list[graph->storage_count] = (struct storage){height, width, channels};
+    list[graph->storage_count] = (struct storage){.height = height, .width = width, .channels = channels};
     return graph->storage_count++;
 }
 
@@ -57,15 +57,21 @@ static bool trains_or_follows(const struct graph *graph, const struct node *node
     return false;
 }
 
+void graph_append(struct graph *graph, struct node node)
+{
+    struct node *list = grow(graph, graph->nodes, graph->node_count, &graph->node_capacity, sizeof *list);
+    if (!list || graph->out_of_memory) return;
+    graph->nodes = list;
+    list[graph->node_count++] = node;
+}
+
 /* Appends the node with a fresh output of the given size and returns that. */
 static int add_node(struct graph *graph, struct node node, int height, int width, int channels)
 {
     node.output = add_tensor(graph, height, width, channels);
-    struct node *list = grow(graph, graph->nodes, graph->node_count, &graph->node_capacity, sizeof *list);
-    if (!list || graph->out_of_memory) return 0;
-    graph->nodes = list;
+    graph_append(graph, node);
+    if (graph->out_of_memory) return 0;
     graph->tensors[node.output].needs_gradient = trains_or_follows(graph, &node);
-    list[graph->node_count++] = node;
     return node.output;
 }
 
@@ -309,6 +315,11 @@ int graph_mean(struct graph *graph, int x)
 {
     if (graph->out_of_memory) return 0;
     return add_node(graph, simple(OP_MEAN, "mean", x), 1, 1, graph->tensors[x].channels);
+}
+
+int graph_tensor(struct graph *graph, int height, int width, int channels)
+{
+    return add_tensor(graph, height, width, channels);
 }
 
 void graph_output(struct graph *graph, int tensor)

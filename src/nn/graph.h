@@ -25,9 +25,12 @@ struct tensor {
     bool needs_gradient; /* a trainable parameter, or the input where asked, lies upstream */
 };
 
-/* What views look into; its pixel stride is its channel count. */
+/* What views look into; its pixel stride is its channel count. Floats, or bytes where quant_apply (quant.h)
+ * said so: byte q of channel c stands for (q - zero[c]) * scale[c]. */
 struct storage {
     int height, width, channels;
+    const float *scale; /* NULL: floats */
+    const uint8_t *zero;
 };
 
 enum op_kind {
@@ -44,6 +47,14 @@ enum op_kind {
     OP_SCALE_ADD,  /* x + gamma * f, gamma per channel */
     OP_TOKENS,     /* patch grid to a token row: class token, registers, position table */
     OP_MEAN,       /* over all pixels */
+    /* What quant_apply puts in their places; inference only. */
+    OP_CONV_INT8,  /* convolution of bytes, with bias, activation and, where there is one, a second input
+                      added behind it; into bytes or floats */
+    OP_QUANTISE,   /* floats to bytes */
+    OP_DEQUANTISE, /* bytes to floats */
+    OP_COPY_INT8,  /* OP_COPY, OP_MAX_POOL and OP_UPSAMPLE on bytes of one scale */
+    OP_MAX_POOL_INT8,
+    OP_UPSAMPLE_INT8,
     OP_KINDS
 };
 
@@ -85,7 +96,8 @@ struct node {
     int inputs, input[GRAPH_MAX_INPUTS]; /* tensors */
     int output;
     int params, param[GRAPH_MAX_PARAMS];
-    const char *name; /* of the layer, for plans, profiles and messages */
+    const char *name;                /* of the layer, for plans, profiles and messages */
+    const struct quant_layer *quant; /* of OP_CONV_INT8 */
     union {
         struct conv_options conv;
         struct attention_options attention;
@@ -151,6 +163,10 @@ int graph_tokens(struct graph *graph, const struct token_layer *layer, int x);
 int graph_mean(struct graph *graph, int x);
 
 void graph_output(struct graph *graph, int tensor);
+
+/* For rewriting a graph (quant.h): a tensor in a storage of its own, and a node as it stands. */
+int graph_tensor(struct graph *graph, int height, int width, int channels);
+void graph_append(struct graph *graph, struct node node);
 
 /* Seals the parameters; reports a shortage of memory met on the way. */
 enum status graph_finish(struct graph *graph, struct error *err);

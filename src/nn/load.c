@@ -1,6 +1,7 @@
 #include "nn/load.h"
 
 #include "base/hash.h"
+#include "nn/quant.h"
 #include "nn/safetensors.h"
 
 #include <math.h>
@@ -47,11 +48,25 @@ static void note(struct names *names, const char *name)
         names->length += (size_t)snprintf(names->text + names->length, left, "...");
 }
 
+static const struct quant_layer *layer_of(const struct quant *quant, const char *weight)
+{
+    for (int i = 0; i < quant->count; i++) {
+        const size_t n = strlen(quant->layers[i].name);
+        if (!strncmp(weight, quant->layers[i].name, n) && !strcmp(weight + n, ".weight"))
+            return quant->layers + i;
+    }
+    return NULL;
+}
+
 static enum status copy(struct params *params, int index, const struct weights *weights,
-                        const struct weight_tensor *tensor, struct error *err)
+                        const struct weight_tensor *tensor, const struct quant *quant, struct error *err)
 {
     float *values = params_values(params, index);
-    TRY(weights_read_finite(values, weights, tensor, err));
+    const struct quant_layer *layer = layer_of(quant, tensor->name);
+    if (layer)
+        quant_weights(values, layer, tensor);
+    else
+        TRY(weights_read_finite(values, weights, tensor, err));
     for (size_t i = 0; i < params->list[index].size; i++)
         if (fabsf(values[i]) < 0x1p-40f) values[i] = 0.f;
     return OK;
@@ -65,7 +80,8 @@ static enum status check_names(const struct params *params, const struct weights
         if (!weights_find(weights, params->list[i].name)) note(&missing, params->list[i].name);
     for (size_t i = 0; i < weights->count; i++) {
         const char *name = weights->tensors[i].name;
-        if (params_find(params, name) < 0 && !optional(name)) note(&unknown, name);
+        if (params_find(params, name) < 0 && !optional(name) && !quant_is_part(weights, name))
+            note(&unknown, name);
     }
     if (missing.count || unknown.count)
         return fail(err, ERR_INPUT, "%s: does not fit this model: %d tensors missing%s%s; %d unknown%s%s",
@@ -89,7 +105,7 @@ static bool as_it_lies(const struct weight_tensor *tensor)
 }
 
 static enum status borrow(struct params *params, int index, const struct weights *weights,
-                          const struct weight_tensor *tensor, struct error *err)
+                          const struct weight_tensor *tensor, const struct quant *quant, struct error *err)
 {
     struct param *param = params->list + index;
     if (as_it_lies(tensor)) {
@@ -99,10 +115,11 @@ static enum status borrow(struct params *params, int index, const struct weights
     }
     param->place = arena_alloc(&params->arena, param->size, sizeof *param->place);
     if (!param->place) return fail_memory(err, "parameters", param->size * sizeof *param->place);
-    return copy(params, index, weights, tensor, err);
+    return copy(params, index, weights, tensor, quant, err);
 }
 
-enum status params_load(struct params *params, const struct weights *weights, struct error *err)
+static enum status load(struct params *params, const struct weights *weights, const struct quant *quant,
+                        struct error *err)
 {
     TRY(check_names(params, weights, err));
     for (int i = 0; i < params->count; i++) {
@@ -112,23 +129,42 @@ enum status params_load(struct params *params, const struct weights *weights, st
             return fail(err, ERR_INPUT,
                         "%s: tensor %s has another shape than the model (%lld elements, expected %zu)",
                         weights->path, param->name, (long long)tensor->count, param->size);
-        TRY((params->borrowed ? borrow : copy)(params, i, weights, tensor, err));
+        TRY((params->borrowed ? borrow : copy)(params, i, weights, tensor, quant, err));
     }
     return OK;
 }
 
-enum status params_load_matching(struct params *params, const struct weights *weights, int *copied,
-                                 struct error *err)
+static enum status load_matching(struct params *params, const struct weights *weights,
+                                 const struct quant *quant, int *copied, struct error *err)
 {
     int n = 0;
     for (int i = 0; i < params->count; i++) {
         const struct weight_tensor *tensor = weights_find(weights, params->list[i].name);
         if (!tensor || !same_shape(params->list + i, tensor)) continue;
-        TRY(copy(params, i, weights, tensor, err));
+        TRY(copy(params, i, weights, tensor, quant, err));
         n++;
     }
     if (copied) *copied = n;
     return OK;
+}
+
+enum status params_load(struct params *params, const struct weights *weights, struct error *err)
+{
+    struct quant quant;
+    TRY(quant_read(&quant, weights, err));
+    const enum status status = load(params, weights, &quant, err);
+    quant_free(&quant);
+    return status;
+}
+
+enum status params_load_matching(struct params *params, const struct weights *weights, int *copied,
+                                 struct error *err)
+{
+    struct quant quant;
+    TRY(quant_read(&quant, weights, err));
+    const enum status status = load_matching(params, weights, &quant, copied, err);
+    quant_free(&quant);
+    return status;
 }
 
 enum status params_save(const struct params *params, const char *path, bool half,

@@ -8,7 +8,7 @@
 /* Copies every parameter from the file. Tensors that no model reads (num_batches_tracked, the constant dfl
  * weight, mask_token) may be there or not; any other missing or unknown tensor, or a wrong shape, is refused
  * with ERR_INPUT and the list of names. Values must be finite; those below 2^-40 become 0 (docs/NUMERICS.md).
- */
+ * Quantised weights (quant.h) become the floats that they stand for. */
 enum status params_load(struct params *params, const struct weights *weights, struct error *err);
 
 /* Where params->borrowed is set, params_load leaves float32 tensors that need no change where they lie in the

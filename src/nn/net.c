@@ -24,6 +24,12 @@ static const struct op *const ops[OP_KINDS] = {
     [OP_TOKENS] = &op_tokens,
     [OP_BILINEAR] = &op_bilinear,
     [OP_MEAN] = &op_mean,
+    [OP_CONV_INT8] = &op_conv_int8,
+    [OP_QUANTISE] = &op_quantise,
+    [OP_DEQUANTISE] = &op_dequantise,
+    [OP_COPY_INT8] = &op_copy_int8,
+    [OP_MAX_POOL_INT8] = &op_max_pool_int8,
+    [OP_UPSAMPLE_INT8] = &op_upsample_int8,
 };
 
 const struct op *net_op(const struct node *node) { return ops[node->op]; }
@@ -81,10 +87,32 @@ static struct view view_of(const struct net *net, const size_t *offsets, int ten
                          .pixels = (int64_t)batch * t->height * t->width};
 }
 
-struct view net_value(const struct net *net, int tensor) { return view_of(net, net->value_offset, tensor); }
+struct view net_value(const struct net *net, int tensor)
+{
+    assert(!net_is_bytes(net, tensor));
+    return view_of(net, net->value_offset, tensor);
+}
+
 struct view net_gradient(const struct net *net, int tensor)
 {
     return view_of(net, net->gradient_offset, tensor);
+}
+
+struct byte_view net_bytes(const struct net *net, int tensor)
+{
+    const struct tensor *t = net->graph->tensors + tensor;
+    const struct storage *s = net->graph->storages + t->storage;
+    const int batch = net->options.batch;
+    assert(s->scale);
+    return (struct byte_view){.data = (uint8_t *)(net->memory + net->value_offset[t->storage]) + t->channel,
+                              .stride = s->channels,
+                              .images = batch,
+                              .height = t->height,
+                              .width = t->width,
+                              .channels = t->channels,
+                              .pixels = (int64_t)batch * t->height * t->width,
+                              .scale = s->scale + t->channel,
+                              .zero = s->zero + t->channel};
 }
 
 static void tell(const struct net *net, enum net_pass pass, int node)

@@ -65,6 +65,16 @@ struct view {
     int64_t pixels; /* of all images */
 };
 
+/* The same over a storage of bytes. */
+struct byte_view {
+    uint8_t *data;
+    ptrdiff_t stride;
+    int images, height, width, channels;
+    int64_t pixels;
+    const float *scale;  /* [channels] */
+    const uint8_t *zero; /* [channels] */
+};
+
 struct net {
     struct arena arena;
     const struct graph *graph;
@@ -109,6 +119,12 @@ void net_backward(struct net *net, float *gradients);
 
 struct view net_value(const struct net *net, int tensor);
 struct view net_gradient(const struct net *net, int tensor);
+struct byte_view net_bytes(const struct net *net, int tensor);
+
+static inline bool net_is_bytes(const struct net *net, int tensor)
+{
+    return net->graph->storages[net->graph->tensors[tensor].storage].scale != NULL;
+}
 
 /* The operation behind a node (op.h). */
 struct op;

@@ -25,7 +25,8 @@ struct op {
 };
 
 extern const struct op op_conv, op_add, op_copy, op_max_pool, op_upsample, op_bilinear, op_gather,
-    op_attention, op_activation, op_layer_norm, op_scale_add, op_tokens, op_mean;
+    op_attention, op_activation, op_layer_norm, op_scale_add, op_tokens, op_mean, op_conv_int8, op_quantise,
+    op_dequantise, op_copy_int8, op_max_pool_int8, op_upsample_int8;
 
 static inline int op_index(const struct net *net, const struct node *node)
 {

@@ -138,7 +138,8 @@ static void plan_gradients(struct net *net, bool **written)
 
 static size_t floats_of(const struct net *net, const struct storage *s)
 {
-    return (size_t)net->options.batch * (size_t)s->height * (size_t)s->width * (size_t)s->channels;
+    const size_t n = (size_t)net->options.batch * (size_t)s->height * (size_t)s->width * (size_t)s->channels;
+    return s->scale ? (n + sizeof(float) - 1) / sizeof(float) : n;
 }
 
 static size_t ask(size_t (*size)(const struct net *, const struct node *), const struct net *net,
@@ -251,7 +252,8 @@ static bool make(struct net *net, struct arena *temporary)
     p.zeros = p.workers + 1;
     if (op_training(net)) plan_gradients(net, written);
     lifetimes(&p);
-    net->total_bytes = place(p.buffers, p.count, order) * sizeof(float);
+    net->total_bytes =
+        (place(p.buffers, p.count, order) + INT8_SLACK) * sizeof(float); /* kernels may read on */
     for (int i = 0; i < storages; i++) {
         net->value_offset[i] = p.value[i].offset;
         net->gradient_offset[i] = p.gradient[i].offset;

@@ -14,13 +14,15 @@ enum { SAFETENSORS_MAX_HEADER = 64 << 20 };
 enum status safetensors_parse(struct weights *weights, const void *data, size_t n, const char *name,
                               struct error *err);
 
-/* A tensor to write: float32 values, stored as float16 (nearest, ties to even) where half is set. */
+/* A tensor to write: float32 values, stored as float16 (nearest, ties to even) where half is set; or bytes. */
 struct safetensors_item {
     const char *name; /* UTF-8 */
     int dims;
     int64_t shape[WEIGHTS_MAX_DIMS];
     const float *values;
     bool half;
+    const int8_t *signed_bytes; /* I8, where values is NULL */
+    const uint8_t *bytes;       /* U8, where both are */
 };
 
 /* Writes the file in one atomic step: metadata first, tensors in the order given, the header padded with

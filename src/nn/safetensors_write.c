@@ -19,9 +19,15 @@ static int64_t count_of(const struct safetensors_item *item)
     return count;
 }
 
+static enum weight_type type_of(const struct safetensors_item *item)
+{
+    if (item->values) return item->half ? WEIGHT_F16 : WEIGHT_F32;
+    return item->signed_bytes ? WEIGHT_I8 : WEIGHT_U8;
+}
+
 static enum status check_half(const struct safetensors_item *item, const char *path, struct error *err)
 {
-    const int64_t count = item->half ? count_of(item) : 0;
+    const int64_t count = type_of(item) == WEIGHT_F16 ? count_of(item) : 0;
     for (int64_t i = 0; i < count; i++)
         if (!half_fits(item->values[i]))
             return fail(err, ERR_INPUT, "%s: tensor %.200s: value %lld is %g, which does not fit float16",
@@ -40,13 +46,13 @@ static void put_header(FILE *stream, const struct safetensors_item *items, size_
     int64_t offset = 0;
     for (size_t i = 0; i < count; i++) {
         json_open(&out, items[i].name, '{');
-        json_put_text(&out, "dtype", items[i].half ? "F16" : "F32");
+        json_put_text(&out, "dtype", weights_type_name(type_of(&items[i])));
         json_open(&out, "shape", '[');
         for (int d = 0; d < items[i].dims; d++) json_put_int(&out, NULL, items[i].shape[d]);
         json_close(&out);
         json_open(&out, "data_offsets", '[');
         json_put_int(&out, NULL, offset);
-        offset += count_of(&items[i]) * (items[i].half ? 2 : 4);
+        offset += count_of(&items[i]) * (int64_t)weights_type_size(type_of(&items[i]));
         json_put_int(&out, NULL, offset);
         json_close(&out);
         json_close(&out);
@@ -57,8 +63,12 @@ static void put_header(FILE *stream, const struct safetensors_item *items, size_
 static void put_values(FILE *stream, const struct safetensors_item *item)
 {
     const int64_t count = count_of(item);
-    if (!item->half) {
-        fwrite(item->values, sizeof *item->values, (size_t)count, stream);
+    const enum weight_type type = type_of(item);
+    if (type != WEIGHT_F16) {
+        const void *data = type == WEIGHT_F32  ? (const void *)item->values
+                           : type == WEIGHT_I8 ? (const void *)item->signed_bytes
+                                               : item->bytes;
+        fwrite(data, weights_type_size(type), (size_t)count, stream);
         return;
     }
     uint16_t chunk[CHUNK];
