@@ -90,8 +90,7 @@ static enum status forward_start(struct bench_case *c, const struct bench_setup 
     struct pass_state *s = c->state = calloc(1, sizeof *s);
     if (!s) return fail_memory(err, "a case", sizeof *s);
     TRY(bench_open_model(&s->model, setup, err));
-    graph_begin(&s->graph, &s->model.params);
-    TRY(yolo11_build(&s->detector, &s->graph, s->model.config, c->size, c->size, err));
+    TRY(model_network(&s->detector, &s->graph, &s->model, c->size, c->size, err));
     return pass_start(c, setup, s, err);
 }
 

@@ -142,8 +142,7 @@ static enum status start(struct timing *t, const struct bench_setup *setup, enum
                          int rounds, struct error *err)
 {
     TRY(bench_open_model(&t->model, setup, err));
-    graph_begin(&t->graph, &t->model.params);
-    TRY(yolo11_build(&t->network, &t->graph, t->model.config, BENCH_SIZE, BENCH_SIZE, err));
+    TRY(model_network(&t->network, &t->graph, &t->model, BENCH_SIZE, BENCH_SIZE, err));
     const struct net_options options = {.batch = 1, .threads = threads, .mode = NET_INFERENCE, .plan = plan};
     TRY(net_create(&t->net, &t->graph, setup->kernels, options, err));
     t->seconds = calloc((size_t)(t->graph.node_count * rounds), sizeof *t->seconds);

@@ -24,7 +24,7 @@ static const struct {
 } entries[] = {
     {"rng", golden_rng},       {"dmath", golden_dmath}, {"math", golden_math},   {"rows", golden_rows},
     {"conv", golden_conv},     {"optim", golden_optim}, {"image", golden_image}, {"ops", golden_ops},
-    {"models", golden_models}, {"train", golden_train}, {"world", golden_world},
+    {"models", golden_models}, {"train", golden_train}, {"world", golden_world}, {"int8", golden_int8},
 };
 enum { ENTRIES = sizeof entries / sizeof *entries, MAX_LINES = 1024, HASH_DIGITS = 16 };
 

@@ -204,7 +204,9 @@ static void written_files_read_back(void **state)
     check_needs_json();
     static const float a[] = {1, -2.5f, 0.1f, -0.0f, 3e38f, 1e-42f}, b[] = {0.1f, 65504, -1};
     const struct safetensors_item items[] = {
-        {"z \"quoted\"", 2, {2, 3}, a, false}, {"b.half", 1, {3}, b, true}, {"a.scalar", 0, {0}, a, false}};
+        {.name = "z \"quoted\"", .dims = 2, .shape = {2, 3}, .values = a},
+        {.name = "b.half", .dims = 1, .shape = {3}, .values = b, .half = true},
+        {.name = "a.scalar", .values = a}};
     const struct weight_text metadata[] = {{"architecture", "test"}, {"classes", "one\ntwo"}};
     char path[600], hex[SHA256_HEX], again[SHA256_HEX];
     snprintf(path, sizeof path, "%s/written.safetensors", check_folder());
@@ -233,8 +235,9 @@ static void values_that_are_no_numbers_are_refused(void **state)
     (void)state;
     check_needs_json();
     static const float bad[] = {1, 2, INFINITY}, large[] = {1e6f};
-    const struct safetensors_item item = {"layer.weight", 1, {3}, bad, false},
-                                  half = {"h", 1, {1}, large, true};
+    const struct safetensors_item item = {.name = "layer.weight", .dims = 1, .shape = {3}, .values = bad},
+                                  half = {
+                                      .name = "h", .dims = 1, .shape = {1}, .values = large, .half = true};
     char path[600];
     snprintf(path, sizeof path, "%s/bad.safetensors", check_folder());
     struct error err;

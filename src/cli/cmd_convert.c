@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "cli/command.h"
+#include "nn/quant.h"
 #include "nn/safetensors.h"
 
 #include <string.h>
@@ -39,6 +40,9 @@ static enum status gather(struct safetensors_item *items, size_t *count, const s
     *count = 0;
     for (size_t i = 0; i < weights->count; i++) {
         const struct weight_tensor *tensor = &weights->tensors[i];
+        if (quant_is_weight(weights, tensor))
+            return fail(err, ERR_INPUT, "%s: quantised; convert the file that it was made from",
+                        weights->path);
         if (!is_real(tensor->type)) continue;
         float *floats = arena_alloc(&run->arena, (size_t)tensor->count, sizeof *floats);
         if (!floats)

@@ -22,8 +22,9 @@ static struct place output_of(const struct net *net, const struct node *node)
     const struct tensor *t = net->graph->tensors + node->output;
     const size_t values =
         (size_t)net->options.batch * (size_t)t->height * (size_t)t->width * (size_t)t->channels;
-    return (struct place){(net->value_offset[t->storage] + (size_t)t->channel) * sizeof(float),
-                          values * sizeof(float)};
+    const size_t size = net_is_bytes(net, node->output) ? 1 : sizeof(float);
+    return (struct place){net->value_offset[t->storage] * sizeof(float) + (size_t)t->channel * size,
+                          values * size};
 }
 
 static size_t size_by(size_t (*size)(const struct net *, const struct node *), const struct net *net,
@@ -177,8 +178,8 @@ static enum status show_detector(struct plan *p, struct console *console, bool j
     const int size = p->options->size;
     TRY(model_open(&model, p->path, err));
     enum status status = p->options->train ? model_check_trainable(&model, p->path, err) : OK;
-    graph_begin(&graph, &model.params);
-    if (status == OK) status = yolo11_build(&network, &graph, model.config, size, size, err);
+    graph_begin(&graph, &model.params); /* so that it can be freed */
+    if (status == OK) status = model_network(&network, &graph, &model, size, size, err);
     if (status == OK) status = show(p, &graph, console, json, err);
     graph_free(&graph);
     model_free(&model);

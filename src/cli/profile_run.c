@@ -177,8 +177,7 @@ static enum status make_rows(struct session *s, struct arena *arena, struct erro
 static enum status start_inference(struct session *s, struct error *err)
 {
     const struct profile_options *o = &s->profile->options;
-    graph_begin(&s->graph, &s->model->params);
-    TRY(yolo11_build(&s->network, &s->graph, s->model->config, o->size, o->size, err));
+    TRY(model_network(&s->network, &s->graph, s->model, o->size, o->size, err));
     const struct net_options options = {
         .batch = o->batch, .threads = o->threads, .mode = NET_INFERENCE, .plan = o->plan};
     TRY(net_create(&s->net, &s->graph, s->kernels, options, err));

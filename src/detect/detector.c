@@ -36,9 +36,7 @@ static enum status plan(struct detector *detector, int height, int width, struct
     if (input && input->height == height && input->width == width) return OK;
     assert(height % LETTERBOX_STRIDE == 0 && width % LETTERBOX_STRIDE == 0);
     forget_plan(detector);
-    /* Graphs of one model share its parameters; building another one declares nothing new. */
-    graph_begin(&detector->graph, (struct params *)&detector->model->params);
-    TRY(yolo11_build(&detector->network, &detector->graph, detector->model->config, height, width, err));
+    TRY(model_network(&detector->network, &detector->graph, detector->model, height, width, err));
     const struct net_options options = {.batch = 1,
                                         .threads = detector->threads,
                                         .mode = NET_INFERENCE,

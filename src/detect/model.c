@@ -85,6 +85,7 @@ static enum status read_file(struct model *model, const struct weights *weights,
     const char *names = weights_metadata(weights, "classes");
     enum status status = names ? model_set_names(model, names, err) : OK;
     if (status == OK) status = params_load(&model->params, weights, err);
+    if (status == OK) status = quant_read(&model->quant, weights, err);
     if (status != OK) {
         model_free(model);
         return status;
@@ -117,7 +118,7 @@ enum status model_open_mapped(struct model *model, const char *path, struct erro
     return status;
 }
 
-static enum status copy_names(struct model *to, const struct model *from, struct error *err)
+enum status model_copy_names(struct model *to, const struct model *from, struct error *err)
 {
     const int n = to->config.classes;
     const char **names = arena_alloc(&to->arena, (size_t)n, sizeof *names);
@@ -130,7 +131,7 @@ static enum status copy_names(struct model *to, const struct model *from, struct
 enum status model_copy(struct model *to, const struct model *from, struct error *err)
 {
     TRY(model_make(to, from->config, err));
-    const enum status status = copy_names(to, from, err);
+    const enum status status = model_copy_names(to, from, err);
     if (status != OK) {
         model_free(to);
         return status;
@@ -154,16 +155,31 @@ enum status model_save(const struct model *model, const char *path, bool half, c
     size_t count = 2;
     if (licence) metadata[count++] = (struct weight_text){"licence", licence};
     if (origin) metadata[count++] = (struct weight_text){"origin", origin};
-    const enum status status = names ? params_save(&model->params, path, half, metadata, count, err)
-                                     : fail_memory(err, "class names", length);
+    enum status status = OK;
+    if (!names)
+        status = fail_memory(err, "class names", length);
+    else if (model->quant.count)
+        status = quant_save(&model->quant, &model->params, path, metadata, count, err);
+    else
+        status = params_save(&model->params, path, half, metadata, count, err);
     arena_free(&arena);
     return status;
+}
+
+enum status model_network(struct yolo11 *network, struct graph *graph, const struct model *model, int height,
+                          int width, struct error *err)
+{
+    /* Graphs of one model share its parameters; building another one declares nothing new. */
+    graph_begin(graph, (struct params *)&model->params);
+    TRY(yolo11_build(network, graph, model->config, height, width, err));
+    return quant_apply(graph, &model->quant, err);
 }
 
 void model_free(struct model *model)
 {
     params_free(&model->params);
     weights_close(&model->file);
+    quant_free(&model->quant);
     arena_free(&model->arena);
     *model = (struct model){0};
 }
@@ -259,7 +275,7 @@ enum status model_restart(struct model *model, const struct model *source, int c
         for (size_t j = 0; j < param->size; j++)
             if (fabsf(values[j]) < 0x1p-40f) values[j] = 0.f;
     }
-    const enum status status = same_classes ? copy_names(model, source, err) : OK;
+    const enum status status = same_classes ? model_copy_names(model, source, err) : OK;
     if (status != OK) model_free(model);
     return status;
 }

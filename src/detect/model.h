@@ -3,11 +3,13 @@
 #define RETORT_DETECT_MODEL_H
 
 #include "detect/yolo11.h"
+#include "nn/quant.h"
 
 struct model {
     struct arena arena;
     struct params params;
     struct yolo11_config config;
+    struct quant quant; /* layers that detection computes in integers; params holds what they stand for */
     const char *const *names; /* [config.classes], owned by the arena */
     bool from_half;           /* every weight came from a float16 file */
     struct weights file;      /* open when the parameters are borrowed from it */
@@ -27,16 +29,26 @@ enum status model_open_mapped(struct model *model, const char *path, struct erro
  * frozen. */
 enum status model_make(struct model *model, struct yolo11_config config, struct error *err);
 
-/* The same configuration and values in memory of its own. */
+/* The same configuration and values in memory of its own, without quantised layers: floats. */
 enum status model_copy(struct model *to, const struct model *from, struct error *err);
+
+/* The same with batch norms folded into the convolutions: equal bits in inference. */
+enum status model_fold(struct model *to, const struct model *from, struct error *err);
 
 /* Names as "classes" metadata hold them: one a line. Copies. */
 enum status model_set_names(struct model *model, const char *lines, struct error *err);
+/* Those of another model of as many classes. */
+enum status model_copy_names(struct model *to, const struct model *from, struct error *err);
 
-/* Writes weights with architecture, classes and, where they are not NULL, licence and origin as metadata.
- * Atomic. */
+/* Writes weights with architecture, classes and, where they are not NULL, licence and origin as metadata;
+ * quantised layers as such, and then `half` says nothing. Atomic. */
 enum status model_save(const struct model *model, const char *path, bool half, const char *licence,
                        const char *origin, struct error *err);
+
+/* Begins and finishes the graph of this model for inference on inputs of height x width, multiples of 32,
+ * quantised layers as integers. The model must outlive it. */
+enum status model_network(struct yolo11 *network, struct graph *graph, const struct model *model, int height,
+                          int width, struct error *err);
 
 void model_free(struct model *model);
 

@@ -71,7 +71,7 @@ static struct conv_layer conv_part(struct builder *b, const char *prefix, const 
                                          .padding = kernel / 2,
                                          .groups = groups,
                                          .batch_norm = !b->config.folded,
-                                         .eps = 1e-3f,
+                                         .eps = YOLO11_NORM_EPS,
                                          .activation = activation};
     name_of(name, b->config.folded ? "%s%s.conv" : "%s%s", prefix, part);
     return graph_conv_layer(b->graph, name, in, out, options);

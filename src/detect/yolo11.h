@@ -11,6 +11,8 @@
 #include "nn/net.h"
 #include "nn/weights.h"
 
+#define YOLO11_NORM_EPS 1e-3f /* of every batch norm */
+
 enum yolo11_scale { YOLO11_PICO, YOLO11_N, YOLO11_S, YOLO11_M, YOLO11_L, YOLO11_X, YOLO11_SCALES };
 
 struct yolo11_config {
