@@ -52,6 +52,17 @@ check detect_goes_on_after_it grep -q '^folder/b.jpg: bowl' lines
 check detect_counts_them grep -q '1 of 2 frames or files could not be read' lines
 rm folder/a.jpg
 
+expect quantize 0 '^[0-9]* layers as integers, calibrated on 1 frames$' \
+    "$RETORT" quantize -m "$weights" -f folder -o int8.safetensors --compare 0
+expect quantized_info 0 '^  I8   model.0.conv.weight \[16 3 3 3\]$' "$RETORT" info int8.safetensors
+expect quantized_detects 0 ': bowl 0.9[0-9]*  30[0-9]' "$RETORT" detect -m int8.safetensors "$picture"
+expect quantized_plan 0 ' int8 ' "$RETORT" info --plan int8.safetensors
+expect quantized_twice 3 'quantised already' "$RETORT" quantize -m int8.safetensors -f folder -o twice.safetensors
+expect quantize_unknown_layer 2 'model.99' "$RETORT" quantize -m "$weights" -f folder -o x.safetensors --keep model.99
+expect quantize_drop_needs_test 2 'needs --test' \
+    "$RETORT" quantize -m "$weights" -f folder -o x.safetensors --max-drop 0.1
+check quantize_wrote_nothing test ! -e x.safetensors
+
 check detect_saves "$RETORT" detect -m "$weights" -f folder --labels out --save-images seen
 check detect_label_file grep -q '^45 0.73[0-9]* 0.25[0-9]* 0.50[0-9]* 0.49[0-9]*$' out/b.txt
 check detect_picture test -s seen/b.jpg

@@ -30,7 +30,15 @@ expect info_empty 3 'empty.safetensors: ' "$RETORT" info empty.safetensors
 "$RETORT" info in.safetensors >/dev/full 2>output
 check info_full_output test $? -eq 4
 
-expect convert 0 '^1 tensors, 2 values, F32, sha256 ' "$RETORT" convert in.safetensors out.safetensors
+integers='{"a.weight":{"dtype":"I8","shape":[1,1,1,1],"data_offsets":[0,1]},"a.weight_scale":{"dtype":"F32","shape":[1],"data_offsets":[1,5]}}'
+{
+    printf "\\$(printf %o ${#integers})\\0\\0\\0\\0\\0\\0\\0"
+    printf %s "$integers"
+    printf '\001\0\0\200\077'
+} >quantised.safetensors
+expect convert_refuses_quantised 3 'quantised; convert the file' "$RETORT" convert quantised.safetensors out.safetensors
+
+expect convert 0  '^1 tensors, 2 values, F32, sha256 ' "$RETORT" convert in.safetensors out.safetensors
 expect convert_leaves_integers_out 0 '1 tensors of integers left out' "$RETORT" convert in.safetensors out.safetensors
 expect convert_quiet 0 '^1 tensors' "$RETORT" convert -q in.safetensors out.safetensors
 check convert_quiet_says_nothing_else test "$(wc -l <output)" -eq 1
