@@ -1,4 +1,4 @@
-/* retort train: fine-tune a detector on labelled pictures. */
+/* retort train: train or fine-tune a detector on labelled pictures. */
 #include "cli/command.h"
 #include "cli/training_options.h"
 #include "detect/dataset.h"
@@ -10,15 +10,25 @@
 
 struct values {
     const char *model, *data, *out, *validation;
+    int scale; /* + 1; 0: not given */
     struct option_ints label_classes, vehicles;
     struct training_values training;
-    int64_t checkpoint_every;
+    int64_t classes, plain_epochs, nominal_batch, checkpoint_every;
+    double bias_rate;
     bool resume;
 };
 
+static const struct option_choice scales[] = {
+    {"pico", YOLO11_PICO + 1}, {"n", YOLO11_N + 1}, {"nplus", YOLO11_NPLUS + 1}, {"s", YOLO11_S + 1},
+    {"m", YOLO11_M + 1},       {"l", YOLO11_L + 1}, {"x", YOLO11_X + 1},         {0}};
+
 #define AT(member) offsetof(struct values, member)
 static const struct option options[] = {
-    {"model", 'm', OPTION_INPUT, AT(model), .required = true, .help = "weights to start from"},
+    {"model", 'm', OPTION_INPUT, AT(model), .help = "weights to start from"},
+    {"scale", 0, OPTION_CHOICE, AT(scale), .choices = scales,
+     .help = "instead of --model: a YOLO11 of this size with random weights"},
+    {"classes", 0, OPTION_INT, AT(classes), "0", 1, LABELS_MAX_CLASSES,
+     .help = "with --scale: the number of classes; not given: as many as the data names"},
     {"data", 'd', OPTION_INPUT, AT(data), .required = true,
      .help = "folder with images/ and labels/, or a data.yaml"},
     {"val", 0, OPTION_INPUT, AT(validation), .place = "DIR",
@@ -34,6 +44,12 @@ static const struct option options[] = {
          "classes of the start weights that --head keep averages, and that count where merged labels score "
          "them (--guard)"},
     TRAINING_OPTIONS(AT(training)),
+    {"plain-epochs", 0, OPTION_INT, AT(plain_epochs), "10", 0, 10000,
+     .help = "epochs at the end without mosaic"},
+    {"nominal-batch", 0, OPTION_INT, AT(nominal_batch), "64", 1, 1024,
+     .help = "the optimizer steps after about so many pictures"},
+    {"bias-rate", 0, OPTION_REAL, AT(bias_rate), "0.1", 0, 1,
+     .help = "learning rate of biases where warm-up begins; with --optimizer auto it is 0"},
     {"checkpoint-every", 0, OPTION_INT, AT(checkpoint_every), "5", 0, 10000, .help = "epochs; 0: never"},
     {"resume", 'r', OPTION_FLAG, AT(resume), .help = "go on from the checkpoint in the output folder"},
     {0},
@@ -49,9 +65,32 @@ struct job {
     struct scored_set validation, guard;
 };
 
-static enum status open_student(struct job *job, struct error *err)
+/* Classes have the names that the data gives them. */
+static enum status name_classes(struct job *job, struct arena *arena, struct error *err)
+{
+    const char *lines = "";
+    if (job->student.config.classes > job->data.classes || !job->data.names) return OK;
+    for (int i = 0; lines && i < job->student.config.classes; i++)
+        lines = arena_printf(arena, "%s%s\n", lines, job->data.names[i]);
+    return lines ? model_set_names(&job->student, lines, err) : fail_memory(err, "class names", 1);
+}
+
+static enum status make_student(struct job *job, struct arena *arena, struct error *err)
 {
     const struct values *v = job->values;
+    const bool merged = v->label_classes.count > 0;
+    const int classes = merged ? 1 : v->classes ? (int)v->classes : job->data.classes;
+    if (!classes) return fail(err, ERR_USAGE, "%s names no classes; --classes tells their number", v->data);
+    const struct yolo11_config config = {
+        .scale = (enum yolo11_scale)(v->scale - 1), .classes = classes, .freeze = (int)v->training.freeze};
+    TRY(model_fresh(&job->student, config, (uint64_t)v->training.seed, err));
+    return merged ? OK : name_classes(job, arena, err);
+}
+
+static enum status open_student(struct job *job, struct arena *arena, struct error *err)
+{
+    const struct values *v = job->values;
+    if (v->scale) return make_student(job, arena, err);
     TRY(model_open(&job->source, v->model, err));
     TRY(model_check_trainable(&job->source, v->model, err));
     const int named = job->data.classes ? job->data.classes : job->source.config.classes;
@@ -169,8 +208,11 @@ static enum status train(struct run *run, struct job *job, struct error *err)
     struct trainer_result result;
     TRY(kernels_get(&kernels, NULL, err));
     TRY(dataset_open(&job->data, v->data, DATASET_TRAIN, err));
-    TRY(open_student(job, err));
+    TRY(open_student(job, &run->arena, err));
     struct trainer_options trainer = training_trainer(&v->training, run->threads);
+    trainer.schedule.plain_epochs = (int)v->plain_epochs;
+    trainer.schedule.nominal_batch = (int)v->nominal_batch;
+    trainer.schedule.warmup_bias_rate = v->bias_rate;
     TRY(trainer_check_memory(&job->student, (int)job->data.count, kernels, &trainer, err));
     TRY(load_pictures(run, job, err));
     TRY(open_sets(run, job, &trainer, kernels, err));
@@ -185,9 +227,20 @@ static enum status train(struct run *run, struct job *job, struct error *err)
     return report(run, job, &trainer, &result, err);
 }
 
+static enum status check_start(const struct values *v, struct error *err)
+{
+    if (!v->model == !v->scale) return fail(err, ERR_USAGE, "expected one of --model and --scale");
+    if (v->classes && (!v->scale || v->label_classes.count))
+        return fail(err, ERR_USAGE, "--classes goes with --scale and without --label-classes");
+    if (v->scale && v->training.guard)
+        return fail(err, ERR_USAGE, "--guard needs --model: random weights have nothing to forget");
+    return OK;
+}
+
 static enum status train_command(struct run *run, struct error *err)
 {
     struct job job = {.values = run->values};
+    TRY(check_start(job.values, err));
     TRY(training_check(&job.values->training, err));
     const enum status status = train(run, &job, err);
     scored_set_close(&job.validation);
@@ -201,7 +254,7 @@ static enum status train_command(struct run *run, struct error *err)
 
 const struct command command_train = {
     .name = "train",
-    .summary = "fine-tune a detector on labelled pictures",
+    .summary = "train or fine-tune a detector on labelled pictures",
     .description =
         "Trains with mosaic, shift, scale, colour and mirror augmentation under the schedule of the "
         "reference trainer. The run can be interrupted and goes on with --resume to the same bits.\n"
@@ -213,6 +266,7 @@ const struct command command_train = {
     .values_size = sizeof(struct values),
     .example = "retort train --model yolo11n.safetensors --data set/ --epochs 50 --out run/\n"
                "retort train -m yolo11n.safetensors -d set/ --mask gradient --fraction 0.05 -o run/\n"
+               "retort train --scale pico -d set/data.yaml --val val/ -E 200 -o run/\n"
                "retort train -m n.safetensors -d set/ --val val/ --guard old/ --guard-loss 0.02 -o run/",
     .run = train_command,
 };

@@ -5,6 +5,7 @@
 #include "detect/class_names.h"
 #include "nn/load.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -184,13 +185,20 @@ void model_free(struct model *model)
     *model = (struct model){0};
 }
 
-/* ---- Head surgery ---- */
+/* ---- Fresh weights, head surgery ---- */
 
-static int level_of(const char *name) /* of a last class layer "model.23.cv3.I.2.weight", else -1 */
+/* Of the last layer of a class branch, "model.23.cv3.I.2.weight" or ".bias", else -1. */
+static int level_of(const char *name)
 {
     int level = -1, length = 0;
     if (sscanf(name, "model.23.cv3.%d.2.%n", &level, &length) == 1 && length > 0) return level;
     return -1;
+}
+
+static bool ends_box_branch(const char *name) /* "model.23.cv2.I.2.bias" */
+{
+    int level, length = 0;
+    return sscanf(name, "model.23.cv2.%d.2.bias%n", &level, &length) == 1 && length > 0;
 }
 
 static void fresh_weight(float *values, const struct param *param, uint64_t seed)
@@ -216,7 +224,25 @@ static void fresh_values(struct model *model, int index, uint64_t seed)
         const double cells = 640.0 / (8 << level);
         value = (float)dmath_log(5.0 / model->config.classes / (cells * cells));
     }
+    if (ends_box_branch(param->name)) value = 2.f;
     for (size_t i = 0; i < param->size; i++) values[i] = value;
+}
+
+static void flush(float *values, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (fabsf(values[i]) < 0x1p-40f) values[i] = 0.f;
+}
+
+enum status model_fresh(struct model *model, struct yolo11_config config, uint64_t seed, struct error *err)
+{
+    assert(!config.folded);
+    TRY(model_make(model, config, err));
+    for (int i = 0; i < model->params.count; i++) {
+        fresh_values(model, i, seed);
+        flush(params_values(&model->params, i), model->params.list[i].size);
+    }
+    return OK;
 }
 
 /* The mean of the source's rows of the vehicle classes, in the order of the list. */
@@ -272,8 +298,7 @@ enum status model_restart(struct model *model, const struct model *source, int c
             mean_rows(values, param, params_values(&source->params, from), vehicles, vehicle_count);
         else
             fresh_values(model, i, seed);
-        for (size_t j = 0; j < param->size; j++)
-            if (fabsf(values[j]) < 0x1p-40f) values[j] = 0.f;
+        flush(values, param->size);
     }
     const enum status status = same_classes ? model_copy_names(model, source, err) : OK;
     if (status != OK) model_free(model);

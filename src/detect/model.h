@@ -29,6 +29,11 @@ enum status model_open_mapped(struct model *model, const char *path, struct erro
  * frozen. */
 enum status model_make(struct model *model, struct yolo11_config config, struct error *err);
 
+/* Start values for training from nothing (yolo11.md 1.4): weights uniform in +-1/sqrt(fan_in) from the random
+ * stream "init" of the tensor's name, box biases 2, class biases log(5 / classes / (640 / stride)^2), batch
+ * norms that change nothing. */
+enum status model_fresh(struct model *model, struct yolo11_config config, uint64_t seed, struct error *err);
+
 /* The same configuration and values in memory of its own, without quantised layers: floats. */
 enum status model_copy(struct model *to, const struct model *from, struct error *err);
 
@@ -63,8 +68,7 @@ enum head_start {
 enum status model_check_trainable(const struct model *model, const char *name, struct error *err);
 
 /* A model of `classes` classes that starts from `source`, which is trainable, or else ERR_INPUT. Fresh
- * weights are uniform in +-1/sqrt(fan_in) from the random stream "init"; class biases are log(5 / classes /
- * (640 / stride)^2). vehicles lists vehicle_count classes of the source for HEAD_KEEP. */
+ * values are those of model_fresh. vehicles lists vehicle_count classes of the source for HEAD_KEEP. */
 enum status model_restart(struct model *model, const struct model *source, int classes, enum head_start start,
                           const int *vehicles, int vehicle_count, int freeze, uint64_t seed,
                           struct error *err);

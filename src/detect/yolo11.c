@@ -15,9 +15,10 @@ struct scale {
 };
 
 static const struct scale scales[YOLO11_SCALES] = {
-    [YOLO11_PICO] = {"yolo11pico", 1, 1024, false, false}, [YOLO11_N] = {"yolo11n", 2, 1024, false, false},
-    [YOLO11_S] = {"yolo11s", 4, 1024, false, false},       [YOLO11_M] = {"yolo11m", 8, 512, false, true},
-    [YOLO11_L] = {"yolo11l", 8, 512, true, true},          [YOLO11_X] = {"yolo11x", 12, 512, true, true},
+    [YOLO11_PICO] = {"yolo11pico", 1, 1024, false, false},   [YOLO11_N] = {"yolo11n", 2, 1024, false, false},
+    [YOLO11_NPLUS] = {"yolo11nplus", 3, 1024, false, false}, [YOLO11_S] = {"yolo11s", 4, 1024, false, false},
+    [YOLO11_M] = {"yolo11m", 8, 512, false, true},           [YOLO11_L] = {"yolo11l", 8, 512, true, true},
+    [YOLO11_X] = {"yolo11x", 12, 512, true, true},
 };
 
 enum { MAX_REPEATS = 2 };

@@ -1,8 +1,8 @@
-/* YOLO11 detection networks (scales n, s, m, l, x and pico) as graphs.
+/* YOLO11 detection networks (scales n, s, m, l, x, pico and nplus) as graphs.
  *
  * Channels of a layer are ceil(min(base, limit) * width / 8) * 8, blocks repeat max(round(2 * depth), 1)
- * times. pico is the n network at half its width, for the smallest boards. Names, shapes and order of the
- * parameters are those of the PyTorch state dict. */
+ * times. pico is the n network at half its width, for the smallest boards; nplus is n at one and a half its
+ * width. Names, shapes and order of the parameters are those of the PyTorch state dict. */
 #ifndef RETORT_DETECT_YOLO11_H
 #define RETORT_DETECT_YOLO11_H
 
@@ -13,7 +13,16 @@
 
 #define YOLO11_NORM_EPS 1e-3f /* of every batch norm */
 
-enum yolo11_scale { YOLO11_PICO, YOLO11_N, YOLO11_S, YOLO11_M, YOLO11_L, YOLO11_X, YOLO11_SCALES };
+enum yolo11_scale {
+    YOLO11_PICO,
+    YOLO11_N,
+    YOLO11_NPLUS,
+    YOLO11_S,
+    YOLO11_M,
+    YOLO11_L,
+    YOLO11_X,
+    YOLO11_SCALES
+};
 
 struct yolo11_config {
     enum yolo11_scale scale;

@@ -14,4 +14,16 @@ expect parts_need_frozen_norms 2 'micro-batch goes with --frozen-norm' \
     "$RETORT" train -m bad.safetensors -d set -o run --micro-batch 2
 expect missing_data 3 'nowhere' "$RETORT" train -m bad.safetensors -d nowhere -o run
 expect weights_are_checked 3 'bad.safetensors' "$RETORT" train -m bad.safetensors -d set -o run
+
+expect needs_a_start 2 'one of --model and --scale' "$RETORT" train -d set -o run
+expect one_start_only 2 'one of --model and --scale' "$RETORT" train -m bad.safetensors --scale n -d set -o run
+expect classes_of_fresh_weights 2 'goes with --scale' "$RETORT" train -m bad.safetensors --classes 3 -d set -o run
+expect fresh_weights_forget_nothing 2 'guard needs --model' "$RETORT" train --scale n --guard set -d set -o run
+expect number_of_classes_is_known 2 'names no classes' "$RETORT" train --scale n -d set -o run
+mkdir -p set/labels
+echo '1 0.5 0.5 0.5 0.5' >set/labels/1.txt
+printf 'train: images\nnames: [car, bus]\n' >set/data.yaml
+expect from_nothing 0 '1 optimiser step,' \
+    "$RETORT" train --scale pico -d set/data.yaml -o fresh --size 32 -E 1 --nominal-batch 1 --plain-epochs 0
+if has_json; then expect names_of_the_data 0 'classes: car, bus' "$RETORT" info fresh/weights.safetensors; fi
 finish
