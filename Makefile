@@ -6,6 +6,7 @@
 #   make golden UPDATE=1      writes tests/golden.txt anew (say why in the commit)
 #   make golden-cross         the same file on AArch64, ARMv7 and RISC-V under qemu-user
 #   make demo                 distils for one camera of ../shared (tools/demo.sh)
+#   make weights              trains weights/ from nothing, hours; WEIGHTS="pico n" some of them, QUICK=1 a minute
 #   make bench                times of the network, training and selection; PEERS=1 compares with other engines
 #   make san                  tests under address and undefined-behaviour sanitizers
 #   make fuzz                 libFuzzer harnesses of every parser (clang); tools/fuzz.sh runs them
@@ -115,7 +116,7 @@ LIBRARY := $(BUILD)/libretort.a
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 
-.PHONY: all lib test golden golden-cross demo bench san fuzz install clean
+.PHONY: all lib test golden golden-cross demo weights bench san fuzz install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -178,6 +179,9 @@ $(CROSS:%=golden-cross-%): golden-cross-%:
 
 demo: all
 	$(Q)RETORT=$(BUILD)/retort tools/demo.sh
+
+weights: all
+	$(Q)RETORT=$(BUILD)/retort tools/weights.sh $(if $(QUICK),--quick) $(WEIGHTS)
 
 # docs/performance.md. BENCH holds options of the program that runs: bench/bench or bench/peers.py.
 BENCH_PROGRAM := $(BUILD)/bench/bench

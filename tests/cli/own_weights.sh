@@ -1,0 +1,22 @@
+# tools/weights.sh, shortened: the same bits from another number of threads and another instruction set.
+. "$(dirname "$0")/check"
+if ! has_json; then
+    skipped own_weights "this build has no JSON reader"
+    finish
+fi
+other=scalar
+case $(uname -m) in x86_64) other=fma ;; esac # the exact product without hardware takes minutes
+make_weights() { # FOLDER THREADS NAME...
+    folder=$1 THREADS=$2
+    shift 2
+    WEIGHTS_RUN=$folder WEIGHTS_OUT=$folder/out THREADS=$THREADS RETORT=$RETORT "$here/../../tools/weights.sh" --quick "$@"
+}
+expect names_are_checked 2 'expected pico, n' make_weights none 1 nano
+check made make_weights first 3 pico
+RETORT_ISA=$other check made_elsewhere make_weights second 1 pico
+check same_bits cmp first/out/pico.safetensors second/out/pico.safetensors
+check goes_on_where_it_was make_weights first 2 pico
+check same_bits_again cmp first/out/pico.safetensors second/out/pico.safetensors
+expect licence_is_in_the_file 0 '^licence: Apache-2.0' "$RETORT" info first/out/pico.safetensors
+expect names_are_in_the_file 0 'person, bicycle, car' "$RETORT" info first/out/pico.safetensors
+finish
