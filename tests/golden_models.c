@@ -74,7 +74,8 @@ static void emit_head(struct golden *golden, const char *prefix, const struct mo
     }
 }
 
-/* Layers in frozen mode, which keeps every buffer; the head in inference, which folds the batch norm. */
+/* Layers in frozen mode, made outputs so that they are kept; the head in inference, which folds the batch
+ * norm. */
 static void detector_layers(struct golden *golden, enum yolo11_scale scale, int side, enum net_plan plan)
 {
     static const int layers[] = {0, 4, 8, 9, 10, 13, 16, 22};
@@ -82,6 +83,8 @@ static void detector_layers(struct golden *golden, enum yolo11_scale scale, int 
     struct yolo11 model;
     struct error err;
     enum status status = build(&m, &model, scale, side, &err);
+    for (size_t i = 0; status == OK && i < sizeof layers / sizeof *layers; i++)
+        graph_output(&m.graph, model.layer[layers[i]]);
     if (status == OK) status = start(&m, golden, 1, NET_FROZEN, plan, &err);
     for (size_t i = 0; status == OK && i < sizeof layers / sizeof *layers; i++) {
         char stage[64];

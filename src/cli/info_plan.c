@@ -35,7 +35,9 @@ static size_t size_by(size_t (*size)(const struct net *, const struct node *), c
 
 static size_t kept_of(const struct net *net, const struct node *node)
 {
-    return op_training(net) ? size_by(net_op(node)->saved, net, node) : 0;
+    if (!op_training(net)) return 0;
+    return size_by(net_op(node)->saved, net, node) +
+           (op_dropped(net, node) ? 0 : size_by(net_op(node)->middle, net, node));
 }
 
 static void add_up(struct plan *p)

@@ -24,12 +24,15 @@ double conv_fold_factor(const struct net *net, const struct node *node, int o);
 const float *conv_packed_bias(const struct net *net, const struct node *node, const struct conv_shape *s);
 const float *conv_packed_backward(const struct net *net, const struct node *node, const struct conv_shape *s);
 
-/* With batch norm, training saves z, the pre-norm output, then mean and 1 / sqrt(variance + eps). */
+/* With batch norm, training saves mean and 1 / sqrt(variance + eps), and z, the pre-norm output, is the
+ * node's middle (op.h). Where it is dropped, forward normalises in place. */
 size_t conv_saved(const struct net *net, const struct node *node);
-struct view conv_saved_z(const struct net *net, const struct node *node);
+size_t conv_middle(const struct net *net, const struct node *node);
+struct view conv_z(const struct net *net, const struct node *node);
 
-/* From z to the output, with batch or running statistics as the mode says. */
+/* From z to the output, with batch or running statistics as the mode says; replay: with the saved ones. */
 void conv_norm_forward(struct net *net, const struct node *node);
+void conv_norm_replay(struct net *net, const struct node *node);
 
 /* Turns the gradient of the output into that of z, in place, and adds those of gamma and beta. */
 void conv_norm_backward(struct net *net, const struct node *node, struct view dy);

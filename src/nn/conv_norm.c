@@ -11,30 +11,30 @@
 
 enum { GRAIN = 10 };
 
-struct view conv_saved_z(const struct net *net, const struct node *node)
+struct view conv_z(const struct net *net, const struct node *node)
 {
     struct view z = op_output(net, node);
-    z.data = op_saved(net, node);
+    if (op_dropped(net, node) && !net->backward) return z;
+    z.data = op_middle(net, node);
     z.stride = z.channels;
     return z;
 }
 
-static float *saved_mean(const struct net *net, const struct node *node)
+size_t conv_saved(const struct net *net, const struct node *node)
 {
-    const struct view z = conv_saved_z(net, node);
-    return z.data + z.pixels * z.stride;
+    return node->as.conv.batch_norm ? 2 * (size_t)net->graph->tensors[node->output].channels : 0;
 }
 
-size_t conv_saved(const struct net *net, const struct node *node)
+size_t conv_middle(const struct net *net, const struct node *node)
 {
     const struct tensor *t = net->graph->tensors + node->output;
     const size_t pixels = (size_t)net->options.batch * (size_t)t->height * (size_t)t->width;
-    return node->as.conv.batch_norm ? (pixels + 2) * (size_t)t->channels : 0;
+    return node->as.conv.batch_norm ? pixels * (size_t)t->channels : 0;
 }
 
 static struct norm_params norm_of(const struct net *net, const struct node *node)
 {
-    const float *mean = saved_mean(net, node);
+    const float *mean = op_saved(net, node);
     return (struct norm_params){mean, mean + net->graph->tensors[node->output].channels,
                                 op_param(net, node, CONV_GAMMA), op_param(net, node, CONV_BETA)};
 }
@@ -74,7 +74,7 @@ static void batch_statistics(struct net *net, const struct node *node, struct no
 {
     const int channels = c->z.channels;
     const double n = (double)c->z.pixels, momentum = (double)net->options.momentum;
-    float *mean = saved_mean(net, node), *inv = mean + channels;
+    float *mean = op_saved(net, node), *inv = mean + channels;
     float *running_mean = params_values(net->graph->params, node->param[CONV_MEAN]);
     float *running_variance = params_values(net->graph->params, node->param[CONV_VARIANCE]);
     double *sums = scratch_sums(net);
@@ -93,7 +93,7 @@ static void batch_statistics(struct net *net, const struct node *node, struct no
 static void frozen_statistics(struct net *net, const struct node *node)
 {
     const int channels = net->graph->tensors[node->output].channels;
-    float *mean = saved_mean(net, node), *inv = mean + channels;
+    float *mean = op_saved(net, node), *inv = mean + channels;
     memcpy(mean, op_param(net, node, CONV_MEAN), (size_t)channels * sizeof *mean);
     for (int i = 0; i < channels; i++)
         inv[i] =
@@ -108,13 +108,24 @@ static void normalise_rows(void *context, int64_t begin, int64_t end, int worker
                                 c->norm, (int)(end - begin), c->z.channels, c->node->as.conv.activation);
 }
 
+static struct norm_context forward_context(const struct net *net, const struct node *node)
+{
+    return (struct norm_context){.net = net,
+                                 .node = node,
+                                 .z = conv_z(net, node),
+                                 .y = op_output(net, node),
+                                 .norm = norm_of(net, node)};
+}
+
+void conv_norm_replay(struct net *net, const struct node *node)
+{
+    struct norm_context c = forward_context(net, node);
+    par_for(net->options.threads, c.y.pixels, GRAIN, normalise_rows, &c);
+}
+
 void conv_norm_forward(struct net *net, const struct node *node)
 {
-    struct norm_context c = {.net = net,
-                             .node = node,
-                             .z = conv_saved_z(net, node),
-                             .y = op_output(net, node),
-                             .norm = norm_of(net, node)};
+    struct norm_context c = forward_context(net, node);
     if (net->options.mode == NET_TRAINING)
         batch_statistics(net, node, &c);
     else
@@ -147,7 +158,7 @@ void conv_norm_backward(struct net *net, const struct node *node, struct view dy
 {
     const int channels = dy.channels;
     struct norm_context c = {
-        .net = net, .node = node, .z = conv_saved_z(net, node), .dy = dy, .norm = norm_of(net, node)};
+        .net = net, .node = node, .z = conv_z(net, node), .dy = dy, .norm = norm_of(net, node)};
     double *sums = scratch_sums(net); /* dgamma, dbeta */
     pixels_sum(net, &dy, 2, norm_sums_body, &c, scratch_partials(net, channels), sums);
     op_add_sums(net, node, CONV_GAMMA, sums);

@@ -90,7 +90,7 @@ static struct view view_of(const struct net *net, const size_t *offsets, int ten
 struct view net_value(const struct net *net, int tensor)
 {
     assert(!net_is_bytes(net, tensor));
-    return view_of(net, net->value_offset, tensor);
+    return view_of(net, net->backward ? net->again_offset : net->value_offset, tensor);
 }
 
 struct view net_gradient(const struct net *net, int tensor)
@@ -168,8 +168,10 @@ void net_backward(struct net *net, float *gradients)
     const struct graph *graph = net->graph;
     const uint64_t word = fpu_enter();
     net->gradients = gradients;
+    net->backward = true;
     tell(net, NET_BACKWARD, -1);
     const struct zero_range *zero = net->zero, *zero_end = net->zero + net->zero_count;
+    const struct replay *replay = net->replays, *replay_end = net->replays + net->replay_count;
     for (int i = graph->node_count - 1; i >= 0; i--) {
         const struct node *node = graph->nodes + i;
         for (; zero < zero_end && zero->node == i; zero++) {
@@ -178,9 +180,12 @@ void net_backward(struct net *net, float *gradients)
                                0.f, net->options.batch * s->height * s->width, zero->channels);
         }
         if (!graph->tensors[node->output].needs_gradient) continue;
+        for (; replay < replay_end && replay->before == i; replay++)
+            net_op(graph->nodes + replay->node)->replay(net, graph->nodes + replay->node);
         net_op(node)->backward(net, node);
         tell(net, NET_BACKWARD, i);
     }
     net->gradients = NULL;
+    net->backward = false;
     fpu_leave(word);
 }

@@ -4,9 +4,9 @@
  * kernels and allocates everything; afterwards running allocates nothing. What is computed depends on shapes
  * and on the plan's name alone: instruction set, threads and batch only decide who computes which output.
  *
- * Training keeps what the backward pass reads and adds parameter gradients to a flat array laid out like
- * params.values[0 .. trainable). Gradients are those of a loss that the caller may have multiplied by a power
- * of two. */
+ * Training keeps what the backward pass reads, or makes it again (op.h), and adds parameter gradients to a
+ * flat array laid out like params.values[0 .. trainable). Gradients are those of a loss that the caller may
+ * have multiplied by a power of two. */
 #ifndef RETORT_NN_NET_H
 #define RETORT_NN_NET_H
 
@@ -80,16 +80,21 @@ struct net {
     const struct graph *graph;
     const struct kernels *kernels;
     struct net_options options;
-    float *memory;                          /* the one block */
-    size_t total_bytes, packed_bytes;       /* of memory, and of the weights in it */
-    size_t *value_offset, *gradient_offset; /* per storage, in memory; gradients only in training */
-    size_t *saved_offset, *packed_offset;   /* per node */
-    bool *accumulate;                       /* per node and input: add to the gradient that is there */
-    struct zero_range *zero;                /* gradients nobody writes before they are read or added to */
+    float *memory;                       /* the one block */
+    size_t total_bytes, packed_bytes;    /* of memory, and of the weights in it */
+    size_t *value_offset, *again_offset; /* per storage, in memory: values of forward and of backward */
+    size_t *gradient_offset;             /* per storage; gradients only in training */
+    size_t *saved_offset, *middle_offset, *packed_offset; /* per node */
+    bool *dropped;          /* per node: its middle (op.h) is not kept from forward to backward */
+    struct replay *replays; /* in the order of the backward pass */
+    int replay_count;
+    bool *accumulate;        /* per node and input: add to the gradient that is there */
+    struct zero_range *zero; /* gradients nobody writes before they are read or added to */
     int zero_count;
     size_t zeros_offset;                  /* a row of zeros, what taps in the padding read */
     size_t scratch_offset, worker_offset; /* shared by all nodes; the latter worker_floats for each thread */
     size_t worker_floats;
+    bool backward;                 /* net_backward runs */
     float *gradients;              /* set by net_backward for its duration */
     const struct net_sums *sums;   /* NULL, or set by the caller for a net_backward */
     const struct net_watch *watch; /* NULL, or set by the caller at any time between runs */
@@ -98,6 +103,11 @@ struct net {
 /* Channels [channel, channel + channels) of a storage's gradient, cleared before node's backward runs. */
 struct zero_range {
     int node, storage, channel, channels;
+};
+
+/* Node `node` makes its output again right before node `before` runs backward. */
+struct replay {
+    int before, node;
 };
 
 /* The plan alone: offsets and sizes, no buffers. net->memory stays NULL, so nothing can run. */
@@ -117,6 +127,7 @@ void net_forward(struct net *net);
 /* Fill the outputs' gradients through net_gradient, then run: adds to gradients[0 .. params.trainable). */
 void net_backward(struct net *net, float *gradients);
 
+/* Values are there while something reads them (those of inputs and outputs: always). */
 struct view net_value(const struct net *net, int tensor);
 struct view net_gradient(const struct net *net, int tensor);
 struct byte_view net_bytes(const struct net *net, int tensor);

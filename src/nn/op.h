@@ -7,12 +7,18 @@
 
 #include <math.h>
 
-/* Sizes are in floats and may be NULL for none. pack fills packed weights from the parameters. backward reads
- * the gradient of the output (which it may overwrite) and writes, or adds to where op_accumulates says so,
- * the gradient of each input that needs one. */
+/* Sizes are in floats and may be NULL for none.
+ *
+ * Values that backward reads need not live from forward to backward when the operation can replay: make its
+ * output again, to the bit. It then reads its inputs, or `middle`: something between inputs and output that
+ * backward reads. The planner keeps the middle, or drops it (net->dropped); then replay makes it again, too,
+ * and forward may use the output's place for it. pack fills packed weights from the parameters. backward
+ * reads the gradient of the output (which it may overwrite) and writes, or adds to where op_accumulates says
+ * so, the gradient of each input that needs one. */
 struct op {
     bool reads_inputs, reads_output; /* in the backward pass: these values must still be there */
     size_t (*saved)(const struct net *net, const struct node *node);   /* kept from forward to backward */
+    size_t (*middle)(const struct net *net, const struct node *node);  /* kept or made again; needs replay */
     size_t (*packed)(const struct net *net, const struct node *node);  /* lives with the net */
     size_t (*scratch)(const struct net *net, const struct node *node); /* during one call, shared */
     size_t (*worker_scratch)(const struct net *net,
@@ -20,6 +26,7 @@ struct op {
     void (*pack)(struct net *net, const struct node *node);
     void (*forward)(struct net *net, const struct node *node);
     void (*backward)(struct net *net, const struct node *node);
+    void (*replay)(struct net *net, const struct node *node); /* NULL: the output is kept */
     const char *(*algorithm)(const struct net *net,
                              const struct node *node); /* a word for reports, or NULL */
 };
@@ -35,6 +42,14 @@ static inline int op_index(const struct net *net, const struct node *node)
 static inline float *op_saved(const struct net *net, const struct node *node)
 {
     return net->memory + net->saved_offset[op_index(net, node)];
+}
+static inline float *op_middle(const struct net *net, const struct node *node)
+{
+    return net->memory + net->middle_offset[op_index(net, node)];
+}
+static inline bool op_dropped(const struct net *net, const struct node *node)
+{
+    return net->dropped[op_index(net, node)];
 }
 static inline float *op_packed(const struct net *net, const struct node *node)
 {

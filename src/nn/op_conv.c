@@ -102,12 +102,13 @@ static void walk_run(struct walk *w)
     par_for(w->net->options.threads, pixels, GRAIN, walk_pixels, w);
 }
 
-static void conv_forward(struct net *net, const struct node *node)
+/* The output, or what the batch norm makes it from. */
+static void convolve(struct net *net, const struct node *node)
 {
     const struct conv_shape s = conv_shape_of(net, node);
     const struct view y = op_output(net, node);
     const bool normalise = op_training(net) && s.options->batch_norm;
-    const struct view target = normalise ? conv_saved_z(net, node) : y;
+    const struct view target = normalise ? conv_z(net, node) : y;
     const enum activation activation = normalise ? ACT_NONE : s.options->activation;
     struct walk walk = {.net = net,
                         .window = window_forward(s.options, y.height, y.width),
@@ -127,7 +128,19 @@ static void conv_forward(struct net *net, const struct node *node)
                                                        false, activation});
     else
         walk_run(&walk);
-    if (normalise) conv_norm_forward(net, node);
+}
+
+static void conv_forward(struct net *net, const struct node *node)
+{
+    convolve(net, node);
+    if (op_training(net) && node->as.conv.batch_norm) conv_norm_forward(net, node);
+}
+
+/* With batch norm only: without there is no middle, and the output is kept. */
+static void conv_replay(struct net *net, const struct node *node)
+{
+    if (op_dropped(net, node)) convolve(net, node);
+    conv_norm_replay(net, node);
 }
 
 /* ---- Backward: activation and norm, then weights, then data ---- */
@@ -205,11 +218,13 @@ static const char *conv_algorithm(const struct net *net, const struct node *node
 const struct op op_conv = {
     .reads_inputs = true,
     .saved = conv_saved,
+    .middle = conv_middle,
     .packed = conv_packed,
     .scratch = conv_scratch,
     .worker_scratch = conv_worker_scratch,
     .pack = conv_pack,
     .forward = conv_forward,
     .backward = conv_backward,
+    .replay = conv_replay,
     .algorithm = conv_algorithm,
 };

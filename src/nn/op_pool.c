@@ -109,8 +109,11 @@ static void max_pool_backward(struct net *net, const struct node *node)
     par_for(net->options.threads, (int64_t)p.x.images * blocks, 1, max_pool_backward_blocks, &p);
 }
 
-const struct op op_max_pool = {
-    .reads_inputs = true, .reads_output = true, .forward = max_pool_forward, .backward = max_pool_backward};
+const struct op op_max_pool = {.reads_inputs = true,
+                               .reads_output = true,
+                               .forward = max_pool_forward,
+                               .backward = max_pool_backward,
+                               .replay = max_pool_forward};
 
 /* ---- Nearest upsampling by 2; backward adds the four gradients (0,0), (0,1), (1,0), (1,1) in this order
  * ---- */
@@ -163,7 +166,8 @@ static void upsample_backward(struct net *net, const struct node *node)
     par_for(net->options.threads, (int64_t)p.dx.images * p.dx.height, 1, upsample_backward_rows, &p);
 }
 
-const struct op op_upsample = {.forward = upsample_forward, .backward = upsample_backward};
+const struct op op_upsample = {
+    .forward = upsample_forward, .backward = upsample_backward, .replay = upsample_forward};
 
 /* ---- Mean over the pixels of each image: one chain per channel, divided in the end ---- */
 

@@ -61,7 +61,7 @@ static void add_backward(struct net *net, const struct node *node)
                        op_accumulates(net, node, i));
 }
 
-const struct op op_add = {.forward = add_forward, .backward = add_backward};
+const struct op op_add = {.forward = add_forward, .backward = add_backward, .replay = add_forward};
 
 /* ---- y = x ---- */
 
@@ -76,7 +76,7 @@ static void copy_backward(struct net *net, const struct node *node)
                op_accumulates(net, node, 0));
 }
 
-const struct op op_copy = {.forward = copy_forward, .backward = copy_backward};
+const struct op op_copy = {.forward = copy_forward, .backward = copy_backward, .replay = copy_forward};
 
 /* ---- y = ranges of x's channels, made contiguous ---- */
 
@@ -104,7 +104,8 @@ static void gather_backward(struct net *net, const struct node *node)
                    op_accumulates(net, node, 0));
 }
 
-const struct op op_gather = {.forward = gather_forward, .backward = gather_backward};
+const struct op op_gather = {
+    .forward = gather_forward, .backward = gather_backward, .replay = gather_forward};
 
 /* ---- y = activation(x) ---- */
 
@@ -139,5 +140,7 @@ static void activation_backward(struct net *net, const struct node *node)
     op_deliver(net, net_gradient(net, node->input[0]), dy, op_accumulates(net, node, 0));
 }
 
-const struct op op_activation = {
-    .reads_inputs = true, .forward = activation_forward, .backward = activation_backward};
+const struct op op_activation = {.reads_inputs = true,
+                                 .forward = activation_forward,
+                                 .backward = activation_backward,
+                                 .replay = activation_forward};
