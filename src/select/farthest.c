@@ -2,7 +2,7 @@
 
 #include "base/par.h"
 
-#include <string.h>
+#include <math.h>
 
 enum { GRAIN = 64 };
 
@@ -11,39 +11,72 @@ struct nearest {
     int frame; /* -1: none */
 };
 
+/* Angles between unit rows obey the triangle inequality: a frame at angle t from its nearest pick cannot be
+ * nearer to a new pick that is 2 t or more away from that one, and cos 2t = 2 cos^2 t - 1. Products that are
+ * not taken for this reason would have changed nothing, so the picks are the same. SLACK is far above what
+ * rounding does to the products of 16384 numbers and to unit lengths: with d the error of a product, 16 d
+ * would be enough. */
+static const float SLACK = 1e-3F;
+static const float NOT_UNIT = 1e-5F; /* by how much a squared length may differ from 1 */
+static const float NEVER = -2, ALWAYS = 2;
+
 struct round {
     const struct picker *picker;
-    const float *pick;
-    bool first;
+    int rank;              /* of the newest pick */
+    int *picks;            /* [B]: frames, by rank */
+    float *cosine;         /* [B]: newest pick to each earlier one; ALWAYS unless both are unit rows */
     float *similarity;     /* [M]: largest to the picks so far */
+    int *nearest;          /* [M]: rank of the pick with that similarity */
+    float *reach;          /* [M]: when cosine[nearest] is below this, the newest pick is no nearer */
+    bool *unit;            /* [M]: rows of unit length */
     const uint8_t *marked; /* [M] */
     struct nearest best[PAR_MAX_THREADS];
 };
+
+static float product(const struct round *round, int a, int b)
+{
+    const struct embeddings *set = &round->picker->set;
+    return round->picker->kernels->dot(set->rows[a], set->rows[b], set->width);
+}
+
+static void compare(struct round *round, int frame)
+{
+    const int rank = round->rank;
+    if (rank && round->cosine[round->nearest[frame]] < round->reach[frame]) return;
+    const float now = product(round, frame, round->picks[rank]);
+    if (rank && now <= round->similarity[frame]) return;
+    round->similarity[frame] = now;
+    round->nearest[frame] = rank;
+    round->reach[frame] = round->unit[frame] && now > 0 ? 2 * now * now - 1 - SLACK : NEVER;
+}
 
 /* similarity = max(similarity, <e_i, pick>), and the lowest unmarked one of this share. Shares are
  * contiguous, so taking the lowest frame on ties here and between shares gives the lowest of all. */
 static void update(void *context, int64_t begin, int64_t end, int worker)
 {
     struct round *round = context;
-    const struct embeddings *set = &round->picker->set;
     struct nearest best = {0, -1};
     for (int i = (int)begin; i < (int)end; i++) {
+        if (round->rank == 0) round->unit[i] = fabsf(product(round, i, i) - 1) <= NOT_UNIT;
         if (round->marked[i]) continue;
-        const float now = round->picker->kernels->dot(set->rows[i], round->pick, set->width);
-        if (round->first || now > round->similarity[i]) round->similarity[i] = now;
+        compare(round, i);
         if (best.frame < 0 || round->similarity[i] < best.similarity)
             best = (struct nearest){round->similarity[i], i};
     }
     round->best[worker] = best;
 }
 
-static struct nearest least_similar(struct round *round, int pick)
+static struct nearest least_similar(struct round *round, int rank, int pick)
 {
     const struct picker *picker = round->picker;
-    round->pick = picker->set.rows[pick];
+    round->rank = rank;
+    round->picks[rank] = pick;
+    for (int i = 0; i < rank; i++) {
+        const bool unit = round->unit[pick] && round->unit[round->picks[i]];
+        round->cosine[i] = unit ? product(round, pick, round->picks[i]) : ALWAYS;
+    }
     for (int i = 0; i < picker->threads; i++) round->best[i].frame = -1;
     par_for(picker->threads, picker->set.count, GRAIN, update, round);
-    round->first = false;
     struct nearest best = {0, -1};
     for (int i = 0; i < picker->threads; i++) {
         const struct nearest other = round->best[i];
@@ -72,13 +105,22 @@ enum status farthest_first(struct picks *picks, const struct picker *picker, boo
                            double max_cosine, struct error *err)
 {
     const struct embeddings *set = &picker->set;
-    const size_t m = (size_t)set->count;
+    const size_t m = (size_t)set->count, b = (size_t)picker->budget;
     double *scratch = arena_alloc(picker->arena, (size_t)set->width, sizeof *scratch);
     struct round *round = arena_alloc(picker->arena, 1, sizeof *round);
-    float *similarity = arena_alloc(picker->arena, m, sizeof *similarity);
     uint8_t *marked = arena_alloc(picker->arena, m, 1);
-    if (!scratch || !round || !similarity || !marked) return fail_memory(err, "farthest-first", m * 5);
-    *round = (struct round){.picker = picker, .first = true, .similarity = similarity, .marked = marked};
+    if (!scratch || !round || !marked) return fail_memory(err, "farthest-first", m);
+    *round = (struct round){.picker = picker,
+                            .picks = arena_alloc(picker->arena, b, sizeof *round->picks),
+                            .cosine = arena_alloc(picker->arena, b, sizeof *round->cosine),
+                            .similarity = arena_alloc(picker->arena, m, sizeof *round->similarity),
+                            .nearest = arena_alloc(picker->arena, m, sizeof *round->nearest),
+                            .reach = arena_alloc(picker->arena, m, sizeof *round->reach),
+                            .unit = arena_alloc(picker->arena, m, sizeof *round->unit),
+                            .marked = marked};
+    if (!round->picks || !round->cosine || !round->similarity || !round->nearest || !round->reach ||
+        !round->unit)
+        return fail_memory(err, "farthest-first", m * 13 + b * 8);
     struct nearest next = {0, embeddings_densest(set, scratch)};
     for (int rank = 0; rank < picker->budget && next.frame >= 0; rank++) {
         if (rank && max_cosine < 1 && next.similarity > max_cosine) {
@@ -89,7 +131,7 @@ enum status farthest_first(struct picks *picks, const struct picker *picker, boo
         for (int i = 0; mark_duplicates && i < set->count; i++)
             if (!marked[i] && equal(set->rows[i], set->rows[next.frame], set->width))
                 mark(picks, marked, i, rank, (double)next.similarity);
-        if (rank + 1 < picker->budget) next = least_similar(round, next.frame);
+        if (rank + 1 < picker->budget) next = least_similar(round, rank, next.frame);
     }
     return OK;
 }
