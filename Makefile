@@ -8,6 +8,7 @@
 #   make demo                 distils for one camera of ../shared (tools/demo.sh)
 #   make weights              trains weights/ from nothing, hours; WEIGHTS="pico n" some of them, QUICK=1 a minute
 #   make bench                times of the network, training and selection; PEERS=1 compares with other engines
+#   make main-job             distils for four cameras of ../shared, three seeds, two ways to choose; takes hours
 #   make san                  tests under address and undefined-behaviour sanitizers
 #   make fuzz                 libFuzzer harnesses of every parser (clang); tools/fuzz.sh runs them
 #   make install PREFIX=/usr/local DESTDIR=
@@ -116,7 +117,7 @@ LIBRARY := $(BUILD)/libretort.a
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 
-.PHONY: all lib test golden golden-cross demo weights bench san fuzz install clean
+.PHONY: all lib test golden golden-cross demo weights bench main-job san fuzz install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -182,6 +183,10 @@ demo: all
 
 weights: all
 	$(Q)RETORT=$(BUILD)/retort tools/weights.sh $(if $(QUICK),--quick) $(WEIGHTS)
+
+# docs/performance.md. MAIN_JOB holds options of bench/main_job.py.
+main-job: $(BUILD)/retort
+	$(Q)python3 bench/main_job.py --retort $(BUILD)/retort --out $(BUILD)/main-job $(MAIN_JOB)
 
 # docs/performance.md. BENCH holds options of the program that runs: bench/bench or bench/peers.py.
 BENCH_PROGRAM := $(BUILD)/bench/bench

@@ -1,0 +1,142 @@
+"""The main job on fixed expressway cameras, three seeds, two ways to choose the frames: how much the student gains.
+
+Every camera's frames, sorted by name: each third one scores, the rest is the stream. Human labels stand for the
+teacher's. `spread` takes 32 frames evenly from the stream, `farthest-first` lets retort choose them from all of it.
+A run that is in the result file already is not repeated; an interrupted one goes on where it was. Ends with the
+tables of the README. Run it from the project's folder, as `make main-job` does (docs/performance.md).
+"""
+import argparse
+import csv
+import json
+import os
+import statistics
+import subprocess
+import sys
+
+BUDGET = 32
+WAYS = {"spread": ["--filter", "none"], "farthest-first": ["--filter", "farthest-first", "--embedder", "detector"]}
+FIELDS = ["way", "camera", "seed", "plan", "before50", "before50_95", "after50", "after50_95", "weights"]
+# mAP50 and mAP50-95 before and after, by the reference trainer on the evenly spread frames, seed 0.
+REFERENCE = {
+    "8701": (0.712, 0.307, 0.918, 0.396),
+    "2703": (0.740, 0.273, 0.865, 0.354),
+    "3704": (0.664, 0.222, 0.821, 0.318),
+    "8706": (0.417, 0.173, 0.781, 0.343),
+}
+
+
+def arguments():
+    p = argparse.ArgumentParser()
+    p.add_argument("--retort", default="build/retort")
+    p.add_argument("--weights", default="../shared/weights/yolo11n-coco.safetensors")
+    p.add_argument("--data", default="../shared/data/expressway", help="cam*/images, cam*/labels, cameras.csv")
+    p.add_argument("--out", default="build/main-job", help="folder of the runs")
+    p.add_argument("--results", default="bench/results/main-job.csv")
+    p.add_argument("--plan", default="fast")
+    p.add_argument("--seeds", default="0,1,2")
+    p.add_argument("--ways", default=",".join(WAYS))
+    p.add_argument("--cameras", default=",".join(REFERENCE))
+    p.add_argument("--threads", default="0")
+    p.add_argument("--tables", action="store_true", help="only print the tables of what has run")
+    return p.parse_args()
+
+
+def link(source, target):
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    if not os.path.lexists(target):
+        os.symlink(os.path.abspath(source), target)
+
+
+def prepare(a, camera):
+    """The camera's test set, and the streams of both ways as lists of files; returns its y limit."""
+    source, target = os.path.join(a.data, "cam" + camera), os.path.join(a.out, camera)
+    names = sorted(os.listdir(os.path.join(source, "images")))
+    for name in names[::3]:
+        label = os.path.splitext(name)[0] + ".txt"
+        link(os.path.join(source, "images", name), os.path.join(target, "test/images", name))
+        if os.path.exists(os.path.join(source, "labels", label)):
+            link(os.path.join(source, "labels", label), os.path.join(target, "test/labels", label))
+    pool = [name for i, name in enumerate(names) if i % 3]
+    even = [pool[(2 * i * (len(pool) - 1) + BUDGET - 1) // (2 * (BUDGET - 1))] for i in range(BUDGET)]
+    for way, chosen in (("spread", even), ("farthest-first", pool)):
+        with open(os.path.join(target, way + ".txt"), "w") as f:
+            f.writelines(os.path.abspath(os.path.join(source, "images", name)) + "\n" for name in chosen)
+    with open(os.path.join(a.data, "cameras.csv")) as f:
+        return next(row["p5_box_top_y_px"] for row in csv.DictReader(f) if row["camera"] == camera)
+
+
+def run(a, way, camera, seed):
+    limit = prepare(a, camera)
+    folder = os.path.join(a.out, f"{a.plan}-{way}-{camera}-{seed}")
+    command = [a.retort, "distill", "-m", a.weights, "-f", os.path.join(a.out, camera, way + ".txt"), "-o", folder,
+               "--teacher-labels", os.path.join(a.data, "cam" + camera, "labels"), "--label-classes", "0,1,2,4",
+               "--vehicle-classes", "2,5,7", "--val", "none", "--test", os.path.join(a.out, camera, "test"),
+               "--ignore-above", limit, "--budget", str(BUDGET), "--gamma", "2", "--select", "all", *WAYS[way],
+               "--epochs", "100", "--batch", "16", "--size", "640", "--seed", str(seed), "--plan", a.plan,
+               "--threads", a.threads, "--json"]
+    if os.path.exists(os.path.join(folder, "train/checkpoint.safetensors")):
+        command.append("--resume")
+    print(f"{way}, camera {camera}, seed {seed}", file=sys.stderr, flush=True)
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
+    result = json.loads(done.stdout)
+    before, after = result["before"], result["after"]
+    return dict(zip(FIELDS, [way, camera, str(seed), a.plan, *(f"{x:.4f}" for x in (
+        before["map50"], before["map50_95"], after["map50"], after["map50_95"])), result["weights_hash"]]))
+
+
+def read(path):
+    if not os.path.exists(path):
+        return []
+    with open(path) as f:
+        return list(csv.DictReader(f))
+
+
+def write(path, rows):
+    with open(path + ".part", "w", newline="") as f:
+        table = csv.DictWriter(f, FIELDS, lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
+    os.replace(path + ".part", path)
+
+
+def table(rows, way):
+    """Means over the seeds; the share is our gain in mAP50-95 over the reference trainer's."""
+    print(f"\n{way}\n\n| camera | before | after (seeds) | gain | reference's gain | share |\n|---|---|---|---|---|---|")
+    gains, targets = [], []
+    for camera, reference in REFERENCE.items():
+        mine = [r for r in rows if r["camera"] == camera and r["way"] == way]
+        if not mine:
+            continue
+        before = float(mine[0]["before50_95"])
+        after = [float(r["after50_95"]) for r in mine]
+        gain, target = statistics.mean(after) - before, reference[3] - reference[1]
+        gains.append(gain)
+        targets.append(target)
+        map50 = statistics.mean(float(r["after50"]) for r in mine)
+        each = ", ".join(f"{x:.3f}" for x in after)
+        print(f"| {camera} | {float(mine[0]['before50']):.3f} / {before:.3f} | {map50:.3f} / {statistics.mean(after):.3f} "
+              f"({each}) | {gain:.3f} | {target:.3f} | {gain / target:.2f} |")
+    if gains:
+        mean, target = statistics.mean(gains), statistics.mean(targets)
+        print(f"| mean | | | {mean:.3f} | {target:.3f} | {mean / target:.2f} |")
+
+
+def main():
+    a = arguments()
+    rows = read(a.results)
+    if not a.tables:
+        if not os.path.isdir(a.data) or not os.path.exists(a.weights):
+            sys.exit(f"main job: not run, {a.data} or {a.weights} is absent")
+        for seed in a.seeds.split(","):
+            for way in a.ways.split(","):
+                for camera in a.cameras.split(","):
+                    known = {(r["way"], r["camera"], r["seed"], r["plan"]) for r in rows}
+                    if (way, camera, seed, a.plan) not in known:
+                        row = run(a, way, camera, seed)
+                        rows = read(a.results) + [row]
+                        write(a.results, rows)
+    for way in WAYS:
+        table([r for r in rows if r["plan"] == a.plan], way)
+
+
+main()
