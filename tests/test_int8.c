@@ -250,6 +250,10 @@ static void test_border_kernels(void **state)
             list[t]->maximum_bytes(most, other, n);
             for (int i = 0; i < ROWS * STRIDE; i++)
                 assert_int_equal(most[i], i < n && other[i] > bytes[i] ? other[i] : bytes[i]);
+            int32_t sum = 0;
+            for (int i = 0; i < n; i++) sum += bytes[i] * (words[i] - 128);
+            for (int i = 0; i < n; i++) words[i] = (int16_t)(words[i] - 128);
+            assert_int_equal(list[t]->dot_bytes(bytes, words, n), sum);
         }
     }
 }

@@ -35,6 +35,7 @@ const struct kernels KERNELS_TABLE = {
     .dequantise = dequantise,
     .widen = widen,
     .maximum_bytes = maximum_bytes,
+    .dot_bytes = dot_bytes,
     .sum = sum,
     .max = max,
     .dot = dot,

@@ -169,6 +169,8 @@ struct kernels {
     /* y = x; reads and writes on to the next multiple of INT8_SLACK elements, whatever lies there */
     void (*widen)(int16_t *y, const uint8_t *x, ptrdiff_t n);
     void (*maximum_bytes)(uint8_t *y, const uint8_t *x, int n); /* y = max(x, y), in place by nature */
+    /* sum of x[i] * y[i], exact; the caller sees to it that no partial sum, in any order, leaves 32 bits */
+    int32_t (*dot_bytes)(const uint8_t *x, const int16_t *y, int n);
 
     /* reduce_inl.h: rows in 16 lanes */
     float (*sum)(const float *x, int n);

@@ -1,6 +1,7 @@
 #include "select/picks.h"
 
 #include "base/par.h"
+#include "select/bounds.h"
 
 #include <math.h>
 
@@ -30,6 +31,7 @@ struct round {
     float *reach;          /* [M]: when cosine[nearest] is below this, the newest pick is no nearer */
     bool *unit;            /* [M]: rows of unit length */
     const uint8_t *marked; /* [M] */
+    struct bounds bounds;
     struct nearest best[PAR_MAX_THREADS];
 };
 
@@ -42,7 +44,9 @@ static float product(const struct round *round, int a, int b)
 static void compare(struct round *round, int frame)
 {
     const int rank = round->rank;
-    if (rank && round->cosine[round->nearest[frame]] < round->reach[frame]) return;
+    if (rank && (round->cosine[round->nearest[frame]] < round->reach[frame] ||
+                 bounds_above(&round->bounds, frame) <= round->similarity[frame]))
+        return;
     const float now = product(round, frame, round->picks[rank]);
     if (rank && now <= round->similarity[frame]) return;
     round->similarity[frame] = now;
@@ -71,6 +75,7 @@ static struct nearest least_similar(struct round *round, int rank, int pick)
     const struct picker *picker = round->picker;
     round->rank = rank;
     round->picks[rank] = pick;
+    bounds_aim(&round->bounds, pick);
     for (int i = 0; i < rank; i++) {
         const bool unit = round->unit[pick] && round->unit[round->picks[i]];
         round->cosine[i] = unit ? product(round, pick, round->picks[i]) : ALWAYS;
@@ -121,6 +126,7 @@ enum status farthest_first(struct picks *picks, const struct picker *picker, boo
     if (!round->picks || !round->cosine || !round->similarity || !round->nearest || !round->reach ||
         !round->unit)
         return fail_memory(err, "farthest-first", m * 13 + b * 8);
+    TRY(bounds_of(&round->bounds, set, picker->kernels, picker->threads, picker->arena, err));
     struct nearest next = {0, embeddings_densest(set, scratch)};
     for (int rank = 0; rank < picker->budget && next.frame >= 0; rank++) {
         if (rank && max_cosine < 1 && next.similarity > max_cosine) {
