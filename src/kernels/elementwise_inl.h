@@ -5,10 +5,6 @@
 
 #include "kernels/math_inl.h"
 
-/* Rows to take together when per-column parameters stay in registers down the rows: few enough that a row
- * length of some power of two does not fill one set of the cache. */
-INLINE int rows_together(int cols) { return cols < 128 ? 1024 / cols : 8; }
-
 INLINE void activate_rows(float *y, ptrdiff_t y_stride, const float *x, ptrdiff_t x_stride, ptrdiff_t rows,
                           ptrdiff_t cols, enum activation activation)
 {

@@ -7,6 +7,7 @@
 #include "kernels/math_inl.h"
 
 #include "kernels/conv_inl.h"
+#include "kernels/depthwise_inl.h"
 #include "kernels/outer_inl.h"
 #include "kernels/elementwise_inl.h"
 #include "kernels/int8_inl.h"

@@ -136,7 +136,7 @@ struct kernels {
     const char *name; /* "scalar", "fma", "avx2", "avx512", "neon" */
     int width;        /* lanes of one vector; must not show in results */
 
-    /* conv_inl.h */
+    /* conv_inl.h, depthwise_inl.h */
     void (*conv)(const struct conv_block *block);
     void (*outer)(const struct outer_block *block);
     void (*depthwise)(const struct depthwise_block *block);

@@ -23,80 +23,94 @@ INLINE struct column_norm column_norm_load(struct norm_params norm, ptrdiff_t c,
 
 INLINE vf normalise(vf x, vf mean, vf inv) { return vf_flush(vf_mul(vf_sub(x, mean), inv)); }
 
-/* Batch norm goes down some rows with the parameters of one column vector in registers. SiLU and its slope
- * are a long chain of dependent operations: taken in two halves, the first for a group of rows and then the
- * second, twice as many rows are under way at a time. */
-enum { NORM_GROUP = 16 };
+/* SiLU and its slope are a long chain of dependent operations: taken in two halves, the first for a tile of
+ * some rows and vectors and then the second, more of them are under way at a time. Tiles are low and wide,
+ * because memory is read fastest row by row. */
+enum { NORM_ROWS = 4, NORM_VECTORS = 4, NORM_COLUMNS = NORM_VECTORS * VW };
 
-INLINE int norm_group(int rows) { return rows < NORM_GROUP ? rows : NORM_GROUP; }
+INLINE int norm_least(int a, int b) { return a < b ? a : b; }
+
+INLINE void batch_norm_tile(float *y, ptrdiff_t y_stride, const float *x, ptrdiff_t x_stride,
+                            struct norm_params norm, int rows, int c0, int cols, enum activation activation)
+{
+    vf u[NORM_ROWS][NORM_VECTORS], divisor[NORM_ROWS][NORM_VECTORS];
+    for (int r = 0; r < rows; r++)
+        FOR_VECTORS(c, lanes, cols, {
+            const struct column_norm k = column_norm_load(norm, c0 + c, lanes);
+            const vf xhat = normalise(vf_load_lanes(x + r * x_stride + c0 + c, lanes, 0.f), k.mean, k.inv);
+            const vf v = vf_fma(xhat, k.gamma, k.beta);
+            u[r][c / VW] = v;
+            if (activation == ACT_SILU) divisor[r][c / VW] = vf_one_plus_exp_minus(v);
+        });
+    for (int r = 0; r < rows; r++)
+        FOR_VECTORS(c, lanes, cols, {
+            const vf v = u[r][c / VW];
+            vf_store_lanes(y + r * y_stride + c0 + c,
+                           activation == ACT_SILU ? vf_silu_of(v, divisor[r][c / VW])
+                                                  : vf_activate(v, activation),
+                           lanes);
+        });
+}
 
 INLINE void batch_norm_rows(float *y, ptrdiff_t y_stride, const float *x, ptrdiff_t x_stride,
                             struct norm_params norm, int rows, int cols, enum activation activation)
 {
-    FOR_VECTORS(c, lanes, cols, {
-        const struct column_norm k = column_norm_load(norm, c, lanes);
-        for (int first = 0; first < rows; first += NORM_GROUP) {
-            const int n = norm_group(rows - first);
-            const float *from = x + first * x_stride + c;
-            float *to = y + first * y_stride + c;
-            vf u[NORM_GROUP], divisor[NORM_GROUP];
-            for (int r = 0; r < n; r++) {
-                const vf xhat = normalise(vf_load_lanes(from + r * x_stride, lanes, 0.f), k.mean, k.inv);
-                u[r] = vf_fma(xhat, k.gamma, k.beta);
-                if (activation == ACT_SILU) divisor[r] = vf_one_plus_exp_minus(u[r]);
-            }
-            for (int r = 0; r < n; r++) {
-                const vf v =
-                    activation == ACT_SILU ? vf_silu_of(u[r], divisor[r]) : vf_activate(u[r], activation);
-                vf_store_lanes(to + r * y_stride, v, lanes);
-            }
-        }
-    });
+    for (int r = 0; r < rows; r += NORM_ROWS, y += NORM_ROWS * y_stride, x += NORM_ROWS * x_stride)
+        for (int c = 0; c < cols; c += NORM_COLUMNS)
+            batch_norm_tile(y, y_stride, x, x_stride, norm, norm_least(rows - r, NORM_ROWS), c,
+                            norm_least(cols - c, NORM_COLUMNS), activation);
 }
 
 static void batch_norm(float *y, ptrdiff_t y_stride, const float *x, ptrdiff_t x_stride,
                        struct norm_params norm, int rows, int cols, enum activation activation)
 {
-    if (cols <= 0) return;
-    const int step = rows_together(cols);
-    for (int r = 0; r < rows; r += step) {
-        const int n = rows - r < step ? rows - r : step;
-        WITH_ACTIVATION(activation, batch_norm_rows, y + r * y_stride, y_stride, x + r * x_stride, x_stride,
-                        norm, n, cols);
-    }
+    WITH_ACTIVATION(activation, batch_norm_rows, y, y_stride, x, x_stride, norm, rows, cols);
+}
+
+INLINE void batch_norm_sums_tile(float *du, ptrdiff_t du_stride, const float *dy, ptrdiff_t dy_stride,
+                                 const float *x, ptrdiff_t x_stride, struct norm_params norm, float *dgamma,
+                                 float *dbeta, int rows, int c0, int cols, enum activation activation)
+{
+    vf xhats[NORM_ROWS][NORM_VECTORS], divisor[NORM_ROWS][NORM_VECTORS];
+    for (int r = 0; r < rows; r++)
+        FOR_VECTORS(c, lanes, cols, {
+            const struct column_norm k = column_norm_load(norm, c0 + c, lanes);
+            const vf xhat = normalise(vf_load_lanes(x + r * x_stride + c0 + c, lanes, 0.f), k.mean, k.inv);
+            xhats[r][c / VW] = xhat;
+            if (activation == ACT_SILU)
+                divisor[r][c / VW] = vf_one_plus_exp_minus(vf_fma(xhat, k.gamma, k.beta));
+        });
+    FOR_VECTORS(c, lanes, cols, {
+        const vf gamma = vf_load_lanes(norm.gamma + c0 + c, lanes, 0.f),
+                 beta = vf_load_lanes(norm.beta + c0 + c, lanes, 0.f);
+        vf dg = vf_load_lanes(dgamma + c0 + c, lanes, 0.f), db = vf_load_lanes(dbeta + c0 + c, lanes, 0.f);
+        for (int r = 0; r < rows; r++) {
+            const vf xhat = xhats[r][c / VW], u = vf_fma(xhat, gamma, beta);
+            const vf slope = activation == ACT_SILU ? vf_silu_slope_of(u, divisor[r][c / VW])
+                                                    : vf_activate_slope(u, activation);
+            const vf d = vf_flush(vf_mul(vf_load_lanes(dy + r * dy_stride + c0 + c, lanes, 0.f), slope));
+            dg = vf_fma(d, xhat, dg);
+            db = vf_add(db, d);
+            vf_store_lanes(du + r * du_stride + c0 + c, d, lanes);
+        }
+        vf_store_lanes(dgamma + c0 + c, dg, lanes);
+        vf_store_lanes(dbeta + c0 + c, db, lanes);
+    });
 }
 
 INLINE void batch_norm_sums_rows(float *du, ptrdiff_t du_stride, const float *dy, ptrdiff_t dy_stride,
                                  const float *x, ptrdiff_t x_stride, struct norm_params norm, float *dgamma,
                                  float *dbeta, int rows, int cols, enum activation activation)
 {
-    FOR_VECTORS(c, lanes, cols, {
-        const struct column_norm k = column_norm_load(norm, c, lanes);
-        vf dg = vf_load_lanes(dgamma + c, lanes, 0.f);
-        vf db = vf_load_lanes(dbeta + c, lanes, 0.f);
-        for (int first = 0; first < rows; first += NORM_GROUP) {
-            const int n = norm_group(rows - first);
-            const float *from = x + first * x_stride + c;
-            vf xhat[NORM_GROUP], divisor[NORM_GROUP];
-            for (int r = 0; r < n; r++) {
-                xhat[r] = normalise(vf_load_lanes(from + r * x_stride, lanes, 0.f), k.mean, k.inv);
-                if (activation == ACT_SILU)
-                    divisor[r] = vf_one_plus_exp_minus(vf_fma(xhat[r], k.gamma, k.beta));
-            }
-            for (int r = 0; r < n; r++) {
-                const vf u = vf_fma(xhat[r], k.gamma, k.beta);
-                const vf slope = activation == ACT_SILU ? vf_silu_slope_of(u, divisor[r])
-                                                        : vf_activate_slope(u, activation);
-                const vf d =
-                    vf_flush(vf_mul(vf_load_lanes(dy + (first + r) * dy_stride + c, lanes, 0.f), slope));
-                dg = vf_fma(d, xhat[r], dg);
-                db = vf_add(db, d);
-                vf_store_lanes(du + (first + r) * du_stride + c, d, lanes);
-            }
-        }
-        vf_store_lanes(dgamma + c, dg, lanes);
-        vf_store_lanes(dbeta + c, db, lanes);
-    });
+    for (int r = 0; r < rows; r += NORM_ROWS) {
+        for (int c = 0; c < cols; c += NORM_COLUMNS)
+            batch_norm_sums_tile(du, du_stride, dy, dy_stride, x, x_stride, norm, dgamma, dbeta,
+                                 norm_least(rows - r, NORM_ROWS), c, norm_least(cols - c, NORM_COLUMNS),
+                                 activation);
+        du += NORM_ROWS * du_stride;
+        dy += NORM_ROWS * dy_stride;
+        x += NORM_ROWS * x_stride;
+    }
 }
 
 static void batch_norm_backward_sums(float *du, ptrdiff_t du_stride, const float *dy, ptrdiff_t dy_stride,
@@ -104,35 +118,23 @@ static void batch_norm_backward_sums(float *du, ptrdiff_t du_stride, const float
                                      float *dgamma, float *dbeta, int rows, int cols,
                                      enum activation activation)
 {
-    if (cols <= 0) return;
-    const int step = rows_together(cols);
-    for (int r = 0; r < rows; r += step) { /* the chains continue from dgamma and dbeta */
-        const int n = rows - r < step ? rows - r : step;
-        WITH_ACTIVATION(activation, batch_norm_sums_rows, du + r * du_stride, du_stride, dy + r * dy_stride,
-                        dy_stride, x + r * x_stride, x_stride, norm, dgamma, dbeta, n, cols);
-    }
+    WITH_ACTIVATION(activation, batch_norm_sums_rows, du, du_stride, dy, dy_stride, x, x_stride, norm, dgamma,
+                    dbeta, rows, cols);
 }
 
 static void batch_norm_backward(float *dx, ptrdiff_t dx_stride, const float *du, ptrdiff_t du_stride,
                                 const float *x, ptrdiff_t x_stride, struct norm_params norm,
                                 const float *factor, const float *a, const float *b, int rows, int cols)
 {
-    if (cols <= 0) return;
-    const int step = rows_together(cols);
-    for (int first = 0; first < rows; first += step) {
-        const int last = rows - first < step ? rows : first + step;
+    for (int r = 0; r < rows; r++, dx += dx_stride, du += du_stride, x += x_stride)
         FOR_VECTORS(c, lanes, cols, {
             const vf mean = vf_load_lanes(norm.mean + c, lanes, 0.f),
                      inv = vf_load_lanes(norm.inv + c, lanes, 0.f);
-            const vf s = vf_load_lanes(factor + c, lanes, 0.f);
+            const vf xhat = normalise(vf_load_lanes(x + c, lanes, 0.f), mean, inv);
             const vf va = vf_load_lanes(a + c, lanes, 0.f), vb = vf_load_lanes(b + c, lanes, 0.f);
-            for (int r = first; r < last; r++) {
-                const vf xhat = normalise(vf_load_lanes(x + r * x_stride + c, lanes, 0.f), mean, inv);
-                const vf d = vf_sub(vf_load_lanes(du + r * du_stride + c, lanes, 0.f), vf_fma(xhat, vb, va));
-                vf_store_lanes(dx + r * dx_stride + c, vf_flush(vf_mul(s, d)), lanes);
-            }
+            const vf d = vf_sub(vf_load_lanes(du + c, lanes, 0.f), vf_fma(xhat, vb, va));
+            vf_store_lanes(dx + c, vf_flush(vf_mul(vf_load_lanes(factor + c, lanes, 0.f), d)), lanes);
         });
-    }
 }
 
 static void layer_norm(float *y, const float *x, const float *gamma, const float *beta, float eps, int n,
