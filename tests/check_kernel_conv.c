@@ -81,14 +81,15 @@ static void run_depthwise(const struct kernels *k, struct kernel_run *run)
 
 static void run_depthwise_outer(const struct kernels *k, struct kernel_run *run)
 {
-    const float *in[MAX_TAPS * MAX_PIXELS];
-    const int pixels = draw_int(run, 1, MAX_PIXELS), channels = draw_int(run, 1, 70);
-    draw_taps(run, in, MAX_TAPS, pixels, channels);
+    const float *in[MAX_TAPS * MAX_OUTER_PIXELS];
+    const int pixels = draw_int(run, 1, MAX_OUTER_PIXELS), channels = draw_int(run, 1, 70),
+              taps = draw_int(run, 0, 1) ? MAX_TAPS : draw_int(run, 1, MAX_TAPS);
+    draw_taps(run, in, taps, pixels, channels);
     const ptrdiff_t stride = channels + draw_int(run, 0, 4);
     const float *dy = draw_matrix(run, pixels, channels, stride, 2.f);
-    float *dw = draw_row(run, MAX_TAPS * channels, 1.f);
+    float *dw = draw_row(run, taps * channels, 1.f);
     const int first = draw_int(run, 0, 1);
-    k->depthwise_outer(dw, in, dy, stride, pixels, MAX_TAPS, channels, first);
+    k->depthwise_outer(dw, in, dy, stride, pixels, taps, channels, first);
 }
 
 enum { TILE_INPUTS = 36, TILE_OUTPUTS = 16 };
