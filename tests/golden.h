@@ -51,6 +51,7 @@ void golden_ops(struct golden *golden);
 void golden_models(struct golden *golden);
 void golden_train(struct golden *golden);
 void golden_world(struct golden *golden);
+void golden_contrast(struct golden *golden);
 void golden_int8(struct golden *golden);
 
 #endif

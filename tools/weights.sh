@@ -14,7 +14,7 @@ out=${WEIGHTS_OUT:-${quick:+$run/}weights}
 threads=${THREADS:-$(nproc 2>/dev/null || echo 1)}
 
 # Cameras. No other seed may be used here: weights/README.md says which are held out.
-train_first=100001 train_cameras=1024 val_first=90001 val_cameras=32 frames=6 picture=640x360
+train_first=100001 train_cameras=768 val_first=90001 val_cameras=32 frames=6 picture=640x360
 if [ "$quick" ]; then train_cameras=4 val_cameras=1 frames=3 picture=160x96; fi
 
 # frames_of FOLDER FIRST COUNT: pictures and labels of these cameras. Those of one camera lie 200 minutes apart, and
@@ -63,33 +63,35 @@ publish() {
         "$run/$stage/weights.safetensors" "$out/$name.safetensors"
 }
 
-# Options of a detector that starts from nothing: many small steps. $1: epochs, $2: those without mosaic.
-fresh() { echo "--epochs $1 --plain-epochs $2 --batch 16 --nominal-batch 16 --optimizer adamw --rate 0.001 --bias-rate 0"; }
+# Options of a training from nothing: many small steps. $1: epochs, the last fifth of which see no mosaic.
+steps() {
+    echo "--epochs $1 --plain-epochs $((($1 + 4) / 5)) --warmup-epochs 1 --batch 16 --nominal-batch 16 --optimizer adamw" \
+        "--rate 0.001 --bias-rate 0"
+}
 
 pico() {
     # shellcheck disable=SC2046
-    train pico --scale pico --size "$small" $(fresh "$pico_epochs" "$plain") --seed 1
+    train pico --scale pico --size "$small" $(steps "$pico_epochs") --seed 1
     publish pico pico
 }
 
 n() {
     # shellcheck disable=SC2046
-    train n --scale n --size "$small" $(fresh "$n_epochs" "$plain") --seed 2
+    train n --scale n --size "$small" $(steps "$n_epochs") --seed 2
     publish n n
 }
 
 # In two stages: small pictures are quick to learn from, large ones show what is far away.
 teacher() {
     # shellcheck disable=SC2046
-    train teacher-small --scale nplus --size "$small" $(fresh "$teacher_epochs" 1) --seed 3
+    train teacher-small --scale nplus --size "$small" $(steps "$teacher_epochs") --seed 3
     # shellcheck disable=SC2046
-    train teacher --model "$run/teacher-small/weights.safetensors" --size "$large" $(fresh "$large_epochs" "$plain") \
-        --seed 4
+    train teacher --model "$run/teacher-small/weights.safetensors" --size "$large" $(steps "$large_epochs") --seed 4
     publish teacher teacher-small teacher
 }
 
-small=320 large=512 pico_epochs=40 n_epochs=20 teacher_epochs=8 large_epochs=4 plain=4
-if [ "$quick" ]; then small=96 large=128 pico_epochs=3 n_epochs=2 teacher_epochs=1 large_epochs=2 plain=1; fi
+small=320 large=512 pico_epochs=50 n_epochs=24 teacher_epochs=12 large_epochs=5
+if [ "$quick" ]; then small=96 large=128 pico_epochs=3 n_epochs=2 teacher_epochs=1 large_epochs=2; fi
 
 names=${*:-pico n teacher}
 for name in $names; do

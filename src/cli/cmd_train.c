@@ -14,7 +14,7 @@ struct values {
     struct option_ints label_classes, vehicles;
     struct training_values training;
     int64_t classes, plain_epochs, nominal_batch, checkpoint_every;
-    double bias_rate;
+    double bias_rate, warmup;
     bool resume;
 };
 
@@ -46,6 +46,8 @@ static const struct option options[] = {
     TRAINING_OPTIONS(AT(training)),
     {"plain-epochs", 0, OPTION_INT, AT(plain_epochs), "10", 0, 10000,
      .help = "epochs at the end without mosaic"},
+    {"warmup-epochs", 0, OPTION_REAL, AT(warmup), "3", 0, 10000,
+     .help = "epochs in which the learning rate rises"},
     {"nominal-batch", 0, OPTION_INT, AT(nominal_batch), "64", 1, 1024,
      .help = "the optimizer steps after about so many pictures"},
     {"bias-rate", 0, OPTION_REAL, AT(bias_rate), "0.1", 0, 1,
@@ -210,6 +212,7 @@ static enum status train(struct run *run, struct job *job, struct error *err)
     TRY(dataset_open(&job->data, v->data, DATASET_TRAIN, err));
     TRY(open_student(job, &run->arena, err));
     struct trainer_options trainer = training_trainer(&v->training, run->threads);
+    trainer.schedule.warmup_epochs = v->warmup;
     trainer.schedule.plain_epochs = (int)v->plain_epochs;
     trainer.schedule.nominal_batch = (int)v->nominal_batch;
     trainer.schedule.warmup_bias_rate = v->bias_rate;

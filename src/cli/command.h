@@ -70,7 +70,7 @@ void run_free(struct run *run);
 extern const struct option common_option_table[];
 
 extern const struct command command_convert, command_detect, command_distill, command_embed, command_eval,
-    command_filter, command_help, command_info, command_label, command_profile, command_quantize,
-    command_rerun, command_select, command_train, command_verify, command_world;
+    command_filter, command_help, command_info, command_label, command_pretrain, command_profile,
+    command_quantize, command_rerun, command_select, command_train, command_verify, command_world;
 
 #endif

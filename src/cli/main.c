@@ -10,8 +10,8 @@ enum { EXIT_INTERRUPTED = 130, MAX_COMMANDS = 64 };
 
 const struct command *const commands[] = {
     &command_distill, &command_detect, &command_train,    &command_eval,    &command_label, &command_embed,
-    &command_select,  &command_filter, &command_quantize, &command_convert, &command_info,  &command_profile,
-    &command_world,   &command_verify, &command_rerun,    &command_help,
+    &command_select,  &command_filter, &command_quantize, &command_convert, &command_info,  &command_pretrain,
+    &command_profile, &command_world,  &command_verify,   &command_rerun,   &command_help,
 };
 const int command_count = (int)(sizeof commands / sizeof *commands);
 

@@ -5,6 +5,7 @@
 #include "nn/load.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void forget_plan(struct embedder *e)
@@ -43,11 +44,28 @@ static enum status plan(struct embedder *e, int width, int height, struct error 
     return OK;
 }
 
+/* The side of the pictures that a transformer was trained on. */
+static enum status read_side(struct embedder *e, const struct weights *weights, struct error *err)
+{
+    const char *text = weights_metadata(weights, "image_size");
+    char *end;
+    e->side = EMBEDDER_VIT_SIDE;
+    if (!text) return OK;
+    const long side = strtol(text, &end, 10);
+    if (end == text || *end || side < VIT_PATCH || side > LETTERBOX_SIZE || side % VIT_PATCH)
+        return fail(err, ERR_INPUT,
+                    "%s: metadata \"image_size\": expected a multiple of %d up to %d, found \"%.20s\"",
+                    weights->path, VIT_PATCH, LETTERBOX_SIZE, text);
+    e->side = (int)side;
+    return OK;
+}
+
 static enum status load(struct embedder *e, const struct weights *weights, struct error *err)
 {
     if (weights_find(weights, "cls_token")) {
         TRY(vit_identify(&e->config.vit, weights, err));
-        TRY(build(e, EMBEDDER_VIT_SIDE, EMBEDDER_VIT_SIDE, err));
+        TRY(read_side(e, weights, err));
+        TRY(build(e, e->side, e->side, err));
         return params_load(&e->params, weights, err);
     }
     if (!weights_find(weights, "model.0.conv.weight"))
@@ -106,9 +124,8 @@ bool embed_normalise(float *values, int n)
 static enum status fill_input(struct embedder *e, const struct image *image, struct error *err)
 {
     if (e->kind == EMBEDDER_VIT) {
-        TRY(resize_antialias(&e->canvas, image, EMBEDDER_VIT_SIDE, EMBEDDER_VIT_SIDE, RESIZE_HORIZONTAL_FIRST,
-                             err));
-        TRY(plan(e, EMBEDDER_VIT_SIDE, EMBEDDER_VIT_SIDE, err));
+        TRY(resize_antialias(&e->canvas, image, e->side, e->side, RESIZE_HORIZONTAL_FIRST, err));
+        TRY(plan(e, e->side, e->side, err));
         embed_input(net_value(&e->net, e->graph.input).data, &e->canvas);
         return OK;
     }

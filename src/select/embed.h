@@ -11,16 +11,17 @@
 #include <stdbool.h>
 
 enum embedder_kind {
-    EMBEDDER_VIT,      /* 224 x 224 pixels, aspect ignored (ViT specification 5) */
+    EMBEDDER_VIT,      /* a square, aspect ignored (ViT specification 5) */
     EMBEDDER_DETECTOR, /* letterbox of at most 640 x 640; features of layer 10 */
 };
 
-enum { EMBEDDER_VIT_SIDE = 224 };
+enum { EMBEDDER_VIT_SIDE = 224 }; /* where the file does not say "image_size" */
 
 /* Must not move while it is open: its graph points into it. */
 struct embedder {
     enum embedder_kind kind;
-    int dim; /* floats of an embedding */
+    int dim;  /* floats of an embedding */
+    int side; /* of a transformer's input, pixels */
     const struct kernels *kernels;
     int threads;
     enum net_plan plan; /* fast, unless the caller sets another before the first picture */

@@ -1,8 +1,11 @@
 #include "select/vit.h"
 
+#include "base/rng.h"
+
 #include <assert.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 static const float eps = 1e-6f; /* of every norm */
 
@@ -65,6 +68,22 @@ enum status vit_build(struct vit *model, struct graph *graph, struct vit_config 
     model->norm = graph_layer_norm(graph, "norm", x, eps);
     graph_output(graph, model->norm);
     return graph_finish(graph, err);
+}
+
+void vit_fresh(struct params *params, uint64_t seed)
+{
+    for (int i = 0; i < params->count; i++) {
+        const struct param *param = params->list + i;
+        const uint64_t key = rng_step(rng_key(seed, "init"), rng_fnv1a(param->name));
+        const double out = (double)param->shape[0], in = (double)param->size / out;
+        const double limit = param->dims == 3 ? 0.02 * sqrt(3.0) : sqrt(6.0 / (in + out));
+        const float constant = strstr(param->name, "bias") ? 0.f : 1.f;
+        float *values = params_values(params, i);
+        for (size_t k = 0; k < param->size; k++) {
+            const float value = (float)(limit * (2 * rng_real(key, k) - 1));
+            values[k] = param->dims == 1 ? constant : fabsf(value) < 0x1p-40f ? 0.f : value;
+        }
+    }
 }
 
 /* ---- Recognising a file ---- */

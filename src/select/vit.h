@@ -30,6 +30,10 @@ struct vit {
 enum status vit_build(struct vit *model, struct graph *graph, struct vit_config config, int height, int width,
                       bool input_gradient, struct error *err);
 
+/* Start values for training: matrices uniform in +-sqrt(6 / (in + out)), tokens and positions uniform with
+ * the deviation 0.02, from the random stream "init" of the tensor's name; norms and gammas 1, biases 0. */
+void vit_fresh(struct params *params, uint64_t seed);
+
 /* What a weight file holds, from its shapes; heads are 64 channels wide, or 32 where dim is no multiple
  * of 64. ERR_INPUT when it is no such network. */
 enum status vit_identify(struct vit_config *config, const struct weights *weights, struct error *err);

@@ -1,0 +1,122 @@
+#include "train/pretrain_state.h"
+
+#include "nn/safetensors.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ARRAYS = 3, FIELDS = 5, FIELD_LENGTH = 80 };
+#define FORMAT "retort-pretrain-1"
+
+enum status pretrain_state_make(struct pretrain_state *state, struct arena *arena,
+                                const struct params *params, struct error *err)
+{
+    const size_t n = params->trainable;
+    *state = (struct pretrain_state){.clock = OPTIM_CLOCK_START};
+    state->gradient = arena_alloc(arena, n, sizeof *state->gradient);
+    state->m = arena_alloc(arena, n, sizeof *state->m);
+    state->v = arena_alloc(arena, n, sizeof *state->v);
+    if (!state->gradient || !state->m || !state->v)
+        return fail_memory(err, "gradient and moments", 3 * n * sizeof(float));
+    return OK;
+}
+
+static void add_number(struct sha256 *hash, double value)
+{
+    char text[40];
+    sha256_add(hash, text, (size_t)snprintf(text, sizeof text, "%a;", value));
+}
+
+void pretrain_recipe(char recipe[SHA256_HEX], const struct pretrain_options *o, const struct views *views)
+{
+    const double numbers[] = {o->dim,          o->depth, o->pairs,        o->moments,     o->steps,
+                              o->warmup,       o->rate,  o->weight_decay, o->temperature, o->clip,
+                              (double)o->seed, o->plan,  views->side};
+    struct sha256 hash;
+    sha256_init(&hash);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) add_number(&hash, numbers[i]);
+    for (int i = 0; i < views->camera_count; i++) add_number(&hash, views->cameras[i].count);
+    for (int i = 0; i < views->count; i++)
+        sha256_add(&hash, views->list[i].pixels, image_bytes(views->list + i));
+    sha256_hex(&hash, recipe);
+}
+
+static void arrays_of(const struct pretrain_state *state, const struct params *params,
+                      struct safetensors_item items[ARRAYS])
+{
+    const char *const names[ARRAYS] = {"weights", "m", "v"};
+    const float *const values[ARRAYS] = {params->values, state->m, state->v};
+    for (int i = 0; i < ARRAYS; i++)
+        items[i] = (struct safetensors_item){
+            .name = names[i], .dims = 1, .shape = {(int64_t)params->trainable}, .values = values[i]};
+}
+
+enum status pretrain_state_write(const char *path, const struct pretrain_state *state,
+                                 const struct params *params, struct error *err)
+{
+    char text[3][FIELD_LENGTH];
+    struct safetensors_item items[ARRAYS];
+    snprintf(text[0], FIELD_LENGTH, "%d", state->steps);
+    snprintf(text[1], FIELD_LENGTH, "%a", state->clock.power1); /* every bit survives */
+    snprintf(text[2], FIELD_LENGTH, "%a", state->clock.power2);
+    const struct weight_text fields[FIELDS] = {{"format", FORMAT},
+                                               {"recipe", state->recipe},
+                                               {"steps", text[0]},
+                                               {"power1", text[1]},
+                                               {"power2", text[2]}};
+    arrays_of(state, params, items);
+    return safetensors_write(path, items, ARRAYS, fields, FIELDS, err);
+}
+
+static enum status get_real(double *value, const struct weights *file, const char *key, struct error *err)
+{
+    const char *text = weights_metadata(file, key);
+    char *end;
+    *value = text ? strtod(text, &end) : NAN;
+    if (!text || end == text || *end || !(*value >= 0 && *value <= INT32_MAX))
+        return fail(err, ERR_INPUT, "%s: metadata \"%s\": expected a number, found \"%.40s\"", file->path,
+                    key, text ? text : "");
+    return OK;
+}
+
+static enum status read_array(float *values, const struct weights *file, const char *name, size_t n,
+                              struct error *err)
+{
+    const struct weight_tensor *tensor = weights_find(file, name);
+    if (!tensor || tensor->dims != 1 || (size_t)tensor->count != n)
+        return fail(err, ERR_INPUT, "%s: tensor \"%s\": expected %zu numbers, found %lld", file->path, name,
+                    n, tensor ? (long long)tensor->count : 0LL);
+    return weights_read_finite(values, file, tensor, err);
+}
+
+static enum status read_state(const struct weights *file, struct pretrain_state *state, struct params *params,
+                              struct error *err)
+{
+    const char *format = weights_metadata(file, "format"), *recipe = weights_metadata(file, "recipe");
+    double steps;
+    if (!format || strcmp(format, FORMAT) || !recipe || strcmp(recipe, state->recipe))
+        return fail(err, ERR_INPUT,
+                    "%s: belongs to a run with other options or pictures; give the same ones or train "
+                    "without --resume",
+                    file->path);
+    TRY(get_real(&steps, file, "steps", err));
+    TRY(get_real(&state->clock.power1, file, "power1", err));
+    TRY(get_real(&state->clock.power2, file, "power2", err));
+    state->steps = (int)steps;
+    state->clock.step = state->steps;
+    TRY(read_array(params->values, file, "weights", params->trainable, err));
+    TRY(read_array(state->m, file, "m", params->trainable, err));
+    return read_array(state->v, file, "v", params->trainable, err);
+}
+
+enum status pretrain_state_read(const char *path, struct pretrain_state *state, struct params *params,
+                                struct error *err)
+{
+    struct weights file;
+    TRY(weights_open(&file, path, err));
+    const enum status status = read_state(&file, state, params, err);
+    weights_close(&file);
+    return status;
+}
