@@ -1,6 +1,6 @@
 #!/bin/sh
 # Trains the weights of weights/ from nothing: frames of cameras that do not exist, then each network.
-#   tools/weights.sh [--quick] [pico] [n] [teacher]             without names: all
+#   tools/weights.sh [--quick] [pico] [n] [teacher] [embedder]     without names: all
 # Everything is made below $WEIGHTS_RUN (run/weights); a second call goes on where the first was ended. Finished
 # weights go to $WEIGHTS_OUT (weights), each with manifests and curves of its training. $THREADS, $RETORT (build/retort).
 # --quick: a few tiny pictures and steps below run/weights-quick; the same bits everywhere, and of no other use.
@@ -15,21 +15,27 @@ threads=${THREADS:-$(nproc 2>/dev/null || echo 1)}
 
 # Cameras. No other seed may be used here: weights/README.md says which are held out.
 train_first=100001 train_cameras=768 val_first=90001 val_cameras=32 frames=6 picture=640x360
-if [ "$quick" ]; then train_cameras=4 val_cameras=1 frames=3 picture=160x96; fi
+day_first=110001 day_cameras=192 day_frames=40
+if [ "$quick" ]; then train_cameras=4 val_cameras=1 frames=3 picture=160x96 day_cameras=3 day_frames=6; fi
 
-# frames_of FOLDER FIRST COUNT: pictures and labels of these cameras. Those of one camera lie 200 minutes apart, and
-# in other minutes than those of the next camera; 100 seconds of motion apart, all vehicles have been replaced.
+# camera SEED FRAMES FOLDER: its frames over 20 hours, beginning in another minute than those of the next camera. They
+# are 100 seconds of motion apart, so that all vehicles have been replaced.
+camera() {
+    minute=$((240 + $1 * 37 % 200))
+    from=$((minute / 60)):$(printf %02d $((minute % 60)))
+    to=$((minute / 60 + 20)):$(printf %02d $((minute % 60)))
+    rm -rf "$3"
+    "$retort" world --quiet --threads "$threads" --seed "$1" --frames "$2" --fps 0.01 --hours "$from-$to" \
+        --size "$picture" --quality 90 --out "$3"
+}
+
+# frames_of FOLDER FIRST COUNT: pictures and labels of these cameras as one data set.
 frames_of() {
     folder=$run/frames/$1 seed=$2 end=$(($2 + $3))
     mkdir -p "$folder/images" "$folder/labels" "$folder/made"
     while [ "$seed" -lt "$end" ]; do
         if [ ! -e "$folder/made/$seed" ]; then
-            minute=$((240 + seed * 37 % 200))
-            from=$((minute / 60)):$(printf %02d $((minute % 60)))
-            to=$((minute / 60 + 20)):$(printf %02d $((minute % 60)))
-            rm -rf "$folder/part"
-            "$retort" world --quiet --threads "$threads" --seed "$seed" --frames "$frames" --fps 0.01 --hours "$from-$to" \
-                --size "$picture" --quality 90 --out "$folder/part"
+            camera "$seed" "$frames" "$folder/part"
             for kind in images labels; do
                 for file in "$folder/part/$kind"/*; do mv "$file" "$folder/$kind/$seed-${file##*/}"; done
             done
@@ -43,11 +49,25 @@ frames_of() {
         >"$folder/data.yaml"
 }
 
+# days: the frames of some cameras, each with a list of them in order of time.
+days() {
+    folder=$run/frames/days seed=$day_first
+    mkdir -p "$folder"
+    while [ "$seed" -lt $((day_first + day_cameras)) ]; do
+        if [ ! -e "$folder/$seed.txt" ]; then
+            camera "$seed" "$day_frames" "$folder/$seed"
+            for file in "$folder/$seed/images"/*; do echo "$seed/images/${file##*/}"; done >"$folder/part"
+            mv "$folder/part" "$folder/$seed.txt"
+        fi
+        seed=$((seed + 1))
+    done
+}
+
 # train FOLDER OPTIONS...: goes on or is finished.
 train() {
     folder=$run/$1
     shift
-    "$retort" train --threads "$threads" --data "$run/frames/train/data.yaml" --val "$run/frames/val" --resume --patience 0 \
+    "$retort" train --threads "$threads" --data "$run/frames/train/data.yaml" --val "$run/frames/val/data.yaml" --resume --patience 0 \
         --checkpoint-every 1 --out "$folder" "$@"
 }
 
@@ -90,20 +110,34 @@ teacher() {
     publish teacher teacher-small teacher
 }
 
-small=320 large=512 pico_epochs=50 n_epochs=24 teacher_epochs=12 large_epochs=5
-if [ "$quick" ]; then small=96 large=128 pico_epochs=3 n_epochs=2 teacher_epochs=1 large_epochs=2; fi
+embedder() {
+    days
+    "$retort" pretrain --threads "$threads" --resume --out "$run/embedder" --size "$side" --depth "$depth" \
+        --pairs "$pairs" --moments "$moments" --steps "$embedder_steps" --warmup $((embedder_steps / 20)) --seed 5 \
+        "$run/frames/days"/*.txt
+    publish embedder embedder
+}
 
-names=${*:-pico n teacher}
+small=320 large=512 pico_epochs=50 n_epochs=24 teacher_epochs=12 large_epochs=5
+side=112 depth=6 pairs=64 moments=8 embedder_steps=4000
+if [ "$quick" ]; then
+    small=96 large=128 pico_epochs=3 n_epochs=2 teacher_epochs=1 large_epochs=2
+    side=28 depth=2 pairs=6 moments=2 embedder_steps=4
+fi
+
+names=${*:-pico n teacher embedder}
 for name in $names; do
     case $name in
-    pico | n | teacher) ;;
+    pico | n | teacher | embedder) ;;
     *)
-        echo "weights: $name: expected pico, n or teacher" >&2
+        echo "weights: $name: expected pico, n, teacher or embedder" >&2
         exit 2
         ;;
     esac
 done
 mkdir -p "$run" "$out"
-frames_of train "$train_first" "$train_cameras"
-frames_of val "$val_first" "$val_cameras"
+if [ "$names" != embedder ]; then
+    frames_of train "$train_first" "$train_cameras"
+    frames_of val "$val_first" "$val_cameras"
+fi
 for name in $names; do $name; done

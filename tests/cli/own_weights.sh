@@ -12,11 +12,15 @@ make_weights() { # FOLDER THREADS NAME...
     WEIGHTS_RUN=$folder WEIGHTS_OUT=$folder/out THREADS=$THREADS RETORT=$RETORT "$here/../../tools/weights.sh" --quick "$@"
 }
 expect names_are_checked 2 'expected pico, n' make_weights none 1 nano
-check made make_weights first 3 pico
-RETORT_ISA=$other check made_elsewhere make_weights second 1 pico
-check same_bits cmp first/out/pico.safetensors second/out/pico.safetensors
-check goes_on_where_it_was make_weights first 2 pico
-check same_bits_again cmp first/out/pico.safetensors second/out/pico.safetensors
+check made make_weights first 3 pico embedder
+RETORT_ISA=$other check made_elsewhere make_weights second 1 pico embedder
+for name in pico embedder; do
+    check "same_bits_$name" cmp first/out/$name.safetensors second/out/$name.safetensors
+done
+check goes_on_where_it_was make_weights first 2 pico embedder
+for name in pico embedder; do
+    check "same_bits_again_$name" cmp first/out/$name.safetensors second/out/$name.safetensors
+done
 expect licence_is_in_the_file 0 '^licence: Apache-2.0' "$RETORT" info first/out/pico.safetensors
 expect names_are_in_the_file 0 'person, bicycle, car' "$RETORT" info first/out/pico.safetensors
 finish
