@@ -7,6 +7,7 @@
 #   make golden-cross         the same file on AArch64, ARMv7 and RISC-V under qemu-user
 #   make demo                 distils for one camera of ../shared (tools/demo.sh)
 #   make weights              trains weights/ from nothing, hours; WEIGHTS="pico n" some of them, QUICK=1 a minute
+#   make embedder-quality     nearest neighbours on held-out cameras; EMBEDDERS="one.safetensors other.safetensors"
 #   make bench                times of the network, training and selection; PEERS=1 compares with other engines
 #   make main-job             distils for four cameras of ../shared, three seeds, two ways to choose; takes hours
 #   make san                  tests under address and undefined-behaviour sanitizers
@@ -117,7 +118,7 @@ LIBRARY := $(BUILD)/libretort.a
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 
-.PHONY: all lib test golden golden-cross demo weights bench main-job san fuzz install clean
+.PHONY: all lib test golden golden-cross demo weights embedder-quality bench main-job san fuzz install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -183,6 +184,10 @@ demo: all
 
 weights: all
 	$(Q)RETORT=$(BUILD)/retort tools/weights.sh $(if $(QUICK),--quick) $(WEIGHTS)
+
+EMBEDDERS ?= weights/embedder.safetensors weights/pico.safetensors
+embedder-quality: all
+	$(Q)RETORT=$(BUILD)/retort tools/embedder_quality.py $(EMBEDDERS)
 
 # docs/performance.md. MAIN_JOB holds options of bench/main_job.py.
 main-job: $(BUILD)/retort

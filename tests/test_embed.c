@@ -22,7 +22,7 @@ static const struct kernels *kernels_here(void)
 }
 
 /* A file of synthetic weights with the given configuration, in the test's folder. */
-static const char *vit_file(struct vit_config config, const char *name)
+static const char *vit_file_for(struct vit_config config, const char *name, const char *image_size)
 {
     static char path[600];
     struct params params = {0};
@@ -33,10 +33,16 @@ static const char *vit_file(struct vit_config config, const char *name)
     check_ok(vit_build(&model, &graph, config, 224, 224, false, &err), &err);
     check_synth_params(&params);
     snprintf(path, sizeof path, "%s/%s", check_folder(), name);
-    check_ok(params_save(&params, path, false, NULL, 0, &err), &err);
+    const struct weight_text metadata = {"image_size", image_size};
+    check_ok(params_save(&params, path, false, &metadata, image_size ? 1 : 0, &err), &err);
     graph_free(&graph);
     params_free(&params);
     return path;
+}
+
+static const char *vit_file(struct vit_config config, const char *name)
+{
+    return vit_file_for(config, name, NULL);
 }
 
 static const char *detector_file(void)
@@ -239,6 +245,30 @@ static void files_are_recognised_by_their_shapes(void **state)
     }
 }
 
+static void files_name_the_size_of_their_pictures(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {"", "0", "13", "100", "112px", "14000"};
+    struct error err;
+    struct embedder embedder;
+    struct image image = {0};
+    float found[96];
+    noise(&image, 100, 60, 3);
+    check_ok(
+        embedder_open(&embedder, vit_file_for(vit_tiny, "side.safetensors", "112"), kernels_here(), 1, &err),
+        &err);
+    assert_int_equal(embedder.side, 112);
+    check_ok(embed_image(&embedder, &image, found, NULL, &err), &err);
+    assert_int_equal(embedder.canvas.width, 112);
+    embedder_close(&embedder);
+    image_free(&image);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        const char *path = vit_file_for(vit_tiny, "side.safetensors", wrong[i]);
+        assert_int_equal(embedder_open(&embedder, path, kernels_here(), 1, &err), ERR_INPUT);
+        assert_non_null(strstr(err.message, "image_size"));
+    }
+}
+
 /* A file with the named tensors of the given sizes and zeros in them. */
 static enum status open_odd(const struct safetensors_item *items, size_t count, struct error *err)
 {
@@ -278,6 +308,7 @@ int main(void)
         cmocka_unit_test(a_detector_embeds_pictures_of_any_shape),
         cmocka_unit_test(threads_and_tables_give_the_same_embedding),
         cmocka_unit_test(files_are_recognised_by_their_shapes),
+        cmocka_unit_test(files_name_the_size_of_their_pictures),
         cmocka_unit_test(other_files_are_refused),
     };
     return cmocka_run_group_tests_name("embed", tests, NULL, NULL);
