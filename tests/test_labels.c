@@ -50,6 +50,37 @@ static void polygons_become_boxes(void **state)
     struct error err;
     check_ok(parse(&l, "0 .25 .5 .75 .5 .5 1\n", 1, &err), &err);
     assert_true(l.rows[0].cx == 0.5f && l.rows[0].cy == 0.75f && l.rows[0].w == 0.5f && l.rows[0].h == 0.5f);
+    static const float corners[] = {.25f, .5f, .75f, .5f, .5f, 1};
+    assert_int_equal(l.rows[0].point_count, 3);
+    assert_memory_equal(l.rows[0].points, corners, sizeof corners);
+    check_ok(parse(&l, " 0  0 0 .5  .25\t.125 0.5  1 1 \r\n0 .5 .5 .1 .1", 1, &err), &err);
+    assert_int_equal(l.rows[0].point_count, 4);
+    assert_true(l.rows[0].points[7] == 1 && l.rows[0].w == 1);
+    assert_true(!l.rows[1].points && !l.rows[1].point_count);
+}
+
+/* What is written is read again, corner by corner; hashes see the corners, not only the box around them. */
+static void polygons_are_kept(void **state)
+{
+    (void)state;
+    struct labels a, b, other;
+    struct error err;
+    char path[600];
+    snprintf(path, sizeof path, "%s/polygons.txt", check_folder());
+    check_ok(parse(&a, "0 .25 .5 .75 .5 .5 .9\n0 .5 .5 .1 .1\n", 1, &err), &err);
+    check_ok(labels_write(path, a.rows, a.count, &err), &err);
+    check_ok(labels_read(&b, &arena, path, 1, &err), &err);
+    check_ok(parse(&other, "0 .25 .5 .75 .5 .6 .9\n0 .5 .5 .1 .1\n", 1, &err), &err);
+    const struct labels *const all[] = {&a, &b, &other};
+    char hex[3][SHA256_HEX];
+    for (int i = 0; i < 3; i++) {
+        struct sha256 hash;
+        sha256_init(&hash);
+        labels_hash(&hash, all[i]);
+        sha256_hex(&hash, hex[i]);
+    }
+    assert_string_equal(hex[0], hex[1]);
+    assert_string_not_equal(hex[0], hex[2]);
 }
 
 static void wrong_files_are_refused_by_line(void **state)
@@ -92,7 +123,8 @@ static void files_are_written_and_read_alike(void **state)
     char path[600];
     snprintf(path, sizeof path, "%s/labels.txt", check_folder());
     const struct detection d = {{10, 20, 43, 71}, 0.3f, 2, 0};
-    const struct label rows[2] = {label_of_detection(&d, 640, 357), {0, 1.f / 3, 0.7f, 0.1f, 0.2f, -1}};
+    const struct label rows[2] = {label_of_detection(&d, 640, 357),
+                                  {0, 1.f / 3, 0.7f, 0.1f, 0.2f, -1, NULL, 0}};
     struct labels l;
     struct error err;
     check_ok(labels_write(path, rows, 2, &err), &err);
@@ -141,6 +173,7 @@ int main(void)
         cmocka_unit_test(boxes_keep_their_order),
         cmocka_unit_test(duplicates_go_and_leave_rows_sorted),
         cmocka_unit_test(polygons_become_boxes),
+        cmocka_unit_test(polygons_are_kept),
         cmocka_unit_test(wrong_files_are_refused_by_line),
         cmocka_unit_test(files_are_written_and_read_alike),
         cmocka_unit_test(classes_are_merged),

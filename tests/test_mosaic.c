@@ -1,8 +1,10 @@
 /* Training pictures with their labels: draws, mosaic, affine step, mirroring. */
 #include "check_image.h"
 
+#include "base/rng.h"
 #include "image/orient.h"
 #include "train/augment.h"
+#include "train/polygon.h"
 
 #if HAVE_JANSSON
 #include <jansson.h>
@@ -78,7 +80,9 @@ static void the_affine_step_keeps_the_reference_boxes(void **state)
                                        (float)((item(box, 1) + item(box, 3)) / 2 / height),
                                        (float)((item(box, 2) - item(box, 0)) / width),
                                        (float)((item(box, 3) - item(box, 1)) / height),
-                                       -1};
+                                       -1,
+                                       NULL,
+                                       0};
         }
         check_image_synth(&picture, "aff", width, height);
         const struct augment_sample sample = {&picture, labels, 5};
@@ -128,7 +132,9 @@ static void the_mosaic_equals_the_reference(void **state)
                                               (float)item(box, 1),
                                               (float)item(box, 2),
                                               (float)item(box, 3),
-                                              -1};
+                                              -1,
+                                              NULL,
+                                              0};
             }
             samples[k] = (struct augment_sample){&pictures[k], labels[k], 3};
         }
@@ -173,7 +179,7 @@ static void mirroring_moves_boxes_and_pixels(void **state)
     struct augment_options options = plain_options(64);
     struct error err;
     struct augment_plan plan = {.scale = 1, .shift_x = 32, .shift_y = 32};
-    const struct label label = {3, 20 / 64.f, 15 / 64.f, 20 / 64.f, 20 / 64.f, -1};
+    const struct label label = {3, 20 / 64.f, 15 / 64.f, 20 / 64.f, 20 / 64.f, -1, NULL, 0};
     const struct target same = {0, 3, 20 / 64.f, 15 / 64.f, 20 / 64.f, 20 / 64.f};
     struct target found;
     int count;
@@ -199,12 +205,12 @@ static void what_is_hardly_visible_is_dropped(void **state)
     const struct augment_plan plan = {.scale = 1, .shift_x = 32, .shift_y = 16}; /* 16 pixels up */
     struct error err;
     static const struct label labels[] = {
-        {0, 0.5f, 0.25f, 0.5f, 0.25f, -1},      /* 8..24 -> 0..8: half is left */
-        {1, 0.5f, 0.14f, 0.5f, 0.25f, -1},      /* 4 % is left */
-        {2, 0.5f, 0.5f, 0.5f, 2 / 64.f, -1},    /* exactly 2 pixels high */
-        {3, 0.5f, 0.5f, 0.5f, 2.125f / 64, -1}, /* a little more */
-        {4, 0.5f, 0.05f, 0.1f, 0.05f, -1},      /* outside */
-        {5, 0.5f, 0.5f, 0, 0, -1},              /* nothing */
+        {0, 0.5f, 0.25f, 0.5f, 0.25f, -1, NULL, 0},      /* 8..24 -> 0..8: half is left */
+        {1, 0.5f, 0.14f, 0.5f, 0.25f, -1, NULL, 0},      /* 4 % is left */
+        {2, 0.5f, 0.5f, 0.5f, 2 / 64.f, -1, NULL, 0},    /* exactly 2 pixels high */
+        {3, 0.5f, 0.5f, 0.5f, 2.125f / 64, -1, NULL, 0}, /* a little more */
+        {4, 0.5f, 0.05f, 0.1f, 0.05f, -1, NULL, 0},      /* outside */
+        {5, 0.5f, 0.5f, 0, 0, -1, NULL, 0},              /* nothing */
     };
     struct target found[6];
     int count;
@@ -214,6 +220,89 @@ static void what_is_hardly_visible_is_dropped(void **state)
     assert_int_equal(count, 2);
     assert_true(found[0].class_id == 0 && found[1].class_id == 3);
     image_free(&picture), image_free(&out), image_free(&canvas);
+}
+
+/* A right triangle seen through a window that moves: its box follows what is left of it, and a hundredth is
+ * enough. The same numbers as a box would keep the box's corner. */
+static void polygons_give_the_box_of_what_is_seen(void **state)
+{
+    (void)state;
+    static const float triangle[] = {0.25f, 0.25f, 0.75f, 0.25f, 0.25f, 0.75f}; /* 16..48 on 64 pixels */
+    static const struct {
+        double x, y;        /* where the centre of the picture comes to lie */
+        double expected[4]; /* of the polygon, in pixels; none: dropped */
+        bool polygon, box;  /* kept? */
+    } cases[] = {
+        {32, 32, {16, 16, 48, 48}, true, true},
+        {8, 32, {0, 16, 24, 40}, true, true},    /* 24 to the left: the hypotenuse cuts the border at 40 */
+        {-8, 32, {0, 16, 8, 24}, true, true},    /* 40 to the left */
+        {-12, 32, {0, 16, 4, 20}, true, true},   /* 1/64 of the box, 1/8 of its plain form */
+        {-13.5, 32, {0}, false, false},          /* 0.6 % */
+        {77, 32, {61, 16, 64, 48}, true, false}, /* 9 % */
+        {80, 32, {0}, false, false},
+    };
+    struct image picture = {0}, out = {0}, canvas = {0};
+    struct augment_options options = plain_options(64);
+    struct error err;
+    check_image_synth(&picture, "flip", 64, 64);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct augment_plan plan = {.scale = 1, .shift_x = cases[i].x, .shift_y = cases[i].y};
+        struct label label = {.cx = 0.5f, .cy = 0.5f, .w = 0.5f, .h = 0.5f, .confidence = -1};
+        struct target found;
+        const struct augment_sample sample = {&picture, &label, 1};
+        int count;
+        check_ok(augment_apply(&out, &found, &count, &canvas, &options, &plan, &sample, 0, &err), &err);
+        assert_int_equal(count, cases[i].box);
+        label.points = triangle;
+        label.point_count = 3;
+        check_ok(augment_apply(&out, &found, &count, &canvas, &options, &plan, &sample, 0, &err), &err);
+        assert_int_equal(count, cases[i].polygon);
+        if (count) check_box(&found, cases[i].expected, 64);
+    }
+    image_free(&picture), image_free(&out), image_free(&canvas);
+}
+
+/* Random stars against the same polygon drawn: the box of the pixels inside both. */
+static void polygon_boxes_equal_those_of_drawn_polygons(void **state)
+{
+    (void)state;
+    enum { CORNERS = 9, FINE = 160 };
+    for (int round = 0; round < 60; round++) {
+        float points[2 * CORNERS];
+        const uint64_t key = rng_step(rng_key(5, "polygons"), (uint64_t)round);
+        for (int i = 0; i < 2 * CORNERS; i++) points[i] = (float)rng_real(key, (uint64_t)i);
+        const struct polygon_move move = {{1.5, 2}, {-0.25, -0.5}};
+        double low[2] = {0.1, 0}, high[2] = {0.9, 1}, seen[4] = {2, 2, -2, -2};
+        for (int y = 0; y < FINE; y++)
+            for (int x = 0; x < FINE; x++) {
+                const double p[2] = {(x + 0.5) / FINE, (y + 0.5) / FINE};
+                bool inside = false;
+                if (p[0] < low[0] || p[0] > high[0]) continue;
+                for (int i = 0, j = CORNERS - 1; i < CORNERS; j = i++) {
+                    double a[2], b[2];
+                    for (int k = 0; k < 2; k++) {
+                        a[k] = move.scale[k] * (double)points[2 * i + k] + move.shift[k];
+                        b[k] = move.scale[k] * (double)points[2 * j + k] + move.shift[k];
+                    }
+                    if ((a[1] > p[1]) != (b[1] > p[1]) &&
+                        p[0] < (b[0] - a[0]) * (p[1] - a[1]) / (b[1] - a[1]) + a[0])
+                        inside = !inside;
+                }
+                if (!inside) continue;
+                for (int k = 0; k < 2; k++) {
+                    if (p[k] < seen[k]) seen[k] = p[k];
+                    if (p[k] > seen[k + 2]) seen[k + 2] = p[k];
+                }
+            }
+        const bool any = polygon_box_inside(low, high, points, CORNERS, &move);
+        if (seen[2] < 0) continue; /* thinner than a pixel, if anything */
+        assert_true(any);
+        for (int k = 0; k < 2; k++) {
+            /* Nothing that was drawn is outside; spikes may be thinner than what was drawn. */
+            assert_true(low[k] <= seen[k] && high[k] >= seen[k + 2]);
+            assert_true(low[k] >= seen[k] - 0.2 && high[k] <= seen[k + 2] + 0.2);
+        }
+    }
 }
 
 static void draws_depend_on_seed_epoch_and_position_alone(void **state)
@@ -259,6 +348,8 @@ int main(void)
 #endif
         cmocka_unit_test(mirroring_moves_boxes_and_pixels),
         cmocka_unit_test(what_is_hardly_visible_is_dropped),
+        cmocka_unit_test(polygons_give_the_box_of_what_is_seen),
+        cmocka_unit_test(polygon_boxes_equal_those_of_drawn_polygons),
         cmocka_unit_test(draws_depend_on_seed_epoch_and_position_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

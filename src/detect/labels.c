@@ -56,32 +56,41 @@ static enum status check_row(const struct reader *r, const struct label *l)
     return OK;
 }
 
-/* The box around a polygon whose first point is in v[0], v[1]. */
-static enum status read_polygon(struct label *label, struct reader *r, const double *v, size_t have)
+/* Numbers on the rest of the line. */
+static size_t count_tokens(const struct reader *r)
 {
-    float low[2] = {(float)v[0], (float)v[1]}, high[2] = {(float)v[0], (float)v[1]};
-    size_t n = 0;
-    for (; n < LABELS_MAX_COLUMNS; n++) {
-        double value = 0;
-        if (n < have) {
-            value = v[n];
-        } else {
-            skip_blanks(r);
-            if (r->at == r->end) break;
-            TRY(read_number(&value, r));
-        }
-        const float x = (float)value;
-        if (x < low[n % 2]) low[n % 2] = x;
-        if (x > high[n % 2]) high[n % 2] = x;
-    }
-    if (n % 2 || n < 6 || r->at < r->end)
+    size_t tokens = 0;
+    for (const char *at = r->at; at < r->end; at++)
+        tokens += !is_blank(*at) && (at + 1 == r->end || is_blank(at[1]));
+    return tokens;
+}
+
+/* The polygon of `have` numbers in v and what follows, and the box around it. */
+static enum status read_polygon(struct label *label, struct reader *r, struct arena *arena, const double *v,
+                                size_t have)
+{
+    const size_t n = have + count_tokens(r);
+    if (n % 2 || n >= LABELS_MAX_COLUMNS)
         return bad(r, "pairs of polygon coordinates", "an odd or excessive number of values");
+    float *const points = arena_alloc(arena, n, sizeof *points);
+    if (!points) return fail_memory(r->err, "a polygon", n * sizeof *points);
+    float low[2] = {(float)v[0], (float)v[1]}, high[2] = {(float)v[0], (float)v[1]};
+    for (size_t i = 0; i < n; i++) {
+        double value = 0;
+        skip_blanks(r);
+        if (i >= have) TRY(read_number(&value, r));
+        const float x = points[i] = (float)(i < have ? v[i] : value);
+        if (x < low[i % 2]) low[i % 2] = x;
+        if (x > high[i % 2]) high[i % 2] = x;
+    }
+    label->points = points;
+    label->point_count = (int)(n / 2);
     label->cx = (low[0] + high[0]) / 2, label->w = high[0] - low[0];
     label->cy = (low[1] + high[1]) / 2, label->h = high[1] - low[1];
     return OK;
 }
 
-static enum status read_row(struct label *label, struct reader *r, int classes)
+static enum status read_row(struct label *label, struct reader *r, struct arena *arena, int classes)
 {
     double class_id, v[6];
     TRY(read_number(&class_id, r));
@@ -94,12 +103,12 @@ static enum status read_row(struct label *label, struct reader *r, int classes)
         TRY(read_number(&v[n], r));
     }
     if (n < 4) return bad(r, "class cx cy w h", "fewer columns");
-    *label = (struct label){(int)class_id, (float)v[0], (float)v[1], (float)v[2], (float)v[3], -1};
+    *label = (struct label){(int)class_id, (float)v[0], (float)v[1], (float)v[2], (float)v[3], -1, NULL, 0};
     if (n == 5) {
         if (v[4] < 0) return bad(r, "a confidence in [0, 1]", "a negative one");
         label->confidence = (float)v[4];
     }
-    if (n == 6) TRY(read_polygon(label, r, v, n));
+    if (n == 6) TRY(read_polygon(label, r, arena, v, n));
     return check_row(r, label);
 }
 
@@ -170,7 +179,7 @@ enum status labels_parse(struct labels *labels, struct arena *arena, const void 
         skip_blanks(&r);
         if (r.at == r.end) continue;
         if (labels->count == room) return bad(&r, "at most 100000 objects", "more");
-        TRY(read_row(&labels->rows[labels->count++], &r, classes ? classes : LABELS_MAX_CLASSES));
+        TRY(read_row(&labels->rows[labels->count++], &r, arena, classes ? classes : LABELS_MAX_CLASSES));
     }
     return drop_duplicates(labels, err);
 }
@@ -187,17 +196,33 @@ enum status labels_read(struct labels *labels, struct arena *arena, const char *
     return status;
 }
 
+static void write_row(FILE *stream, const struct label *l)
+{
+    fprintf(stream, "%d", l->class_id);
+    if (l->points) {
+        for (int i = 0; i < 2 * l->point_count; i++) fprintf(stream, " %.9g", l->points[i]);
+    } else {
+        fprintf(stream, " %.9g %.9g %.9g %.9g", l->cx, l->cy, l->w, l->h);
+        if (l->confidence >= 0) fprintf(stream, " %.9g", l->confidence);
+    }
+    putc('\n', stream);
+}
+
 enum status labels_write(const char *path, const struct label *rows, size_t count, struct error *err)
 {
     struct file_writer w;
     TRY(file_create(&w, path, err));
-    for (size_t i = 0; i < count; i++) {
-        const struct label *const l = &rows[i];
-        fprintf(w.stream, "%d %.9g %.9g %.9g %.9g", l->class_id, l->cx, l->cy, l->w, l->h);
-        if (l->confidence >= 0) fprintf(w.stream, " %.9g", l->confidence);
-        putc('\n', w.stream);
-    }
+    for (size_t i = 0; i < count; i++) write_row(w.stream, &rows[i]);
     return file_commit(&w, err);
+}
+
+void labels_hash(struct sha256 *hash, const struct labels *labels)
+{
+    for (size_t i = 0; i < labels->count; i++) {
+        const struct label *const l = &labels->rows[i];
+        sha256_add(hash, l, offsetof(struct label, points));
+        if (l->points) sha256_add(hash, l->points, (size_t)l->point_count * 2 * sizeof *l->points);
+    }
 }
 
 void labels_map(struct labels *labels, const int *map, int map_size)

@@ -1,6 +1,6 @@
 /* YOLO label files (yolo11.md 2.4, dsbad.md 2.2): one object a line, "class cx cy w h [confidence]", the four
- * numbers divided by the size of the picture. More than six columns are "class x1 y1 x2 y2 ..." of a polygon,
- * taken as its box.
+ * numbers divided by the size of the picture. More than six columns are "class x1 y1 x2 y2 ..." of a polygon;
+ * its box is what counts, but for the pictures that training cuts out of pictures.
  *
  * Refused, with "file:line": anything but plain decimal numbers, a class that is not an integer in [0,
  * classes), coordinates above 1.01, negative ones (down to -0.01 is tolerated unless it is a width or
@@ -10,6 +10,7 @@
 #define RETORT_DETECT_LABELS_H
 
 #include "base/arena.h"
+#include "base/hash.h"
 #include "base/status.h"
 #include "detect/box.h"
 
@@ -27,6 +28,9 @@ struct label {
     int class_id;
     float cx, cy, w, h; /* fractions of the picture */
     float confidence;   /* < 0: not stated */
+    /* Corners x, y of the polygon around the object; NULL: a box was given. In the arena of the rows. */
+    const float *points;
+    int point_count;
 };
 
 struct labels {
@@ -43,8 +47,11 @@ enum status labels_parse(struct labels *labels, struct arena *arena, const void 
 enum status labels_read(struct labels *labels, struct arena *arena, const char *path, int classes,
                         struct error *err);
 
-/* Nine significant digits, so that reading gives the same floats; atomic. */
+/* Nine significant digits, so that reading gives the same floats; polygons as such; atomic. */
 enum status labels_write(const char *path, const struct label *rows, size_t count, struct error *err);
+
+/* Adds all that the rows say to a hash. */
+void labels_hash(struct sha256 *hash, const struct labels *labels);
 
 /* Replaces each class c by map[c] and drops rows where that is < 0 or c >= map_size; keeps the order. */
 void labels_map(struct labels *labels, const int *map, int map_size);

@@ -6,12 +6,14 @@
 #include "image/orient.h"
 #include "image/warp.h"
 #include "train/box_terms.h"
+#include "train/polygon.h"
 
 #include <assert.h>
 
 /* What must be left of a box for it to stay a label. */
 #define LEAST_SIDE 2.0   /* pixels */
 #define LEAST_SHARE 0.10 /* of its scaled area */
+#define LEAST_POLYGON_SHARE 0.01
 #define LONGEST_RATIO 100.0
 
 void augment_draw(double draws[AUGMENT_DRAWS], uint64_t seed, int epoch, int position)
@@ -55,13 +57,29 @@ struct place {
 
 static double clamp(double x, double high) { return smaller(larger(x, 0), high); }
 
-static bool visible(double w, double h, double was)
+static bool visible(double w, double h, double was, bool polygon)
 {
-    return w > LEAST_SIDE && h > LEAST_SIDE && w * h / (was + 1e-16) > LEAST_SHARE &&
+    const double least = polygon ? LEAST_POLYGON_SHARE : LEAST_SHARE;
+    return w > LEAST_SIDE && h > LEAST_SIDE && w * h / (was + 1e-16) > least &&
            larger(w / h, h / w) < LONGEST_RATIO;
 }
 
-/* Corners follow the matrix as they are: boxes have no half-pixel shift. */
+/* Corners follow the matrix as they are: there is no half-pixel shift. low, high: the box of the label on the
+ * canvas; becomes what is seen of it, or of its polygon, in the result. */
+static bool move_box(double low[2], double high[2], const struct label *in, const struct place *place)
+{
+    const int sides[2] = {place->width, place->height}, origin[2] = {place->left, place->top};
+    struct polygon_move move;
+    for (int k = 0; k < 2; k++) {
+        const double scale = place->matrix[k][k], shift = place->matrix[k][2];
+        move.scale[k] = scale * sides[k];
+        move.shift[k] = scale * origin[k] + shift;
+        low[k] = clamp(scale * low[k] + shift, place->size);
+        high[k] = clamp(scale * high[k] + shift, place->size);
+    }
+    return !in->points || polygon_box_inside(low, high, in->points, in->point_count, &move);
+}
+
 static bool move_label(struct target *out, const struct label *in, const struct place *place, int image)
 {
     const double centre[2] = {in->cx, in->cy}, extent[2] = {in->w, in->h};
@@ -75,11 +93,10 @@ static bool move_label(struct target *out, const struct label *in, const struct 
             high[k] = clamp(high[k], place->canvas);
         }
         was *= high[k] - low[k];
-        low[k] = clamp(place->matrix[k][k] * low[k] + place->matrix[k][2], place->size);
-        high[k] = clamp(place->matrix[k][k] * high[k] + place->matrix[k][2], place->size);
     }
+    if (!move_box(low, high, in, place)) return false;
     const double w = high[0] - low[0], h = high[1] - low[1];
-    if (!visible(w, h, was)) return false;
+    if (!visible(w, h, was, in->points != NULL)) return false;
     double cx = (low[0] + high[0]) / 2;
     if (place->plan->flip) cx = place->size - cx;
     *out = (struct target){.image = image,

@@ -63,7 +63,7 @@ void recipe_hash(char recipe[SHA256_HEX], const struct trainer_options *o, const
     for (int i = 0; i < pictures->count; i++) {
         const struct picture *p = pictures->list + i;
         sha256_add(&hash, p->image.pixels, image_bytes(&p->image));
-        sha256_add(&hash, p->labels.rows, p->labels.count * sizeof *p->labels.rows);
+        labels_hash(&hash, &p->labels);
     }
     add_set(&hash, &o->validation);
     add_set(&hash, &o->guard.set);
