@@ -81,7 +81,7 @@ enum retort_status retort_model_save(const struct retort_model *model, const cha
 /* ---- Plans ---- */
 
 /* Which algorithms compute a network. Either gives the same bits on every machine; the two differ in the last
- * digits. Embedders run under RETORT_FAST. */
+ * digits. */
 enum retort_plan {
     RETORT_FAST = 0,  /* 3x3 convolutions by Winograd's method where that is faster */
     RETORT_EXACT = 1, /* every sum in the order of its definition */
@@ -161,9 +161,17 @@ void retort_selector_next_window(struct retort_selector *selector, int rewarm);
 
 struct retort_embedder;
 
+struct retort_embedder_options {
+    int threads;
+    enum retort_plan plan; /* RETORT_FAST */
+};
+
+struct retort_embedder_options retort_embedder_defaults(void);
+
 /* From the weights of a vision transformer (DINOv2 layout) or of a YOLO11 detector, whose backbone is used.
  */
-enum retort_status retort_embedder_open(struct retort_embedder **embedder, const char *path, int threads,
+enum retort_status retort_embedder_open(struct retort_embedder **embedder, const char *path,
+                                        const struct retort_embedder_options *options,
                                         struct retort_error *err);
 void retort_embedder_close(struct retort_embedder *embedder);
 

@@ -153,7 +153,7 @@ static void embeds_and_filters(void **state)
     static uint8_t pixels[SIDE * SIDE * 3];
     struct retort_error err;
     struct retort_embedder *embedder;
-    assert_int_equal(retort_embedder_open(&embedder, model_file(), 0, &err), RETORT_OK);
+    assert_int_equal(retort_embedder_open(&embedder, model_file(), NULL, &err), RETORT_OK);
     const int size = retort_embedder_size(embedder);
     float *embeddings = malloc((size_t)size * 4 * sizeof *embeddings);
     assert_non_null(embeddings);
@@ -172,6 +172,32 @@ static void embeds_and_filters(void **state)
     fails(retort_filter(embeddings, 4, size, 0, rows, &kept, &err), RETORT_USAGE, &err, "budget");
     free(embeddings);
     retort_embedder_close(embedder);
+}
+
+static void embedders_follow_the_plan(void **state)
+{
+    (void)state;
+    static uint8_t pixels[SIDE * SIDE * 3];
+    const struct retort_picture picture = {SIDE, SIDE, pixels};
+    struct retort_error err;
+    struct retort_embedder *embedder;
+    struct retort_embedder_options options = retort_embedder_defaults();
+    float *by_plan[2];
+    draw(pixels, 15);
+    for (int plan = RETORT_FAST; plan <= RETORT_EXACT; plan++) {
+        options.plan = (enum retort_plan)plan;
+        options.threads = 1 + plan;
+        assert_int_equal(retort_embedder_open(&embedder, model_file(), &options, &err), RETORT_OK);
+        const size_t size = (size_t)retort_embedder_size(embedder);
+        by_plan[plan] = malloc(size * sizeof(float));
+        assert_non_null(by_plan[plan]);
+        assert_int_equal(retort_embed(embedder, &picture, by_plan[plan], &err), RETORT_OK);
+        retort_embedder_close(embedder);
+    }
+    free(by_plan[0]), free(by_plan[1]);
+    options.plan = (enum retort_plan)2;
+    fails(retort_embedder_open(&embedder, model_file(), &options, &err), RETORT_USAGE, &err, "plan");
+    assert_null(embedder);
 }
 
 static int stop(void *context, const char *stage, int64_t done, int64_t total)
@@ -263,6 +289,7 @@ int main(void)
         cmocka_unit_test(detects_with_any_number_of_threads),
         cmocka_unit_test(selects_above_the_threshold),
         cmocka_unit_test(embeds_and_filters),
+        cmocka_unit_test(embedders_follow_the_plan),
         cmocka_unit_test(adapts_to_a_folder),
         cmocka_unit_test(errors_are_told),
     };

@@ -86,25 +86,33 @@ struct retort_embedder {
     struct embedder embedder;
 };
 
-static enum status open_embedder(struct retort_embedder *handle, const char *path, int asked,
-                                 struct error *err)
+struct retort_embedder_options retort_embedder_defaults(void) { return (struct retort_embedder_options){0}; }
+
+static enum status open_embedder(struct retort_embedder *handle, const char *path,
+                                 const struct retort_embedder_options *o, struct error *err)
 {
     int threads;
     const struct kernels *kernels;
-    TRY(call_threads(&threads, asked, err));
+    TRY(call_check_range("plan", o->plan, RETORT_FAST, RETORT_EXACT, err));
+    TRY(call_threads(&threads, o->threads, err));
     TRY(kernels_get(&kernels, NULL, err));
-    return embedder_open(&handle->embedder, path, kernels, threads, err);
+    TRY(embedder_open(&handle->embedder, path, kernels, threads, err));
+    handle->embedder.plan = (enum net_plan)o->plan;
+    return OK;
 }
 
-enum retort_status retort_embedder_open(struct retort_embedder **embedder, const char *path, int threads,
+enum retort_status retort_embedder_open(struct retort_embedder **embedder, const char *path,
+                                        const struct retort_embedder_options *options,
                                         struct retort_error *err)
 {
     struct call call;
+    const struct retort_embedder_options defaults = retort_embedder_defaults();
     *embedder = NULL;
     call_begin(&call);
     struct retort_embedder *handle = calloc(1, sizeof *handle);
-    const enum status status = handle ? open_embedder(handle, path, threads, &call.error)
-                                      : fail_memory(&call.error, "an embedder", sizeof *handle);
+    const enum status status = handle
+                                   ? open_embedder(handle, path, options ? options : &defaults, &call.error)
+                                   : fail_memory(&call.error, "an embedder", sizeof *handle);
     if (status == OK)
         *embedder = handle;
     else
