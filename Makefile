@@ -18,6 +18,9 @@
 
 ARCH ?= native
 OPT ?= -O3
+# Kernels and pixels are worth the size of -O3; the rest is not, and the command line is long and runs once.
+OPT_REST ?= $(if $(filter -O3,$(OPT)),-O2,$(OPT))
+OPT_CLI ?= $(if $(filter -O3,$(OPT)),-Os,$(OPT))
 PREFIX ?= /usr/local
 
 ifeq ($(ARCH),native)
@@ -72,8 +75,11 @@ endif
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 CPPFLAGS += -Isrc -Iinclude -D_POSIX_C_SOURCE=200809L
-CFLAGS += $(OPT) -g -fno-omit-frame-pointer $(WARN) $(NUMERIC) -fopenmp -MMD -MP $(SAN)
-LDFLAGS += -fopenmp $(SAN)
+# Frame pointers and .debug_frame serve profilers and debuggers; unwind tables would only make the program larger.
+CFLAGS += -g -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fno-unwind-tables -ffunction-sections \
+    $(WARN) $(NUMERIC) -fopenmp -MMD -MP $(SAN)
+level = $(if $(filter src/kernels/% src/image/% src/world/%,$<),$(OPT),$(if $(filter src/cli/%,$<),$(OPT_CLI),$(OPT_REST)))
+LDFLAGS += -fopenmp -Wl,--gc-sections $(SAN)
 ifeq ($(STATIC),1)
   LDFLAGS += -static
 endif
@@ -92,7 +98,7 @@ LIBS_1_JANSSON := -ljansson
 LDLIBS += $(LIBS_$(HAVE_JPEG)_JPEG) $(LIBS_$(HAVE_PNG)_PNG) $(LIBS_$(HAVE_JANSSON)_JANSSON) -lm
 
 # What a build was made with: every object depends on this file, so that other flags or another compiler rebuild it.
-SETTINGS := $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(LDLIBS)
+SETTINGS := $(CC) $(CPPFLAGS) $(OPT) $(OPT_REST) $(OPT_CLI) $(CFLAGS) $(LDFLAGS) $(LDLIBS)
 ifneq ($(MAKECMDGOALS),clean)
   ifneq ($(file <$(BUILD)/settings),$(SETTINGS))
     $(shell mkdir -p $(BUILD))
@@ -128,12 +134,12 @@ lib: $(LIBRARY)
 $(BUILD)/%.o: %.c $(BUILD)/settings
 	$(call say,CC )
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+	$(Q)$(CC) $(CPPFLAGS) $(level) $(CFLAGS) -c $< -o $@
 
 $(BUILD)/src/kernels/isa_%.o: src/kernels/isa.c $(BUILD)/settings
 	$(call say,CC )
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(ISA_FLAGS_$*) -DKERNELS_TABLE=kernels_$* -DKERNELS_NAME='"$*"' \
+	$(Q)$(CC) $(CPPFLAGS) $(level) $(CFLAGS) $(ISA_FLAGS_$*) -DKERNELS_TABLE=kernels_$* -DKERNELS_NAME='"$*"' \
 	    -DVF_$(shell echo $* | tr a-z A-Z) -c $< -o $@
 
 $(LIBRARY): $(LIB_OBJECTS)
