@@ -39,6 +39,15 @@ static void make_frames(struct arena *arena)
     }
 }
 
+static void break_frame(struct arena *arena, int i)
+{
+    struct error err;
+    const char text[] = "P6\n64 64\n255\nand nothing";
+    check_ok(
+        file_write(arena_printf(arena, "%s/frames/%02d.ppm", check_folder(), i), text, sizeof text - 1, &err),
+        &err);
+}
+
 static const char *make_student(struct arena *arena)
 {
     struct error err;
@@ -209,6 +218,7 @@ static void a_relaxed_threshold_reads_twice(void **state)
     struct distill_result result;
     struct selection selection;
     make_frames(&arena);
+    break_frame(&arena, 8); /* both times */
     struct distill_options o = options_for(&arena, "relaxed", 1);
     o.select.rule = SELECT_TOP_CONFIDENCE;
     o.select.warmup = 6;
@@ -251,10 +261,84 @@ static void no_rise_is_not_delivered(void **state)
                             &err),
                  &err);
     }
-    assert_int_equal(distill_run(&result, &o, NULL, &arena, &err), ERR_CHECK);
-    assert_non_null(strstr(err.message, "not better"));
+    check_ok(distill_run(&result, &o, NULL, &arena, &err), &err);
+    assert_non_null(result.withheld);
+    assert_non_null(strstr(result.withheld, "not better"));
+    assert_null(result.weights_file);
     assert_false(file_exists(at(&arena, "worse/weights.safetensors")));
     assert_true(file_exists(at(&arena, "worse/report.html")));
+    /* Validation frames without an object cannot tell, either. */
+    for (int i = FRAMES - 3; i < FRAMES; i++)
+        check_ok(file_write(arena_printf(&arena, "%s/%02d.txt", o.teacher_labels, i), "", 0, &err), &err);
+    o.folder = at(&arena, "unknown");
+    check_ok(distill_run(&result, &o, NULL, &arena, &err), &err);
+    assert_non_null(strstr(result.withheld, "nobody knows"));
+    /* Without any, the last weights are taken. */
+    o.folder = at(&arena, "unjudged");
+    o.validation = DISTILL_NO_VALIDATION;
+    check_ok(distill_run(&result, &o, NULL, &arena, &err), &err);
+    assert_null(result.withheld);
+    assert_true(file_exists(at(&arena, "unjudged/weights.safetensors")));
+    arena_free(&arena);
+}
+
+/* As detect does: a broken picture among thousands does not end the run. */
+static void broken_frames_are_passed_over(void **state)
+{
+    (void)state;
+    struct error err;
+    struct arena arena = {0};
+    struct distill_result result;
+    struct ledger ledger;
+    make_frames(&arena);
+    break_frame(&arena, 5);
+    break_frame(&arena, 9);
+    const struct distill_options o = options_for(&arena, "broken", 1);
+    check_ok(distill_run(&result, &o, NULL, &arena, &err), &err);
+    assert_int_equal(result.frame_count, FRAMES);
+    assert_int_equal(result.unreadable, 2);
+    assert_non_null(strstr(result.first_broken, "05.ppm"));
+    assert_int_equal(result.candidate_count, FRAMES - 2);
+    check_ok(ledger_read(&ledger, at(&arena, "broken/selection.jsonl"), &arena, &err), &err);
+    assert_int_equal(ledger.count, FRAMES);
+    for (int i = 0; i < FRAMES; i++) {
+        assert_int_equal(ledger.rows[i].frame, i);
+        assert_int_equal(ledger.rows[i].reason == LEDGER_UNREADABLE, i == 5 || i == 9);
+    }
+    arena_free(&arena);
+}
+
+/* confidence_source = teacher, as the published code has it. */
+static void filters_go_by_the_teachers_confidence(void **state)
+{
+    (void)state;
+    struct error err;
+    struct arena arena = {0};
+    struct distill_result result;
+    make_frames(&arena);
+    struct distill_options o = options_for(&arena, "unsure", 1);
+    o.filter.rule = FILTER_TOP_CONFIDENCE;
+    o.teacher_confidence = true;
+    assert_int_equal(distill_run(&result, &o, NULL, &arena, &err), ERR_INPUT);
+    assert_non_null(strstr(err.message, "confidence"));
+    o.teacher_labels = at(&arena, "sure");
+    check_ok(file_make_folder(o.teacher_labels, &err), &err);
+    for (int i = 0; i < FRAMES; i++) { /* every frame another one, and a less sure object */
+        const char *label = arena_printf(&arena, "1 0.5 0.5 0.4 0.3 %.4f\n2 0.3 0.3 0.2 0.2 0.01\n",
+                                         (i * 5 % FRAMES + 1) / 13.0);
+        check_ok(
+            file_write(arena_printf(&arena, "%s/%02d.txt", o.teacher_labels, i), label, strlen(label), &err),
+            &err);
+    }
+    for (int least = 0; least < 2; least++) {
+        o.folder = at(&arena, least ? "least" : "most");
+        o.filter.rule = least ? FILTER_LEAST_CONFIDENCE : FILTER_TOP_CONFIDENCE;
+        check_ok(distill_run(&result, &o, NULL, &arena, &err), &err);
+        for (int i = 0; i < BUDGET; i++) {
+            const int frame = result.candidates[result.chosen[i]].frame;
+            assert_true(least ? frame * 5 % FRAMES < BUDGET : frame * 5 % FRAMES >= FRAMES - BUDGET);
+        }
+    }
     arena_free(&arena);
 }
 
@@ -267,6 +351,8 @@ int main(void)
         cmocka_unit_test(extra_frames_validate),
         cmocka_unit_test(a_relaxed_threshold_reads_twice),
         cmocka_unit_test(no_rise_is_not_delivered),
+        cmocka_unit_test(broken_frames_are_passed_over),
+        cmocka_unit_test(filters_go_by_the_teachers_confidence),
         cmocka_unit_test(a_teacher_that_finds_nothing_is_an_error),
     };
     return cmocka_run_group_tests_name("distill", tests, NULL, NULL);

@@ -197,7 +197,7 @@ static enum status detect(struct job *job, struct error *err)
     if (v->results) TRY(coco_results_end(&job->results, err));
     console_message(&run->console, "%lld frame%s, %lld object%s", (long long)count.done,
                     text_plural(count.done), (long long)job->objects, text_plural(job->objects));
-    return frames_check(&count, err);
+    return frames_check(&count, run, err);
 }
 
 static enum status run_detect(struct run *run, struct error *err)

@@ -13,7 +13,7 @@ struct values {
     const char *student, *frames, *out, *teacher, *teacher_labels, *teacher_command, *embedder, *validation,
         *test;
     struct option_ints vehicles, label_classes;
-    int preset, select, filter, at_end, label_source, ship;
+    int preset, select, filter, confidence_source, at_end, label_source, ship;
     int64_t budget, gamma, warmup, teacher_size, validation_frames;
     double alpha, rate, timeout, ignore_above;
     struct training_values training;
@@ -39,6 +39,8 @@ static const char *const as_coded[] = {"embedder",
                                        "relax",
                                        "mark-duplicates",
                                        "",
+                                       "confidence-source",
+                                       "teacher",
                                        "label-source",
                                        "original",
                                        "val",
@@ -57,6 +59,7 @@ static const struct option_preset presets[] = {
     {"paper", paper}, {"as_coded", as_coded}, {"field", field}, {0}};
 static const struct option_choice ends[] = {{"close", END_SHORT}, {"relax", END_RELAX}, {0}};
 static const struct option_choice label_sources[] = {{"uploaded", 0}, {"original", 1}, {0}};
+static const struct option_choice confidence_sources[] = {{"student", 0}, {"teacher", 1}, {0}};
 static const struct option_choice shipping[] = {{"always", 0}, {"better", 1}, {0}};
 
 static const struct option_choice select_rules[] = {{"top-confidence", SELECT_TOP_CONFIDENCE},
@@ -118,6 +121,9 @@ static const struct option options[] = {
          "by steps of 0.05 and read the stream again"},
     {"filter", 0, OPTION_CHOICE, AT(filter), "farthest-first", .choices = filter_rules,
      .help = "how the budget is chosen from the candidates"},
+    {"confidence-source", 0, OPTION_CHOICE, AT(confidence_source), "student", .choices = confidence_sources,
+     .help = "whose confidences the filters least- and top-confidence go by; the teacher's need it on all "
+             "candidates"},
     {"mark-duplicates", 0, OPTION_FLAG, AT(mark_duplicates),
      .help = "farthest-first: equal candidates go together; more than the budget can come out"},
     {"embedder", 0, OPTION_TEXT, AT(embedder), "detector",
@@ -132,10 +138,10 @@ static const struct option options[] = {
          "stream, labelled by the teacher), none, or a data set"},
     {"val-frames", 0, OPTION_INT, AT(validation_frames), "300", 1, 1000000,
      .help = "with --val extra: how many"},
-    {"ship", 0, OPTION_CHOICE, AT(ship), "always", .choices = shipping,
+    {"ship", 0, OPTION_CHOICE, AT(ship), "better", .choices = shipping,
      .help =
-         "when the weights are written; better: when the score on the validation frames rose, else status "
-         "1"},
+         "when the weights are written; better: when the score on the validation frames rose, else status 1; "
+         "without validation frames always"},
     {"test", 0, OPTION_INPUT, AT(test), .help = "data set that scores the student before and after"},
     {"ignore-above", 0, OPTION_REAL, AT(ignore_above), "-1", 0, 16384,
      .help = "test: labels and boxes that end at or above this line do not count"},
@@ -154,8 +160,6 @@ static enum status check(const struct values *v, struct error *err)
     if (v->teacher_size % 32)
         return fail(err, ERR_USAGE, "--teacher-size: expected a multiple of 32, found %lld",
                     (long long)v->teacher_size);
-    if (v->ship && !strcmp(v->validation, "none"))
-        return fail(err, ERR_USAGE, "--ship better needs validation frames (--val)");
     if (v->at_end == END_RELAX && !strcmp(v->frames, "-"))
         return fail(err, ERR_USAGE, "--at-end relax reads the frames twice, which a pipe does not allow");
     if (!strcmp(v->embedder, vit) && filter_needs_embeddings((enum filter_rule)v->filter))
@@ -211,6 +215,7 @@ static struct distill_options translate(const struct values *v, const struct ker
     o.select.policy = (enum end_policy)v->at_end;
     o.filter.rule = (enum filter_rule)v->filter;
     o.filter.mark_duplicates = v->mark_duplicates;
+    o.teacher_confidence = v->confidence_source != 0;
     o.trainer.checkpoint_every = (int)v->checkpoint_every;
     o.trainer.resume = v->resume;
     o.validation = !strcmp(v->validation, "holdout") ? DISTILL_HOLDOUT
@@ -249,6 +254,7 @@ static enum status print_json(struct run *run, const struct distill_result *r, s
     score_json(out, "before", &r->before);
     score_json(out, "after", &r->after);
     json_put_int(out, "frames", r->frame_count);
+    if (r->unreadable) json_put_int(out, "unreadable", r->unreadable);
     json_put_int(out, "candidates", r->candidate_count);
     json_put_int(out, "selected", r->chosen_count);
     json_put_int(out, "validation", r->validation_frames);
@@ -292,6 +298,22 @@ static enum status print_result(struct run *run, const struct distill_result *r,
     return console_print_buffer(&run->console, &out, err);
 }
 
+/* Everything is there; the status says what to look at. */
+static enum status verdict(struct run *run, const struct distill_result *r, struct error *err)
+{
+    const struct values *v = run->values;
+    run->whole = true;
+    if (r->withheld) {
+        if (r->unreadable)
+            console_message(&run->console, "%d of %d frames could not be read; the first: %s", r->unreadable,
+                            r->frame_count, r->first_broken);
+        return fail(err, ERR_CHECK, "%s; its weights stay in %s/train/best.safetensors", r->withheld, v->out);
+    }
+    if (!r->unreadable) return OK;
+    return fail(err, ERR_INPUT, "%d of %d frames could not be read; the first: %s", r->unreadable,
+                r->frame_count, r->first_broken);
+}
+
 static enum status distill_command(struct run *run, struct error *err)
 {
     const struct values *v = run->values;
@@ -306,7 +328,8 @@ static enum status distill_command(struct run *run, struct error *err)
     if (o.validation == DISTILL_FOLDER) TRY(run_add_input(run, v->validation, err));
     TRY(distill_run(&result, &o, &run->progress, &run->arena, err));
     console_message(&run->console, "report: %s/report.html", v->out);
-    return print_result(run, &result, err);
+    TRY(print_result(run, &result, err));
+    return verdict(run, &result, err);
 }
 
 const struct command command_distill = {

@@ -94,9 +94,9 @@ static enum status embed(struct job *job, struct error *err)
         job->naming = true;
     }
     TRY(frames_run(&count, job->run, v->frames, "embed", embed_frame, job, err));
-    if (!job->count) return frames_check(&count, err);
+    if (!job->count) return frames_check(&count, job->run, err); /* none was read */
     TRY(write_out(job, v, err));
-    return frames_check(&count, err);
+    return frames_check(&count, job->run, err);
 }
 
 static enum status run_embed(struct run *run, struct error *err)

@@ -115,7 +115,7 @@ static enum status label(struct job *job, struct error *err)
         console_print(&run->console, "%lld frame%s, %lld label%s, %lld frame%s without an object\n",
                       (long long)count.done, text_plural(count.done), (long long)job->objects,
                       text_plural(job->objects), (long long)job->backgrounds, text_plural(job->backgrounds));
-    return frames_check(&count, err);
+    return frames_check(&count, run, err);
 }
 
 static enum status run_label(struct run *run, struct error *err)

@@ -57,6 +57,7 @@ struct job {
     struct model model, quantised;
     struct image *canvas;
     int count;
+    struct frame_count frames;
     int64_t seen, stride; /* every stride-th frame is kept */
     const char *keep[MAX_KEEP];
     int keep_count;
@@ -128,9 +129,8 @@ static enum status take_all(struct job *job, struct error *err)
             return fail(err, ERR_USAGE, "either --data or frames, not both");
         return take_data(job, err);
     }
-    struct frame_count count;
-    TRY(frames_run(&count, job->run, v->frames, "read", take_frame, job, err));
-    return job->count ? OK : frames_check(&count, err);
+    TRY(frames_run(&job->frames, job->run, v->frames, "read", take_frame, job, err));
+    return job->count ? OK : frames_check(&job->frames, job->run, err); /* none was read */
 }
 
 /* ---- Work ---- */
@@ -266,9 +266,11 @@ static enum status quantise(struct job *job, struct error *err)
     TRY(test(job, err));
     TRY(compare_layers(job, err));
     TRY(model_save(&job->quantised, v->out, false, v->licence, v->origin, err));
-    if (run->common.json) return print_json(job, err);
-    print_table(job);
-    return OK;
+    if (run->common.json)
+        TRY(print_json(job, err));
+    else
+        print_table(job);
+    return frames_check(&job->frames, run, err);
 }
 
 static enum status run_quantize(struct run *run, struct error *err)

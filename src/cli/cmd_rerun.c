@@ -173,7 +173,8 @@ static enum status rerun(struct run *run, struct run *again, void *again_values,
     again->console.silent = true;
     bool *const resume = resume_of(again->command, again_values);
     if (resume) *resume = ((const struct values *)run->values)->resume;
-    TRY(run_execute(again, err));
+    const enum status status = run_execute(again, err);
+    if (status != OK && !again->whole) return status;
     TRY(compare(manifest, paths, run, again, different, err));
     print_result(run, manifest, *different);
     return OK;

@@ -46,6 +46,8 @@ struct run {
     struct arena arena; /* everything of this run; freed behind it */
     const char **extra_inputs;
     int extra_count;
+    bool whole; /* set by a command whose status is not OK although all its outputs are there: frames were
+                 * passed over, or a check did not hold. They get their manifest. */
 };
 
 /* Notes a file or folder that the command reads without an option naming it (a data.yaml's folders). */

@@ -73,9 +73,10 @@ enum status frames_run(struct frame_count *count, struct run *run, const char *f
     return status;
 }
 
-enum status frames_check(const struct frame_count *count, struct error *err)
+enum status frames_check(const struct frame_count *count, struct run *run, struct error *err)
 {
     if (!count->broken) return OK;
+    run->whole = count->done > 0;
     return fail(err, ERR_INPUT, "%lld of %lld frames or files could not be read", (long long)count->broken,
                 (long long)(count->done + count->broken));
 }

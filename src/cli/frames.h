@@ -18,8 +18,8 @@ struct frame_count {
 enum status frames_run(struct frame_count *count, struct run *run, const char *frames, const char *stage,
                        frame_body *body, void *context, struct error *err);
 
-/* ERR_INPUT when frames were passed over. */
-enum status frames_check(const struct frame_count *count, struct error *err);
+/* The end of a command that has written its outputs: ERR_INPUT when frames were passed over. */
+enum status frames_check(const struct frame_count *count, struct run *run, struct error *err);
 
 /* folder/NAME.extension in the arena, NAME being the frame's without folder and ending; frame 12 of a stream
  * is stream-000012. */

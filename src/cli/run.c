@@ -211,7 +211,9 @@ enum status run_execute(struct run *run, struct error *err)
     const enum status status = run->command->run(run, err);
     struct error unwritten;
     const enum status closed = console_close(&run->console, &unwritten);
-    if (status != OK) return status;
+    if (status != OK && !run->whole) return status;
     if (closed != OK) return fail(err, closed, "%s", unwritten.message);
-    return path ? write_manifest(path, &inputs, run, err) : OK;
+    if (!path) return status;
+    const enum status written = write_manifest(path, &inputs, run, &unwritten);
+    return written == OK ? status : fail(err, written, "%s", unwritten.message);
 }

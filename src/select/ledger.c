@@ -15,9 +15,9 @@ enum { VERSION = 1, NAME_LIMIT = 400 };
 /* The shortest row, {"frame":0,"reason":"warm-up"} and its newline. */
 enum { SHORTEST_ROW = 31 };
 
-static const char *const reason_names[LEDGER_REASONS] = {"selected",   "filtered out",    "warm-up",
-                                                         "no vehicle", "below threshold", "above threshold",
-                                                         "not chosen", "window closed",   "validation"};
+static const char *const reason_names[LEDGER_REASONS] = {
+    "selected",        "filtered out", "warm-up",       "no vehicle", "below threshold",
+    "above threshold", "not chosen",   "window closed", "validation", "unreadable"};
 
 const char *ledger_reason_name(enum ledger_reason reason) { return reason_names[reason]; }
 

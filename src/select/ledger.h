@@ -27,6 +27,7 @@ enum ledger_reason {
     LEDGER_NOT_CHOSEN,      /* "not chosen": the rules that look at no confidence */
     LEDGER_WINDOW_CLOSED,   /* "window closed": all wanted frames had been found */
     LEDGER_VALIDATION,      /* "validation": kept to choose the best epoch, no candidate */
+    LEDGER_UNREADABLE,      /* "unreadable": a broken picture, passed over */
     LEDGER_REASONS
 };
 

@@ -5,6 +5,7 @@
 #include "detect/labels.h"
 #include "image/decode.h"
 #include "nn/load.h"
+#include "train/distill_label.h"
 #include "train/distill_watch.h"
 #include "train/scored_set.h"
 
@@ -101,66 +102,6 @@ static enum status refuse_test_frames(struct distill *d, struct error *err)
     return OK;
 }
 
-/* ---- Labels ---- */
-
-static enum status open_teacher(struct teacher **teacher, const struct distill_options *o, struct error *err)
-{
-    if (o->teacher_weights)
-        return teacher_open_model(teacher, o->teacher_weights, o->kernels, o->threads, &o->teacher, err);
-    if (o->teacher_labels) return teacher_open_folder(teacher, o->teacher_labels, &o->teacher, err);
-    return teacher_open_command(teacher, o->teacher_command, &o->teacher, err);
-}
-
-/* A folder of labels knows a frame by its own name, the other teachers by the picture that they see. */
-static enum status label_frame(struct distill *d, struct teacher *teacher, struct distill_candidate *c,
-                               const struct dataset_item *item, struct error *err)
-{
-    const struct distill_options *o = d->options;
-    const char *const original = d->result->frames[c->frame].name;
-    const char *const shown = o->label_original && !o->teacher_labels ? original : item->image;
-    struct labels labels;
-    struct image picture = {0};
-    if (o->label_original && !file_exists(original))
-        return fail(err, ERR_USAGE, "%s: is no file, so only the uploaded picture can be labelled", original);
-    TRY(image_read(&picture, shown, err));
-    const enum status status =
-        teacher_label(teacher, o->teacher_labels ? original : shown, &picture, &labels, d->arena, err);
-    image_free(&picture);
-    if (status != OK) return status;
-    c->labels = (int)labels.count;
-    return labels_write(item->labels, labels.rows, labels.count, err);
-}
-
-static enum status label_list(struct distill *d, struct teacher *teacher, int64_t *total, struct error *err)
-{
-    struct distill_result *const r = d->result;
-    const int count = r->chosen_count + r->extra_count;
-    for (int i = 0; i < count; i++) {
-        const int k = i - r->chosen_count;
-        struct distill_candidate *c = k < 0 ? r->candidates + r->chosen[i] : r->extra + k;
-        TRY(label_frame(d, teacher, c, k < 0 ? d->chosen + i : d->extra + k, err));
-        if (k < 0) *total += c->labels;
-        if (!progress_report(d->progress, "label", i + 1, count, ""))
-            return fail(err, ERR_INTERRUPTED, "interrupted while the teacher labels");
-    }
-    return OK;
-}
-
-static enum status label_all(struct distill *d, struct error *err)
-{
-    struct teacher *teacher;
-    int64_t total = 0;
-    TRY(open_teacher(&teacher, d->options, err));
-    enum status status = label_list(d, teacher, &total, err);
-    if (status == OK) status = teacher_finish(teacher, err);
-    teacher_close(teacher);
-    if (status == OK && !total)
-        return fail(err, ERR_INPUT,
-                    "the teacher found nothing in any of the %d chosen frames: there is nothing to learn",
-                    d->result->chosen_count);
-    return status;
-}
-
 /* ---- Training ---- */
 
 /* Holds frames out at even distances (D-SBAD 4.6), or takes the user's, or none. */
@@ -240,11 +181,6 @@ static enum status open_sets(struct distill *d, struct trainer_options *trainer,
         scoring.label_list = NULL;
         scoring.label_count = 0;
         TRY(scored_set_make(&d->validation, d->held, d->held_count, &scoring, o->kernels, o->threads, err));
-    } else if (o->ship_better) {
-        return fail(err, ERR_INPUT,
-                    "%d chosen frames are too few to hold some out and tell whether the student "
-                    "got better",
-                    d->result->chosen_count);
     } else {
         return OK;
     }
@@ -289,10 +225,20 @@ static enum status train(struct distill *d, struct error *err)
                        d->arena, err);
 }
 
-/* NaN counts as no rise. */
-static bool is_better(const struct distill_result *r)
+/* Says in withheld why the weights are not better; without validation nobody knows, and they are taken. */
+static enum status judge(struct distill *d, struct error *err)
 {
-    return r->training.best_score > r->validation_before;
+    struct distill_result *const r = d->result;
+    const double before = r->validation_before, after = r->training.best_score;
+    if (!d->options->ship_better || !d->validation.count || after > before) return OK;
+    r->withheld =
+        !d->validation.labels
+            ? "the validation frames have no object, so nobody knows whether the student got better"
+            : arena_printf(
+                  d->arena,
+                  "the student is not better on the validation frames: mAP50-95 %.4f before, %.4f after",
+                  before, after);
+    return r->withheld ? OK : fail_memory(err, "a message", 1);
 }
 
 static enum status write_weights(struct distill *d, struct error *err)
@@ -306,18 +252,13 @@ static enum status deliver(struct distill *d, struct error *err)
 {
     const struct distill_options *o = d->options;
     struct distill_result *const r = d->result;
-    const bool ship = !o->ship_better || is_better(r);
+    TRY(judge(d, err));
     if (o->test) TRY(score_test(&r->after, &d->student, d, err));
     params_hash(&d->student.params, r->weights_hash);
-    if (ship) TRY(write_weights(d, err));
+    if (!r->withheld) TRY(write_weights(d, err));
     const char *report = path_in(d, "%s", "report.html");
     if (!report) return fail_memory(err, "a path", 1);
-    TRY(distill_report(report, o, r, &d->before, &d->student, err));
-    if (ship) return OK;
-    return fail(err, ERR_CHECK,
-                "the student is not better on the validation frames: mAP50-95 %.4f before, %.4f after; its "
-                "weights stay in %s/train/best.safetensors",
-                r->validation_before, r->training.best_score, o->folder);
+    return distill_report(report, o, r, &d->before, &d->student, err);
 }
 
 static enum status run(struct distill *d, struct error *err)
@@ -339,7 +280,7 @@ static enum status run(struct distill *d, struct error *err)
     TRY(refuse_test_frames(d, err));
     TRY(make_set(d, err));
     TRY(make_extra(d, err));
-    TRY(label_all(d, err));
+    TRY(distill_label(d->result, o, d->chosen, d->extra, d->progress, d->arena, err));
     TRY(train(d, err));
     return deliver(d, err);
 }

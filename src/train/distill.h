@@ -38,7 +38,9 @@ struct distill_options {
     int budget, gamma;
     struct select_options select;
     struct filter_options
-        filter;          /* select.policy: END_SHORT, or END_RELAX for sources that can be read twice */
+        filter;              /* select.policy: END_SHORT, or END_RELAX for sources that can be read twice */
+    bool teacher_confidence; /* the filters least- and top-confidence go by the teacher's, asked of all
+                                candidates */
     bool label_original; /* the teacher sees the frame's own file, not the uploaded JPEG; frames must be files
                           */
     const char *embedder; /* weights of a vision transformer; NULL: the student's own backbone */
@@ -52,7 +54,8 @@ struct distill_options {
     enum distill_validation validation;
     const char *validation_folder;
     int extra_frames;
-    bool ship_better;  /* weights are written only when the score on the validation frames rose */
+    bool ship_better;  /* weights are written only when the score on the validation frames rose; always where
+                        * there are none */
     const char *guard; /* data set against forgetting, or NULL; trainer.guard.loss is its limit */
     const char *test;  /* data set that scores before and after, or NULL */
     struct evaluate_options scoring;
@@ -84,6 +87,8 @@ struct distill_candidate {
 struct distill_result {
     struct distill_frame *frames;
     int frame_count;
+    int unreadable;                       /* frames that were passed over because they are broken ... */
+    const char *first_broken;             /* ... and what is wrong with the first; NULL: none is */
     struct distill_candidate *candidates; /* in stream order */
     int candidate_count, chosen_count;
     int *chosen;                     /* [chosen_count] candidate numbers, in stream order */
@@ -102,11 +107,12 @@ struct distill_result {
     struct metric_result before, after; /* on the test frames; not defined: none */
     char weights_hash[65];
     const char *weights_file;
+    const char *withheld; /* why ship_better wrote no weights; NULL: it wrote them */
 };
 
 /* Runs all of it. The result's memory is the arena's. Statuses as those of the parts; ERR_INPUT when the
- * stream gives no candidate, a chosen frame is also a test frame, or the teacher finds nothing in any frame;
- * ERR_CHECK when ship_better finds no rise: everything but the weights is written then. */
+ * stream gives no candidate, a chosen frame is also a test frame, or the teacher finds nothing in any frame.
+ * A frame that cannot be read is passed over. */
 enum status distill_run(struct distill_result *result, const struct distill_options *options,
                         const struct progress *progress, struct arena *arena, struct error *err);
 

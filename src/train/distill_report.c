@@ -75,12 +75,11 @@ static void head(struct report *report, struct words *words, const struct distil
          WORDS(words, "in at most %d epoch%s", o->trainer.epochs, text_plural(o->trainer.epochs))},
     };
     report_facts(report, facts, sizeof facts / sizeof *facts);
-    if (o->ship_better && !(r->training.best_score > r->validation_before))
-        report_paragraph(
-            report, WORDS(words,
-                          "The student is not better than before on the validation frames (mAP50-95 %.4f, "
-                          "before %.4f): its weights were not delivered.",
-                          r->training.best_score, r->validation_before));
+    if (r->withheld)
+        report_paragraph(report, WORDS(words, "The weights were not delivered: %s.", r->withheld));
+    if (r->unreadable)
+        report_paragraph(report, WORDS(words, "%d frame%s could not be read. The first: %s", r->unreadable,
+                                       text_plural(r->unreadable), r->first_broken));
     if (r->relaxed)
         report_paragraph(report, "The stream gave too few candidates: the threshold was lowered.");
     if (r->short_of_budget)

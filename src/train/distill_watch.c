@@ -150,16 +150,39 @@ static enum status add_extra(struct watch *w, const struct frame *frame, struct 
     return OK;
 }
 
-static enum status watch_frame(struct watch *w, const struct frame *frame, struct error *err)
+/* One more in the list, of which nothing but the name is known yet. */
+static enum status list_frame(struct watch *w, const struct frame *frame, struct error *err)
 {
     struct distill_result *r = w->result;
-    struct distill_candidate seen = {.frame = r->frame_count, .rank = -1, .score = NAN};
     struct distill_frame *frames = grow(w->arena, r->frames, r->frame_count, &w->capacity, sizeof *frames);
     if (!frames) return fail_memory(err, "the list of frames", (size_t)w->capacity * sizeof *frames);
     r->frames = frames;
     struct distill_frame *f = frames + r->frame_count;
-    *f = (struct distill_frame){.name = arena_strdup(w->arena, frame->name), .candidate = -1};
-    if (!f->name) return fail_memory(err, "a frame's name", strlen(frame->name));
+    *f = (struct distill_frame){.name = arena_strdup(w->arena, frame->name),
+                                .confidence = CONFIDENCE_NONE,
+                                .reason = LEDGER_UNREADABLE,
+                                .candidate = -1};
+    return f->name ? OK : fail_memory(err, "a frame's name", strlen(frame->name));
+}
+
+/* It was never seen by the rules, as if the camera had skipped it. */
+static enum status pass_over(struct watch *w, const struct frame *frame, const struct error *broken,
+                             struct error *err)
+{
+    struct distill_result *r = w->result;
+    TRY(list_frame(w, frame, err));
+    r->frame_count++;
+    if (r->unreadable++) return OK;
+    r->first_broken = arena_strdup(w->arena, broken->message);
+    return r->first_broken ? OK : fail_memory(err, "a message", strlen(broken->message));
+}
+
+static enum status watch_frame(struct watch *w, const struct frame *frame, struct error *err)
+{
+    struct distill_result *r = w->result;
+    struct distill_candidate seen = {.frame = r->frame_count, .rank = -1, .score = NAN};
+    TRY(list_frame(w, frame, err));
+    struct distill_frame *f = r->frames + r->frame_count;
     TRY(find_vehicles(w, frame, &seen, &f->confidence, err));
     f->reason = decide(w, f->confidence);
     if (f->reason == LEDGER_WARM_UP) r->warmup_end = r->frame_count + 1;
@@ -173,9 +196,11 @@ static enum status watch_stream(struct watch *w, struct source *source, struct f
 {
     bool end = false;
     for (;;) {
-        TRY(source_next(source, frame, &end, err));
-        if (end) return OK;
-        TRY(watch_frame(w, frame, err));
+        struct error broken;
+        const enum status status = source_next(source, frame, &end, &broken);
+        if (status != OK && status != ERR_INPUT) return fail(err, status, "%s", broken.message);
+        if (status == OK && end) return OK;
+        TRY(status == OK ? watch_frame(w, frame, err) : pass_over(w, frame, &broken, err));
         char note[64];
         snprintf(note, sizeof note, "%d candidates", w->result->candidate_count);
         if (!progress_report(w->progress, "watch", frame->id + 1, source_count(source), note))
@@ -190,7 +215,7 @@ static enum status choose_again(struct watch *w, struct selection *selection, st
 {
     struct distill_result *r = w->result;
     struct select_options select = w->options->select;
-    const int frames = r->frame_count - r->extra_count;
+    const int frames = w->extra_from < r->frame_count ? (int)w->extra_from : r->frame_count;
     double *confidence = arena_alloc(w->arena, (size_t)frames, sizeof *confidence);
     if (!confidence) return fail_memory(err, "the confidences", (size_t)frames * sizeof *confidence);
     for (int i = 0; i < frames; i++) confidence[i] = r->frames[i].confidence;
@@ -207,7 +232,8 @@ static enum status choose_again(struct watch *w, struct selection *selection, st
     w->stream.tau = selection->tau;
     /* Frames behind the last one taken were not needed. */
     const int last = selection->count ? selection->frames[selection->count - 1] : 0;
-    for (int i = last + 1; i < frames; i++) r->frames[i].reason = LEDGER_WINDOW_CLOSED;
+    for (int i = last + 1; i < frames; i++)
+        if (r->frames[i].reason != LEDGER_UNREADABLE) r->frames[i].reason = LEDGER_WINDOW_CLOSED;
     return OK;
 }
 
@@ -217,7 +243,10 @@ static enum status second_pass(struct watch *w, struct source *source, struct fr
     bool end = false;
     TRY(choose_again(w, &selection, err));
     for (int next = 0; next < selection.count && !end;) {
-        TRY(source_next(source, frame, &end, err));
+        struct error broken;
+        const enum status status = source_next(source, frame, &end, &broken);
+        if (status == ERR_INPUT) continue; /* as the first time */
+        if (status != OK) return fail(err, status, "%s", broken.message);
         if (end || frame->id != selection.frames[next]) continue;
         struct distill_candidate seen = {.frame = selection.frames[next++], .rank = -1, .score = NAN};
         struct distill_frame *f = w->result->frames + seen.frame;
