@@ -1,5 +1,5 @@
 /* Cases of the entries that work on pointers to pixels and blocks of 16 channels: conv, outer, depthwise,
- * depthwise_outer, and those of Winograd. */
+ * depthwise_outer, those of Winograd and of pooling backward. */
 #include "check_kernels.h"
 
 enum { MAX_PIXELS = 24, MAX_TAPS = 9, MAX_OUTER_PIXELS = 150 };
@@ -134,6 +134,27 @@ static void run_product(const struct kernels *k, struct kernel_run *run)
                rows, channels, cols);
 }
 
+/* The output is the largest value of its window or one like it. */
+static void run_maximum_backward(const struct kernels *k, struct kernel_run *run)
+{
+    struct pool_block b = {
+        .rows = draw_int(run, 1, 5), .cols = draw_int(run, 1, 5), .channels = draw_int(run, 1, 70)};
+    const int pixels = b.rows * b.cols;
+    b.x_pixel = b.channels + draw_int(run, 0, 4);
+    b.dx_pixel = b.channels + draw_int(run, 0, 4);
+    b.x_row = b.cols * b.x_pixel;
+    b.dx_row = b.cols * b.dx_pixel;
+    const float *x = draw_matrix(run, pixels, b.channels, b.x_pixel, 2.f);
+    b.x = x;
+    float *y = draw_row(run, b.channels, 2.f);
+    for (int c = 0; c < b.channels; c++)
+        for (int p = 0; p < pixels; p++) y[c] = x[p * b.x_pixel + c] > y[c] ? x[p * b.x_pixel + c] : y[c];
+    b.y = y;
+    b.dy = draw_row(run, b.channels, 2.f);
+    b.dx = draw_matrix(run, pixels, b.channels, b.dx_pixel, 1.f);
+    k->maximum_backward(&b);
+}
+
 const struct kernel_case conv_cases[] = {
     {"conv", run_conv},
     {"outer", run_outer},
@@ -143,5 +164,6 @@ const struct kernel_case conv_cases[] = {
     {"winograd_output", run_winograd_output},
     {"winograd_weights", run_winograd_weights},
     {"product", run_product},
+    {"maximum_backward", run_maximum_backward},
 };
 const int conv_case_count = (int)(sizeof conv_cases / sizeof conv_cases[0]);

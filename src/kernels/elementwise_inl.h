@@ -101,4 +101,22 @@ static void maximum(float *y, const float *x, int n)
     });
 }
 
+static void maximum_backward(const struct pool_block *b)
+{
+    const vf zero = vf_set1(0.f);
+    FOR_VECTORS(c, lanes, b->channels, {
+        const vf y = vf_load_lanes(b->y + c, lanes, 0.f);
+        vf left = vf_load_lanes(b->dy + c, lanes, 0.f); /* of the gradient: 0 where it has been given */
+        for (int row = 0; row < b->rows; row++)
+            for (int col = 0; col < b->cols; col++) {
+                const float *x = b->x + row * b->x_row + col * b->x_pixel + c;
+                float *dx = b->dx + row * b->dx_row + col * b->dx_pixel + c;
+                const vi below = vf_lt(vf_load_lanes(x, lanes, 0.f), y);
+                const vf share = vf_select(below, zero, left);
+                left = vf_select(below, left, zero);
+                vf_store_lanes(dx, vf_add(vf_load_lanes(dx, lanes, 0.f), share), lanes);
+            }
+    });
+}
+
 #endif

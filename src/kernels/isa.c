@@ -53,6 +53,7 @@ const struct kernels KERNELS_TABLE = {
     .copy = copy,
     .fill = fill,
     .maximum = maximum,
+    .maximum_backward = maximum_backward,
     .batch_norm = batch_norm,
     .batch_norm_backward_sums = batch_norm_backward_sums,
     .batch_norm_backward = batch_norm_backward,

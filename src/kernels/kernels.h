@@ -116,6 +116,16 @@ struct int8_depthwise {
     struct int8_finish finish;
 };
 
+/* One window of a max pool, backward: the gradient of each output y[c] is added to dx at the first of the rows x cols
+ * inputs, in row-major order, that is not below it; to the others +0 is added. x and dx are each (row, pixel) strides
+ * apart. */
+struct pool_block {
+    const float *x, *y, *dy;
+    float *dx;
+    ptrdiff_t x_row, x_pixel, dx_row, dx_pixel;
+    int rows, cols, channels;
+};
+
 /* Per-channel statistics and parameters of a batch norm over `cols` channels. */
 struct norm_params {
     const float *mean, *inv; /* inv = 1 / sqrt(variance + eps) */
@@ -201,6 +211,7 @@ struct kernels {
     void (*copy)(float *y, ptrdiff_t y_stride, const float *x, ptrdiff_t x_stride, int rows, int cols);
     void (*fill)(float *y, ptrdiff_t y_stride, float value, int rows, int cols);
     void (*maximum)(float *y, const float *x, int n); /* y = max(x, y), in place by nature */
+    void (*maximum_backward)(const struct pool_block *block);
 
     /* norm_inl.h */
     /* y = activation(u), u = fma(xhat, gamma, beta), xhat = flush((x - mean) * inv) */

@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { CHANNELS = 64 }; /* handled at a time on the stack */
+enum { CHANNELS = 64 }; /* of a share of work */
 
 struct pool {
     const struct net *net;
@@ -64,18 +64,18 @@ static void max_pool_forward(struct net *net, const struct node *node)
 static void scatter(const struct pool *p, int64_t image, int oy, int ox, int channel, int channels)
 {
     const struct range ys = window(p->options, oy, p->x.height), xs = window(p->options, ox, p->x.width);
-    const float *y = pixel(&p->y, image, oy, ox) + channel, *dy = pixel(&p->dy, image, oy, ox) + channel;
-    bool given[CHANNELS] = {0};
-    for (int iy = ys.begin; iy < ys.end; iy++)
-        for (int ix = xs.begin; ix < xs.end; ix++) {
-            const float *x = pixel(&p->x, image, iy, ix) + channel;
-            float *dx = pixel(&p->dx, image, iy, ix) + channel;
-            for (int c = 0; c < channels; c++) {
-                const bool here = !given[c] && x[c] == y[c];
-                dx[c] += here ? dy[c] : 0.f;
-                given[c] |= here;
-            }
-        }
+    p->net->kernels->maximum_backward(
+        &(struct pool_block){.x = pixel(&p->x, image, ys.begin, xs.begin) + channel,
+                             .y = pixel(&p->y, image, oy, ox) + channel,
+                             .dy = pixel(&p->dy, image, oy, ox) + channel,
+                             .dx = pixel(&p->dx, image, ys.begin, xs.begin) + channel,
+                             .x_row = p->x.width * p->x.stride,
+                             .x_pixel = p->x.stride,
+                             .dx_row = p->dx.width * p->dx.stride,
+                             .dx_pixel = p->dx.stride,
+                             .rows = ys.end - ys.begin,
+                             .cols = xs.end - xs.begin,
+                             .channels = channels});
 }
 
 /* Workers own (image, block of channels); windows add in row-major order. */
