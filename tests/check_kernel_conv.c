@@ -2,7 +2,7 @@
  * depthwise_outer, those of Winograd and of pooling backward. */
 #include "check_kernels.h"
 
-enum { MAX_PIXELS = 24, MAX_TAPS = 9, MAX_OUTER_PIXELS = 150 };
+enum { MAX_PIXELS = 24, MAX_TAPS = 9, MAX_OUTER_PIXELS = 150, MAX_OUTER_COLUMNS = 150 };
 
 /* Rows of n floats, one of them zeros as the padding is, and a tap table that points anywhere among them. */
 static void draw_taps(struct kernel_run *run, const float **in, int taps, int pixels, int n)
@@ -43,7 +43,7 @@ static void run_outer(const struct kernels *k, struct kernel_run *run)
     struct outer_block b = {.x = x};
     b.pixels = draw_int(run, 1, MAX_OUTER_PIXELS);
     b.rows = draw_int(run, 1, 70);
-    b.cols = draw_int(run, 1, 70);
+    b.cols = draw_int(run, 1, MAX_OUTER_COLUMNS);
     const int blocks = (b.cols + KERNEL_BLOCK - 1) / KERNEL_BLOCK, columns = blocks * KERNEL_BLOCK;
     draw_taps(run, x, 1, b.pixels, b.rows);
     float *dy = draw_matrix(run, blocks * b.pixels, KERNEL_BLOCK, KERNEL_BLOCK, 2.f);
@@ -54,7 +54,9 @@ static void run_outer(const struct kernels *k, struct kernel_run *run)
     b.dw_stride = columns + draw_int(run, 0, 4);
     float *dw = draw_matrix(run, b.rows, columns, b.dw_stride, 1.f);
     b.dw = dw;
-    b.accumulate = draw_int(run, 0, 1);
+    const int start = draw_int(run, 0, 2);
+    b.accumulate = start == 1;
+    b.add = start == 2;
     k->outer(&b);
     for (int r = 0; r < b.rows; r++)
         for (int c = b.cols; c < columns; c++) dw[r * b.dw_stride + c] = 0.f;

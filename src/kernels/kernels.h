@@ -56,7 +56,7 @@ struct conv_block {
  *
  *   dw[r * dw_stride + n] = chain over p ascending of fma(x[p][r], dy[p][n], .), from 0, or from what dw holds
  *
- * for r < rows, n < cols. dy is packed [ceil(cols/16)][pixels][16], zero-filled; a row of dw has room for as many
+ * or (add) what dw holds + the chain from 0, for r < rows, n < cols. dy is packed [ceil(cols/16)][pixels][16], zero-filled; a row of dw has room for as many
  * columns, and what those past cols hold is not stated. */
 struct outer_block {
     const float *const *x; /* [pixels], each pointing at `rows` floats */
@@ -64,7 +64,7 @@ struct outer_block {
     int pixels, rows, cols;
     float *dw;
     ptrdiff_t dw_stride;
-    int accumulate;
+    int accumulate, add; /* at most one of them */
 };
 
 /* Depthwise convolution: out[p][c] = bias[c] or 0 or out, then fma(in[t * pixels + p][c], w[t * channels + c], .)

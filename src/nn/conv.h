@@ -6,6 +6,8 @@
 
 #include "nn/op.h"
 
+enum { CONV_PATCH_CHANNELS = 4 }; /* a group with at most so many input channels is gathered into patches */
+
 struct conv_shape {
     const struct conv_options *options;
     int in, out, in_group, out_group, taps, depth; /* depth = taps * in_group, the length of a chain */

@@ -6,8 +6,6 @@
 #include <assert.h>
 #include <string.h>
 
-enum { PATCH_CHANNELS = 4 }; /* a group with at most so many input channels is gathered into patches */
-
 struct conv_shape conv_shape_of(const struct net *net, const struct node *node)
 {
     const struct conv_options *o = &node->as.conv;
@@ -22,7 +20,7 @@ struct conv_shape conv_shape_of(const struct net *net, const struct node *node)
                                .taps = taps,
                                .depth = taps * in_group,
                                .depthwise = o->groups == in && in == out && in > 1,
-                               .patches = in_group <= PATCH_CHANNELS && taps > 1,
+                               .patches = in_group <= CONV_PATCH_CHANNELS && taps > 1,
                                .winograd = conv_winograd(net, node)};
 }
 
@@ -67,7 +65,8 @@ static double fold_bias(const struct net *net, const struct node *node, int o)
 {
     if (!node->as.conv.batch_norm) return op_param(net, node, CONV_BIAS)[o];
     if (op_training(net)) return 0.0;
-    return op_param(net, node, CONV_BETA)[o] - op_param(net, node, CONV_MEAN)[o] * conv_fold_factor(net, node, o);
+    return op_param(net, node, CONV_BETA)[o] -
+           op_param(net, node, CONV_MEAN)[o] * conv_fold_factor(net, node, o);
 }
 
 static void pack_depthwise(const struct net *net, const struct node *node, const struct conv_shape *s,

@@ -10,7 +10,7 @@
 
 enum {
     POINTER_FLOATS = sizeof(void *) / sizeof(float),
-    PIECE = 64,        /* pixels of a chunk that are packed together */
+    MAX_COLS = 128,    /* outputs whose gradients are packed together */
     MAX_SEGMENT = 192, /* rows that are read through one pointer, where there are several taps */
 };
 
@@ -20,14 +20,14 @@ struct weight_context {
     struct window window;
     struct chunks chunks;
     struct view x, dz;
-    int group;
-    /* Each [depth][cols], cols rounded up to whole blocks: partial sums of the image tree, the current
-     * image's and the current chunk's. */
-    float *stack, *row, *part;
+    int group, together; /* taps that are read through one pointer */
+    /* Each [depth][cols], cols rounded up to whole blocks: partial sums of the image tree and the current
+     * image's. */
+    float *stack, *row;
     float *gradient; /* OIHW */
 };
 
-/* Taps whose rows are read through one pointer, at most: all of a patch, a kernel row, or one. */
+/* Taps whose rows are read through one pointer, at most: a kernel row, all of a patch, or one. */
 static int segment_taps(const struct conv_shape *s)
 {
     if (s->patches) return s->taps;
@@ -36,58 +36,69 @@ static int segment_taps(const struct conv_shape *s)
 
 static size_t weight_cols(const struct conv_shape *s) { return conv_aligned((size_t)s->out_group); }
 
-/* In the worker's scratch: pointers to the inputs of one piece, its packed gradients, copies of inputs. For a
- * depthwise convolution the pointers of a whole chunk. */
+static size_t packed_cols(const struct conv_shape *s)
+{
+    return weight_cols(s) < MAX_COLS ? weight_cols(s) : MAX_COLS;
+}
+
+/* In the worker's scratch, for the pixels of a chunk: pointers to inputs, packed gradients, copies of inputs;
+ * for a depthwise convolution the pointers of all taps. */
 size_t conv_weight_worker_scratch(const struct conv_shape *s, const struct tensor *out)
 {
-    if (s->depthwise) {
-        const struct chunks chunks = pixels_chunks(out->height, out->width);
-        return (size_t)chunks.rows * (size_t)out->width * (size_t)s->taps * POINTER_FLOATS;
-    }
-    return PIECE * (POINTER_FLOATS + weight_cols(s) + (size_t)segment_taps(s) * (size_t)s->in_group);
+    const struct chunks chunks = pixels_chunks(out->height, out->width);
+    const size_t pixels = (size_t)chunks.rows * (size_t)out->width, taps = (size_t)segment_taps(s);
+    if (s->depthwise) return pixels * (size_t)s->taps * POINTER_FLOATS;
+    return pixels * (POINTER_FLOATS + packed_cols(s) + (taps > 1 ? taps * (size_t)s->in_group : 0));
 }
 
-/* Rows of dy as [ceil(cols / 16)][pixels][16], zero-filled. */
-static void pack_gradient(float *packed, const float *dy, ptrdiff_t stride, int pixels, int cols)
+/* Rows of dy as [ceil(cols / 16)][pixels][16], zero-filled; one block that lies so is taken as it is. */
+static const float *pack_gradient(float *packed, const float *dy, ptrdiff_t stride, int pixels, int cols)
 {
-    for (int n = 0; n < cols; n += KERNEL_BLOCK)
-        for (int p = 0; p < pixels; p++, packed += KERNEL_BLOCK) {
-            const float *from = dy + p * stride + n;
-            if (cols - n >= KERNEL_BLOCK) {
-                memcpy(packed, from, KERNEL_BLOCK * sizeof *packed);
-                continue;
-            }
-            for (int c = 0; c < KERNEL_BLOCK; c++) packed[c] = n + c < cols ? from[c] : 0.f;
-        }
+    if (stride == KERNEL_BLOCK && cols == KERNEL_BLOCK) return dy;
+    const int whole = cols / KERNEL_BLOCK * KERNEL_BLOCK;
+    for (int p = 0; p < pixels; p++, dy += stride) {
+        float *to = packed + (ptrdiff_t)p * KERNEL_BLOCK;
+        for (int n = 0; n < whole; n += KERNEL_BLOCK, to += (ptrdiff_t)pixels * KERNEL_BLOCK)
+            memcpy(to, dy + n, KERNEL_BLOCK * sizeof *to);
+        for (int c = 0; whole < cols && c < KERNEL_BLOCK; c++) to[c] = whole + c < cols ? dy[whole + c] : 0.f;
+    }
+    return packed;
 }
 
-/* Rows [begin, end) of [taps * in_group] continued over one piece into dw, whose row `begin` is the first. */
-static void weight_piece(const struct weight_context *c, float *dw, int64_t begin, int64_t end, int64_t first,
-                         int pixels, bool start, int worker)
+struct weight_part {
+    int64_t begin, end; /* rows of [taps * in_group] */
+    int64_t first;      /* pixel */
+    int pixels, col, cols;
+    bool add;
+};
+
+/* One chunk's chains of a range of rows and columns, to the current image's sums: as they are or added. */
+static void weight_chunk(const struct weight_context *c, const struct weight_part *part, int worker)
 {
     const struct conv_shape *s = c->shape;
+    const ptrdiff_t cols = (ptrdiff_t)weight_cols(s), pixels = part->pixels;
     const float **x = (const float **)op_worker_scratch(c->net, worker);
-    float *dy = (float *)x + PIECE * POINTER_FLOATS, *copies = dy + PIECE * weight_cols(s);
-    pack_gradient(dy, view_row(&c->dz, first) + c->group * s->out_group, c->dz.stride, pixels, s->out_group);
-    struct window segment = c->window;
-    segment.taps = s->patches || c->x.stride == s->in_group ? segment_taps(s) : 1;
-    const int length = segment.taps * s->in_group;
-    for (int64_t r = begin; r < end;) {
-        const int tap = (int)(r / length) * segment.taps, offset = (int)(r % length);
-        const int64_t segment_end = r - offset + length, last = end < segment_end ? end : segment_end;
-        memcpy(segment.dy, c->window.dy + tap, (size_t)segment.taps * sizeof *segment.dy);
-        memcpy(segment.dx, c->window.dx + tap, (size_t)segment.taps * sizeof *segment.dx);
-        window_rows(&segment, &c->x, c->group * s->in_group, s->in_group, op_zeros(c->net), first, pixels, x,
-                    copies);
+    float *packed = (float *)x + pixels * POINTER_FLOATS,
+          *copies = packed + pixels * (ptrdiff_t)packed_cols(s);
+    const float *dy =
+        pack_gradient(packed, view_row(&c->dz, part->first) + c->group * s->out_group + part->col,
+                      c->dz.stride, part->pixels, part->cols);
+    const int length = c->together * s->in_group;
+    for (int64_t r = part->begin; r < part->end;) {
+        const int tap = (int)(r / length) * c->together, offset = (int)(r % length);
+        const int64_t segment_end = r - offset + length,
+                      last = part->end < segment_end ? part->end : segment_end;
+        window_rows(&c->window, tap, c->together, &c->x, c->group * s->in_group, s->in_group,
+                    op_zeros(c->net), part->first, part->pixels, x, copies);
         for (int i = 0; offset && i < pixels; i++) x[i] += offset;
         c->net->kernels->outer(&(struct outer_block){.x = x,
                                                      .dy = dy,
-                                                     .pixels = pixels,
+                                                     .pixels = part->pixels,
                                                      .rows = (int)(last - r),
-                                                     .cols = s->out_group,
-                                                     .dw = dw + (r - begin) * (ptrdiff_t)weight_cols(s),
-                                                     .dw_stride = (ptrdiff_t)weight_cols(s),
-                                                     .accumulate = !start});
+                                                     .cols = part->cols,
+                                                     .dw = c->row + r * cols + part->col,
+                                                     .dw_stride = cols,
+                                                     .add = part->add});
         r = last;
     }
 }
@@ -99,19 +110,18 @@ static void weight_rows(void *context, int64_t begin, int64_t end, int worker)
     const int images = c->x.images;
     const ptrdiff_t cols = (ptrdiff_t)weight_cols(s), level = s->depth * cols;
     const size_t length = (size_t)((end - begin) * cols);
-    float *row = c->row + begin * cols, *part = c->part + begin * cols;
+    struct weight_part part = {.begin = begin, .end = end};
     for (int image = 0; image < images; image++) {
         for (int chunk = 0; chunk < c->chunks.per_image; chunk++) {
-            int pixels;
-            const int64_t first =
-                pixels_chunk_begin(&c->dz, c->chunks, (int64_t)image * c->chunks.per_image + chunk, &pixels);
-            float *dw = chunk ? part : row;
-            for (int p = 0; p < pixels; p += PIECE)
-                weight_piece(c, dw, begin, end, first + p, pixels - p < PIECE ? pixels - p : PIECE, p == 0,
-                             worker);
-            if (chunk) c->net->kernels->add(row, cols, row, cols, part, cols, (int)(end - begin), (int)cols);
+            part.first = pixels_chunk_begin(&c->dz, c->chunks, (int64_t)image * c->chunks.per_image + chunk,
+                                            &part.pixels);
+            part.add = chunk > 0;
+            for (part.col = 0; part.col < s->out_group; part.col += MAX_COLS) {
+                part.cols = s->out_group - part.col < MAX_COLS ? s->out_group - part.col : MAX_COLS;
+                weight_chunk(c, &part, worker);
+            }
         }
-        tree_feed(c->stack + begin * cols, level, image, images, row, length);
+        tree_feed(c->stack + begin * cols, level, image, images, c->row + begin * cols, length);
     }
     for (int64_t r = begin; r < end; r++) {
         const int64_t tap = r / s->in_group, channel = r % s->in_group;
@@ -161,18 +171,19 @@ void conv_weight_backward(struct net *net, const struct node *node, const struct
                                .x = op_input(net, node, 0),
                                .dz = dz,
                                .row = op_scratch(net),
-                               .part = op_scratch(net) + level,
-                               .stack = op_scratch(net) + 2 * level,
+                               .stack = op_scratch(net) + level,
                                .gradient = gradient};
     if (s->depthwise) {
         par_for(net->options.threads, s->in, KERNEL_BLOCK, weight_channels, &c);
         return;
     }
+    const int adjacent = window_adjacent(&c.window, &c.x, s->in_group);
+    c.together = adjacent > 1 && adjacent * s->in_group <= MAX_SEGMENT ? adjacent : s->patches ? s->taps : 1;
     for (c.group = 0; c.group < s->options->groups; c.group++)
         par_for(net->options.threads, s->depth, 4, weight_rows, &c);
 }
 
 size_t conv_weight_scratch(const struct conv_shape *s, int images)
 {
-    return conv_aligned(weight_row_floats(s)) * (size_t)(2 + tree_levels(images));
+    return conv_aligned(weight_row_floats(s)) * (size_t)(1 + tree_levels(images));
 }

@@ -17,7 +17,12 @@
 
 #include <assert.h>
 
-enum { BLOCK_POINTERS = 1024, BLOCK_PIXELS = 80, GRAIN = 10 };
+enum {
+    BLOCK_POINTERS = 1024,
+    BLOCK_PIXELS = 80,
+    GRAIN = 10,
+    MOST_TOGETHER = 64, /* channels of taps that are read through one pointer */
+};
 
 /* ---- One walk serves forward and data gradient ---- */
 
@@ -28,7 +33,7 @@ struct walk {
     const float *weights, *bias;
     ptrdiff_t weight_stride;               /* between blocks of 16 outputs */
     int groups, channels_in, channels_out; /* of a group */
-    bool depthwise, patches, accumulate;
+    bool depthwise, accumulate;
     enum activation activation;
 };
 
@@ -45,16 +50,32 @@ static void walk_depthwise(const struct walk *w, const float **in, float **out, 
                                                          .activation = w->activation});
 }
 
-static void walk_group(const struct walk *w, int group, const float **in, float **out, int pixels)
+/* Taps that are read through one pointer: those of a kernel row where they lie one after the other and the
+ * channels are few, all of them as a copied patch where the channels are very few, else one. */
+static int taps_together(const struct walk *w)
+{
+    const int adjacent = window_adjacent(&w->window, &w->source, w->channels_in);
+    if (adjacent > 1 && adjacent * w->channels_in <= MOST_TOGETHER) return adjacent;
+    return w->channels_in <= CONV_PATCH_CHANNELS && w->window.taps ? w->window.taps : 1;
+}
+
+/* Floats that the copies of a block take at most. */
+static size_t together_floats(const struct conv_shape *s, int channels)
+{
+    const bool may = channels <= CONV_PATCH_CHANNELS || s->options->kernel * channels <= MOST_TOGETHER;
+    return may && s->taps > 1 && !s->depthwise ? (size_t)BLOCK_PIXELS * (size_t)(s->taps * channels) : 0;
+}
+
+static void walk_group(const struct walk *w, int together, int group, const float **in, float **out,
+                       int pixels)
 {
     const ptrdiff_t group_blocks = conv_blocks(w->channels_out);
-    const int length = w->window.taps * w->channels_in;
     w->net->kernels->conv(
         &(struct conv_block){.in = in,
                              .out = out,
                              .pixels = pixels,
-                             .taps = w->patches ? 1 : w->window.taps,
-                             .channels = w->patches ? length : w->channels_in,
+                             .taps = w->window.taps / together,
+                             .channels = w->channels_in * together,
                              .cout = w->channels_out,
                              .weights = w->weights + group * group_blocks * w->weight_stride,
                              .weight_stride = w->weight_stride,
@@ -74,24 +95,22 @@ static void walk_pixels(void *context, int64_t begin, int64_t end, int worker)
     const struct walk *w = context;
     const float *in[WINDOW_MAX_TAPS * GRAIN > BLOCK_POINTERS ? WINDOW_MAX_TAPS * GRAIN : BLOCK_POINTERS];
     float *out[BLOCK_PIXELS];
-    const int step = block_pixels(w->patches ? 1 : w->window.taps), length = w->window.taps * w->channels_in;
+    const int together = w->depthwise ? 1 : taps_together(w), taps = w->window.taps;
+    const int step = block_pixels(taps / together), length = w->channels_in * together;
     for (int64_t p = begin; p < end; p += step) {
         const int pixels = end - p < step ? (int)(end - p) : step;
         for (int group = 0; group < (w->depthwise ? 1 : w->groups); group++) {
+            const int channel = group * w->channels_in;
             window_outputs(&w->window, &w->target, group * w->channels_out, p, pixels, out);
-            if (w->patches) {
-                float *patches = op_worker_scratch(w->net, worker);
-                window_patches(&w->window, &w->source, group * w->channels_in, w->channels_in, p, pixels,
-                               patches);
-                for (int i = 0; i < pixels; i++) in[i] = patches + (ptrdiff_t)i * length;
-            } else {
-                window_inputs(&w->window, &w->source, group * w->channels_in, op_zeros(w->net), p, pixels,
-                              in);
-            }
+            if (together == 1)
+                window_inputs(&w->window, &w->source, channel, op_zeros(w->net), p, pixels, in);
+            for (int t = 0, n = 0; together > 1 && t < taps; t += together, n += pixels)
+                window_rows(&w->window, t, together, &w->source, channel, w->channels_in, op_zeros(w->net), p,
+                            pixels, in + n, op_worker_scratch(w->net, worker) + n * (ptrdiff_t)length);
             if (w->depthwise)
                 walk_depthwise(w, in, out, pixels);
             else
-                walk_group(w, group, in, out, pixels);
+                walk_group(w, together, group, in, out, pixels);
         }
     }
 }
@@ -121,7 +140,6 @@ static void convolve(struct net *net, const struct node *node)
                         .channels_in = s.in_group,
                         .channels_out = s.out_group,
                         .depthwise = s.depthwise,
-                        .patches = s.patches && !s.depthwise,
                         .activation = activation};
     if (s.winograd)
         conv_winograd_run(&(struct conv_winograd_walk){net, walk.source, target, walk.weights, walk.bias,
@@ -201,12 +219,14 @@ static size_t conv_scratch(const struct net *net, const struct node *node)
 static size_t conv_worker_scratch(const struct net *net, const struct node *node)
 {
     const struct conv_shape s = conv_shape_of(net, node);
-    const size_t forward = s.winograd                  ? conv_winograd_worker_scratch(s.in, s.out)
-                           : s.patches && !s.depthwise ? (size_t)BLOCK_PIXELS * (size_t)s.depth
-                                                       : 0;
-    const size_t backward =
-        op_training(net) ? conv_weight_worker_scratch(&s, net->graph->tensors + node->output) : 0;
-    return forward > backward ? forward : backward;
+    const size_t winograd = s.winograd ? conv_winograd_worker_scratch(s.in, s.out) : 0;
+    size_t most = together_floats(&s, s.in_group);
+    if (most < winograd) most = winograd;
+    if (!op_training(net)) return most;
+    const size_t data = together_floats(&s, s.out_group),
+                 weight = conv_weight_worker_scratch(&s, net->graph->tensors + node->output);
+    if (most < data) most = data;
+    return most < weight ? weight : most;
 }
 
 static const char *conv_algorithm(const struct net *net, const struct node *node)

@@ -107,32 +107,24 @@ void window_outputs(const struct window *w, const struct view *target, int chann
     }
 }
 
-/* Whether the taps of every kernel row are neighbours in memory, and so many of them. */
-static int row_taps(const struct window *w, const struct view *source, int channels)
+int window_adjacent(const struct window *w, const struct view *source, int channels)
 {
-    if (source->stride != channels) return 0;
+    if (source->stride != channels) return 1;
     int n = 1;
     while (n < w->taps && w->dy[n] == w->dy[0]) n++;
     for (int t = 1; t < w->taps; t++)
-        if (t % n && (w->dy[t] != w->dy[t - 1] || w->dx[t] != w->dx[t - 1] + 1)) return 0;
-    return w->taps % n ? 0 : n;
+        if (t % n && (w->dy[t] != w->dy[t - 1] || w->dx[t] != w->dx[t - 1] + 1)) return 1;
+    return w->taps % n ? 1 : n;
 }
 
-void window_patches(const struct window *w, const struct view *source, int channel, int channels,
-                    int64_t begin, int count, float *patches)
+/* Taps [tap, tap + taps) at one position. */
+static void patch_at(const struct window *w, int tap, int taps, const struct view *source, int channel,
+                     int channels, struct position p, float *patch)
 {
-    const int together = row_taps(w, source, channels);
-    struct position p = position_at(w, begin);
-    for (int i = 0; i < count; i++, advance(w, &p))
-        for (int t = 0; t < w->taps;) {
-            const float *pixel = tap_at(w, source, p, t);
-            const bool whole =
-                together > 1 && t % together == 0 && pixel && tap_at(w, source, p, t + together - 1);
-            const int n = (whole ? together : 1) * channels;
-            for (int c = 0; c < n; c++) patches[c] = pixel ? pixel[channel + c] : 0.f;
-            patches += n;
-            t += whole ? together : 1;
-        }
+    for (int t = tap; t < tap + taps; t++, patch += channels) {
+        const float *pixel = tap_at(w, source, p, t);
+        for (int c = 0; c < channels; c++) patch[c] = pixel ? pixel[channel + c] : 0.f;
+    }
 }
 
 /* First x, and the one past the last, at which taps from dx to last_dx lie within a row of the source. */
@@ -143,39 +135,34 @@ static void inner_range(const struct window *w, int source_width, int dx, int la
     if (*to > w->width) *to = w->width;
 }
 
-void window_rows(const struct window *w, const struct view *source, int channel, int channels,
-                 const float *zeros, int64_t begin, int count, const float **in, float *patches)
+void window_rows(const struct window *w, int tap, int taps, const struct view *source, int channel,
+                 int channels, const float *zeros, int64_t begin, int count, const float **in, float *patches)
 {
-    const int length = w->taps * channels;
-    if (w->taps > 1 && row_taps(w, source, channels) != w->taps) {
-        window_patches(w, source, channel, channels, begin, count, patches);
-        for (int i = 0; i < count; i++) in[i] = patches + (ptrdiff_t)i * length;
-        return;
-    }
+    const int length = taps * channels;
+    const bool whole = taps == 1 || window_adjacent(w, source, channels) % taps == 0;
     int from, to;
-    inner_range(w, source->width, w->dx[0], w->dx[w->taps - 1], &from, &to);
+    inner_range(w, source->width, w->dx[tap], w->dx[tap + taps - 1], &from, &to);
     const ptrdiff_t step = w->step * source->stride;
     struct position p = position_at(w, begin);
-    for (int i = 0; i < count;) {
-        const int y = p.y * w->step + w->dy[0], row_end = i + w->width - p.x;
+    for (int i = 0; i < count; advance(w, &p)) {
+        const int y = p.y * w->step + w->dy[tap], row_end = i + w->width - p.x;
         const int end = row_end < count ? row_end : count;
-        const bool within = (unsigned)y < (unsigned)source->height;
+        const bool within = whole && (unsigned)y < (unsigned)source->height;
         const float *first =
             within ? source->data + channel +
-                         ((p.image * source->height + y) * source->width + w->dx[0]) * source->stride
+                         ((p.image * source->height + y) * source->width + w->dx[tap]) * source->stride
                    : NULL;
-        for (; i < end; i++, p.x++) {
-            if (within && p.x >= from && p.x < to) {
-                in[i] = first + p.x * step;
-            } else if (w->taps == 1) {
-                in[i] = zeros;
-            } else {
-                window_patches(w, source, channel, channels, begin + i, 1, patches);
+        while (i < end) {
+            for (; within && i < end && p.x >= from && p.x < to; i++, p.x++) in[i] = first + p.x * step;
+            if (i == end) break;
+            in[i] = zeros;
+            if (taps > 1) {
+                patch_at(w, tap, taps, source, channel, channels, p, patches);
                 in[i] = patches;
                 patches += length;
             }
+            i++, p.x++;
         }
         p.x--;
-        advance(w, &p);
     }
 }

@@ -33,13 +33,15 @@ void window_inputs(const struct window *window, const struct view *source, int c
 void window_outputs(const struct window *window, const struct view *target, int channel, int64_t begin,
                     int count, float **out);
 
-/* Pointers to the taps of each input one after the other, taps * channels floats: into the source where they
- * lie so, else to copies in `patches`, which has room for all. */
-void window_rows(const struct window *window, const struct view *source, int channel, int channels,
-                 const float *zeros, int64_t begin, int count, const float **in, float *patches);
+/* How many taps, from each multiple of this number on, lie one after the other in the source: those of a
+ * kernel row, or 1. */
+int window_adjacent(const struct window *window, const struct view *source, int channels);
 
-/* The same inputs as contiguous patches of taps * channels floats each. */
-void window_patches(const struct window *window, const struct view *source, int channel, int channels,
-                    int64_t begin, int count, float *patches);
+/* Pointers to taps [tap, tap + taps) of each input one after the other, taps * channels floats: into the
+ * source where they lie so, else to copies in `patches`, which has room for all. zeros: as many floats as a
+ * tap has. */
+void window_rows(const struct window *window, int tap, int taps, const struct view *source, int channel,
+                 int channels, const float *zeros, int64_t begin, int count, const float **in,
+                 float *patches);
 
 #endif
