@@ -67,12 +67,13 @@ static const float *pack_gradient(float *packed, const float *dy, ptrdiff_t stri
 
 struct weight_part {
     int64_t begin, end; /* rows of [taps * in_group] */
+    float *row;         /* the current image's sums, from row `begin` on */
     int64_t first;      /* pixel */
     int pixels, col, cols;
     bool add;
 };
 
-/* One chunk's chains of a range of rows and columns, to the current image's sums: as they are or added. */
+/* One chunk's chains of a range of rows and columns, to the image's sums: as they are or added. */
 static void weight_chunk(const struct weight_context *c, const struct weight_part *part, int worker)
 {
     const struct conv_shape *s = c->shape;
@@ -96,10 +97,22 @@ static void weight_chunk(const struct weight_context *c, const struct weight_par
                                                      .pixels = part->pixels,
                                                      .rows = (int)(last - r),
                                                      .cols = part->cols,
-                                                     .dw = c->row + r * cols + part->col,
+                                                     .dw = part->row + (r - part->begin) * cols + part->col,
                                                      .dw_stride = cols,
                                                      .add = part->add});
         r = last;
+    }
+}
+
+/* The sums of rows [begin, end), outputs [first, first + n), to their places in the gradient. */
+static void add_block(const struct weight_context *c, int64_t begin, int64_t end, int first, int n)
+{
+    const struct conv_shape *s = c->shape;
+    const float *sums = c->stack + begin * (ptrdiff_t)weight_cols(s) + first;
+    float *gradient = c->gradient + (int64_t)(c->group * s->out_group + first) * s->depth;
+    for (int64_t r = begin; r < end; r++, sums += weight_cols(s)) {
+        float *to = gradient + r % s->in_group * s->taps + r / s->in_group;
+        for (int o = 0; o < n; o++) to[(ptrdiff_t)o * s->depth] += sums[o];
     }
 }
 
@@ -110,8 +123,10 @@ static void weight_rows(void *context, int64_t begin, int64_t end, int worker)
     const int images = c->x.images;
     const ptrdiff_t cols = (ptrdiff_t)weight_cols(s), level = s->depth * cols;
     const size_t length = (size_t)((end - begin) * cols);
+    float *const stack = c->stack + begin * cols;
     struct weight_part part = {.begin = begin, .end = end};
     for (int image = 0; image < images; image++) {
+        part.row = tree_place(stack, image, c->row + begin * cols);
         for (int chunk = 0; chunk < c->chunks.per_image; chunk++) {
             part.first = pixels_chunk_begin(&c->dz, c->chunks, (int64_t)image * c->chunks.per_image + chunk,
                                             &part.pixels);
@@ -121,14 +136,10 @@ static void weight_rows(void *context, int64_t begin, int64_t end, int worker)
                 weight_chunk(c, &part, worker);
             }
         }
-        tree_feed(c->stack + begin * cols, level, image, images, c->row + begin * cols, length);
+        tree_feed(stack, level, image, images, part.row, length);
     }
-    for (int64_t r = begin; r < end; r++) {
-        const int64_t tap = r / s->in_group, channel = r % s->in_group;
-        float *gradient =
-            c->gradient + ((int64_t)c->group * s->out_group * s->in_group + channel) * s->taps + tap;
-        for (int o = 0; o < s->out_group; o++) gradient[(ptrdiff_t)o * s->depth] += c->stack[r * cols + o];
-    }
+    for (int o = 0; o < s->out_group; o += KERNEL_BLOCK)
+        add_block(c, begin, end, o, s->out_group - o < KERNEL_BLOCK ? s->out_group - o : KERNEL_BLOCK);
 }
 
 /* Channels [begin, end); a range's partial sums are [taps][end - begin] from begin * taps on. */

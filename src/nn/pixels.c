@@ -106,20 +106,26 @@ int tree_levels(int n)
     return levels;
 }
 
-static void add_into(float *row, const float *left, size_t length)
+static void add_rows(float *sum, const float *left, const float *right, size_t length)
 {
-    for (size_t i = 0; i < length; i++) row[i] = left[i] + row[i];
+    for (size_t i = 0; i < length; i++) sum[i] = left[i] + right[i];
 }
+
+float *tree_place(float *stack, int index, float *row) { return index & 1 ? row : stack; }
 
 void tree_feed(float *stack, ptrdiff_t level_stride, int index, int n, float *row, size_t length)
 {
-    int level = 0;
-    for (; index >> level & 1; level++) add_into(row, stack + level * level_stride, length);
-    memcpy(stack + level * level_stride, row, length * sizeof *row);
+    if (!(index & 1) && row != stack) memcpy(stack, row, length * sizeof *row);
+    for (int level = 0; index >> level & 1; level++) {
+        const bool last = !(index >> (level + 1) & 1);
+        add_rows(last ? stack + (level + 1) * level_stride : row, stack + level * level_stride, row, length);
+    }
     if (index + 1 < n) return;
-    int lowest = 0;
+    int level, lowest = 0;
     while (!(n >> lowest & 1)) lowest++;
     for (level = lowest + 1; n >> level; level++)
-        if (n >> level & 1) add_into(stack + lowest * level_stride, stack + level * level_stride, length);
+        if (n >> level & 1)
+            add_rows(stack + lowest * level_stride, stack + level * level_stride,
+                     stack + lowest * level_stride, length);
     if (lowest) memcpy(stack, stack + lowest * level_stride, length * sizeof *row);
 }

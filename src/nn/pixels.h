@@ -30,8 +30,10 @@ void pixels_sum(const struct net *net, const struct view *view, int count, pixel
                 float *partials, double *sums);
 
 /* Adds a sequence of n equally long rows in the tree's order, one row at a time: feed row 0, 1, ...; stack
- * has tree_levels(n) rows. tree_feed leaves the finished sum in stack row 0 after the last row. */
+ * has tree_levels(n) rows. tree_feed leaves the finished sum in stack row 0 after the last row. A row made
+ * where tree_place says, in its place in the stack or in `row`, is not copied. */
 int tree_levels(int n);
+float *tree_place(float *stack, int index, float *row);
 void tree_feed(float *stack, ptrdiff_t level_stride, int index, int n, float *row, size_t length);
 
 #endif
