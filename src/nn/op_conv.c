@@ -163,6 +163,37 @@ static void conv_replay(struct net *net, const struct node *node)
 
 /* ---- Backward: activation and norm, then weights, then data ---- */
 
+enum { PHASES_TOGETHER = 4 };
+
+/* The phases of a data gradient, walked side by side: what one reads the next finds in the cache. */
+struct phases {
+    struct walk walk[PHASES_TOGETHER];
+    int count, rows, groups; /* rows of a phase's grid in a share of work, such shares of an image */
+};
+
+static void walk_phases(void *context, int64_t begin, int64_t end, int worker)
+{
+    struct phases *p = context;
+    for (int64_t i = begin; i < end; i++)
+        for (int phase = 0; phase < p->count; phase++) {
+            struct walk *w = p->walk + phase;
+            const int64_t image = i / p->groups;
+            const int height = w->window.height, first = (int)(i % p->groups) * p->rows,
+                      last = first + p->rows < height ? first + p->rows : height;
+            if (first < last)
+                walk_pixels(w, (image * height + first) * w->window.width,
+                            (image * height + last) * w->window.width, worker);
+        }
+}
+
+static void phases_run(struct phases *p)
+{
+    const struct window *w = &p->walk->window; /* the first phase's grid is the largest */
+    p->rows = w->width > 0 && w->width < BLOCK_PIXELS ? BLOCK_PIXELS / w->width : 1;
+    p->groups = (w->height + p->rows - 1) / p->rows;
+    par_for(p->walk->net->options.threads, (int64_t)p->walk->target.images * p->groups, 1, walk_phases, p);
+}
+
 static void data_backward(struct net *net, const struct node *node, const struct conv_shape *s,
                           struct view dz)
 {
@@ -174,9 +205,11 @@ static void data_backward(struct net *net, const struct node *node, const struct
         conv_winograd_run(&(struct conv_winograd_walk){net, dz, dx, weights, NULL, accumulate, ACT_NONE});
         return;
     }
+    struct phases phases = {0};
     int position = 0;
     for (int phase = 0; phase < stride * stride; phase++) {
-        struct walk walk = {
+        struct walk *walk = phases.walk + phases.count++;
+        *walk = (struct walk){
             .net = net,
             .window = window_backward(s->options, dx.height, dx.width, phase / stride, phase % stride),
             .source = dz,
@@ -188,8 +221,12 @@ static void data_backward(struct net *net, const struct node *node, const struct
             .channels_out = s->in_group,
             .depthwise = s->depthwise,
             .accumulate = accumulate};
-        position += walk.window.taps;
-        walk_run(&walk);
+        position += walk->window.taps;
+        if (stride == 1) walk_run(walk);
+        if (stride > 1 && (phases.count == PHASES_TOGETHER || phase + 1 == stride * stride)) {
+            phases_run(&phases);
+            phases.count = 0;
+        }
     }
 }
 
