@@ -127,7 +127,7 @@ void net_forward(struct net *net);
 /* Fill the outputs' gradients through net_gradient, then run: adds to gradients[0 .. params.trainable). */
 void net_backward(struct net *net, float *gradients);
 
-/* Values are there while something reads them (those of inputs and outputs: always). */
+/* Values are there while something reads them; those of outputs until the next pass begins. */
 struct view net_value(const struct net *net, int tensor);
 struct view net_gradient(const struct net *net, int tensor);
 struct byte_view net_bytes(const struct net *net, int tensor);

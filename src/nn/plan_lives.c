@@ -92,9 +92,9 @@ static void output_lives(struct planner *p)
     const struct graph *graph = p->net->graph;
     for (int i = 0; i < graph->outputs; i++) {
         const struct tensor *t = graph->tensors + graph->output[i];
-        use(p->value + t->storage, p->end);
-        if (op_training(p->net) && t->needs_gradient)
-            use(p->gradient + t->storage, forward_time(graph->node_count));
+        const int loss = forward_time(graph->node_count);
+        use(p->value + t->storage, op_training(p->net) ? loss : p->end);
+        if (op_training(p->net) && t->needs_gradient) use(p->gradient + t->storage, loss);
     }
 }
 
