@@ -9,7 +9,7 @@
 cd "$(dirname "$0")/.." || exit 4
 build=${BUILD:-build}
 work=$build/avx512
-programs="test_kernels test_kernel_values golden"
+tests="test_kernels test_kernel_values test_kernels_int8"
 entries=$(sed 's/\..*//' tests/golden.txt | sort -u)
 for entry in "$@"; do entries=$(echo "$entries" | grep -vx "$entry"); done
 loader=/usr/lib/ISOLINUX/isolinux.bin
@@ -47,7 +47,7 @@ if [ -z "$KERNEL" ]; then
 fi
 
 targets=
-for program in $programs; do targets="$targets $build/tests/$program"; done
+for program in $tests golden; do targets="$targets $build/tests/$program"; done
 # shellcheck disable=SC2086
 make BUILD="$build" $targets || exit 1
 
@@ -56,7 +56,7 @@ root=$work/root disc=$work/disc
 rm -rf "$root" "$disc"
 mkdir -p "$root/bin" "$root/dev" "$root/proc" "$root/tests" "$root/tmp" "$disc" || exit 4
 cp "$(command -v busybox)" "$root/bin/" && cp tests/golden.txt "$root/tests/" || exit 4
-for program in $programs; do strip -o "$root/bin/$program" "$build/tests/$program" || exit 4; done
+for program in $tests golden; do strip -o "$root/bin/$program" "$build/tests/$program" || exit 4; done
 # shellcheck disable=SC2086
 for library in $(ldd $targets | grep -o '/[^ ]*\.so[^ ]*' | sort -u); do
     mkdir -p "$root${library%/*}" && cp -L "$library" "$root$library" || exit 4
@@ -78,9 +78,8 @@ run() {
     /bin/"\$@"
     echo "==== \$*: status \$?"
 }
-run test_kernels
-run test_kernel_values
 EOF
+    for program in $tests; do echo "run $program"; done
     for entry in $entries; do echo "run golden --isa avx512 --only $entry"; done
     # The serial line has to drain.
     echo "\$busybox sleep 2; \$busybox poweroff -f"
@@ -128,8 +127,7 @@ verdict() {
         failed=$((failed + 1))
     fi
 }
-verdict test_kernels
-verdict test_kernel_values
+for program in $tests; do verdict "$program"; done
 for entry in $entries; do verdict "golden --isa avx512 --only $entry"; done
 echo "$(($(date +%s) - begun)) s in the emulator"
 echo "$passed passed, $failed failed, 0 skipped"
