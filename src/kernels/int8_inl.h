@@ -86,16 +86,8 @@ INLINE void int8_finish_rows(const struct int8_finish *f, const int32_t *acc, in
     }
 }
 
-#define INT8_FINISH_ANY(added, real)                                                                         \
-    WITH_ACTIVATION(f->activation, int8_finish_rows_swapped, added, real, f, acc, rows, p, c, columns)
-INLINE void int8_finish_rows_swapped(int added, int real, const struct int8_finish *f, const int32_t *acc,
-                                     int rows, int p, int c, int columns, enum activation activation)
-{
-    int8_finish_rows(f, acc, rows, p, c, columns, activation, added, real);
-}
-
-static void int8_finish_whole(const struct int8_finish *f, const int32_t *acc, int rows, int p, int c,
-                              int columns)
+static NOINLINE void int8_finish_whole(const struct int8_finish *f, const int32_t *acc, int rows, int p,
+                                       int c, int columns)
 {
     if (f->activation == ACT_SILU && f->out) {
         if (f->residual)
@@ -103,9 +95,11 @@ static void int8_finish_whole(const struct int8_finish *f, const int32_t *acc, i
         else
             int8_finish_rows(f, acc, rows, p, c, columns, ACT_SILU, 0, 0);
     } else if (f->out) {
-        INT8_FINISH_ANY(f->residual != NULL, 0);
+        int8_finish_rows(f, acc, rows, p, c, columns, f->activation, f->residual != NULL, 0);
+    } else if (f->activation == ACT_NONE) {
+        int8_finish_rows(f, acc, rows, p, c, columns, ACT_NONE, f->residual != NULL, 1);
     } else {
-        INT8_FINISH_ANY(f->residual != NULL, 1);
+        int8_finish_rows(f, acc, rows, p, c, columns, f->activation, f->residual != NULL, 1);
     }
 }
 

@@ -247,29 +247,17 @@ INLINE vf vf_activate_slope(vf x, enum activation activation)
     return one;
 }
 
-/* Calls function(..., activation) with a constant, one copy for each activation. */
+/* Calls function(..., activation): one copy for each activation that networks use, one for the others. */
 #define WITH_ACTIVATION(activation, function, ...)                                                           \
     do {                                                                                                     \
-        switch (activation) {                                                                                \
-        case ACT_NONE:                                                                                       \
+        if ((activation) == ACT_NONE)                                                                        \
             function(__VA_ARGS__, ACT_NONE);                                                                 \
-            break;                                                                                           \
-        case ACT_SILU:                                                                                       \
+        else if ((activation) == ACT_SILU)                                                                   \
             function(__VA_ARGS__, ACT_SILU);                                                                 \
-            break;                                                                                           \
-        case ACT_RELU:                                                                                       \
-            function(__VA_ARGS__, ACT_RELU);                                                                 \
-            break;                                                                                           \
-        case ACT_RELU6:                                                                                      \
-            function(__VA_ARGS__, ACT_RELU6);                                                                \
-            break;                                                                                           \
-        case ACT_GELU:                                                                                       \
+        else if ((activation) == ACT_GELU)                                                                   \
             function(__VA_ARGS__, ACT_GELU);                                                                 \
-            break;                                                                                           \
-        case ACT_SIGMOID:                                                                                    \
-            function(__VA_ARGS__, ACT_SIGMOID);                                                              \
-            break;                                                                                           \
-        }                                                                                                    \
+        else                                                                                                 \
+            function(__VA_ARGS__, activation);                                                               \
     } while (0)
 
 static void exp_array(float *y, const float *x, size_t n)

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #define INLINE static inline __attribute__((always_inline, unused))
+#define NOINLINE __attribute__((noinline))
 
 #if defined(VF_SCALAR) || defined(VF_FMA)
 #include "kernels/vf_scalar.h"

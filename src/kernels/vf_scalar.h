@@ -12,7 +12,7 @@ INLINE float fma1(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
 /* The product of two floats is exact in double. The sum is rounded to odd, that is: its last bit is made sticky on
  * the side of the exact value; rounding an odd-rounded 53-bit value to 24 bits rounds the exact one, once.
  * Not inlined: a hundred copies cost three times the size of the table and gain a fifteenth of its time. */
-static __attribute__((noinline)) float fma1(float a, float b, float c)
+static NOINLINE float fma1(float a, float b, float c)
 {
     const double p = (double)a * b, s = p + c, t = s - p;
     const double error = (p - (s - t)) + (c - t);
