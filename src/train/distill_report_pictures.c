@@ -4,20 +4,13 @@
 #include "image/draw.h"
 #include "image/encode.h"
 #include "image/resize.h"
+#include "train/report_words.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum { SHEET_MOST = 120, SHEET_LARGE = 48, SHEET_WIDTH = 320, SHEET_SMALL_WIDTH = 200 };
 enum { PAIR_MOST = 6, PAIR_WIDTH = 480, QUALITY = 80 };
-
-const char *report_name(const char *path)
-{
-    size_t end = strlen(path), start;
-    while (end > 1 && path[end - 1] == '/') end--;
-    for (start = end; start > 0 && path[start - 1] != '/';) start--;
-    return path + start;
-}
 
 /* The picture at most `width` wide, in `small`. */
 static enum status shrink(struct image *small, const struct image *picture, int width, struct error *err)

@@ -6,9 +6,6 @@
 #include "train/distill.h"
 #include "train/report.h"
 
-/* The last name of a path: folders say where something ran, and a report does not. */
-const char *report_name(const char *path);
-
 /* The chosen frames in the order of their picks; many of them are shown smaller, and at most 120. */
 enum status distill_report_sheet(struct report *report, const struct distill_options *options,
                                  const struct distill_result *result, struct arena *arena, struct error *err);

@@ -1,19 +1,11 @@
-#include "train/trainer.h"
+#include "train/trainer_inner.h"
 
-#include "base/file.h"
-#include "base/json_write.h"
 #include "base/rng.h"
-#include "nn/load.h"
-#include "train/checkpoint.h"
 #include "train/recipe.h"
-#include "train/train_log.h"
 
-#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-enum { MASK_WARMUP_PASSES = 20 };
 
 struct trainer_options trainer_defaults(void)
 {
@@ -29,27 +21,6 @@ struct trainer_options trainer_defaults(void)
                                     .checkpoint_every = 1};
 }
 
-struct trainer {
-    const struct trainer_options *options;
-    struct pictures *pictures;
-    const struct progress *progress;
-    struct arena *arena;
-    struct trainer_result *result;
-    struct learner learner;
-    struct schedule schedule;
-    struct checkpoint state;
-    struct model best;
-    struct json_log log;
-    struct target *targets;
-    int *order, *shuffled; /* of the pictures in this epoch */
-    struct trainer_epoch *now;
-};
-
-static const char *in_folder(struct trainer *t, const char *name)
-{
-    return arena_printf(t->arena, "%s/%s", t->options->folder, name);
-}
-
 /* ---- Mini-batches ---- */
 
 static struct augment_options augmentation(const struct trainer *t, int epoch)
@@ -59,15 +30,14 @@ static struct augment_options augmentation(const struct trainer *t, int epoch)
     return a;
 }
 
-static void shuffle(struct trainer *t, int epoch)
+void trainer_shuffle(struct trainer *t, int epoch)
 {
     const int n = t->pictures->count;
     struct rng rng = {rng_step(rng_key(t->options->seed, "minibatch"), (uint64_t)epoch), 0};
     rng_choose(&rng, n, n, t->order, t->shuffled);
 }
 
-/* Gradient of mini-batch i of the epoch. */
-static enum status gradient(struct trainer *t, int epoch, int i, struct loss_items *items, struct error *err)
+enum status trainer_gradient(struct trainer *t, int epoch, int i, struct loss_items *items, struct error *err)
 {
     const int n = t->pictures->count, batch = t->options->batch < n ? t->options->batch : n,
               first = i * batch;
@@ -116,11 +86,11 @@ static enum status run_epoch(struct trainer *t, int epoch, struct error *err)
 {
     const int batches = t->schedule.batches;
     *t->now = (struct trainer_epoch){.epoch = epoch, .norm = NAN, .score = NAN, .guard = NAN};
-    shuffle(t, epoch);
+    trainer_shuffle(t, epoch);
     for (int i = 0; i < batches; i++) {
         struct loss_items items;
         const struct schedule_step step = schedule_next(&t->schedule, &t->state.schedule, epoch, i);
-        TRY(gradient(t, epoch, i, &items, err));
+        TRY(trainer_gradient(t, epoch, i, &items, err));
         if (step.due) {
             const struct optim_rates rates = rates_of(t, &step);
             TRY(learner_step(&t->learner, &rates, step.momentum, &t->now->norm, err));
@@ -143,7 +113,7 @@ static enum status run_epoch(struct trainer *t, int epoch, struct error *err)
     return OK;
 }
 
-/* ---- Validation, log, checkpoint ---- */
+/* ---- Validation ---- */
 
 /* Five decimals, as the reference compares them; a later equal epoch replaces an earlier one. */
 static double rounded(double score) { return rint(score * 1e5) / 1e5; }
@@ -161,7 +131,7 @@ static enum status keep_best(struct trainer *t, int epoch, double score, struct 
     t->state.best_epoch = epoch;
     memcpy(t->best.params.values, t->learner.average.params.values, t->best.params.total * sizeof(float));
     if (!t->options->folder) return OK;
-    const char *path = in_folder(t, "best.safetensors");
+    const char *path = trainer_path(t, "best.safetensors");
     return path ? model_save(&t->best, path, false, NULL, NULL, err) : fail_memory(err, "a path", 1);
 }
 
@@ -179,137 +149,6 @@ static enum status validate(struct trainer *t, int epoch, struct error *err)
     const bool rose = passed && (score > t->state.best_score || t->state.best_score == 0 || none);
     t->state.since_best = rose ? 0 : t->state.since_best + 1;
     return passed && !worse ? keep_best(t, epoch, score, err) : OK;
-}
-
-static enum status write_log(struct trainer *t, struct error *err)
-{
-    if (!t->options->folder) return OK;
-    const struct trainer_epoch *e = t->now;
-    TRY(json_log_begin(&t->log, err));
-    struct json_writer *line = &t->log.line;
-    json_put_int(line, "epoch", e->epoch);
-    json_put_int(line, "steps", e->steps);
-    json_put_double(line, "rate", e->rate);
-    json_put_double(line, "box", e->loss.box);
-    json_put_double(line, "cls", e->loss.classes);
-    json_put_double(line, "dfl", e->loss.distribution);
-    json_put_double(line, "norm", e->norm);
-    json_put_double(line, "score", e->score);
-    json_put_double(line, "guard", e->guard);
-    return json_log_end(&t->log, err);
-}
-
-static enum status write_checkpoint(struct trainer *t, struct error *err)
-{
-    const int every = t->options->checkpoint_every, next = t->state.epoch;
-    if (!t->options->folder || !every || (next % every && next < t->schedule.epochs)) return OK;
-    const char *path = in_folder(t, "checkpoint.safetensors");
-    return path ? checkpoint_write(path, &t->learner, &t->state, err) : fail_memory(err, "a path", 1);
-}
-
-static enum status restore(struct trainer *t, struct error *err)
-{
-    const char *best = in_folder(t, "best.safetensors"), *path = in_folder(t, "checkpoint.safetensors");
-    if (!best || !path) return fail_memory(err, "a path", 1);
-    if (!file_exists(path)) return OK;
-    TRY(checkpoint_read(path, &t->learner, &t->state, err));
-    if (t->state.epoch > t->schedule.epochs || t->state.best_epoch >= t->state.epoch)
-        return fail(err, ERR_INPUT, "%s: metadata: next epoch %d, best epoch %d of a run of %d", path,
-                    t->state.epoch, t->state.best_epoch, t->schedule.epochs);
-    if (t->state.best_epoch < 0) return OK;
-    struct weights file;
-    TRY(weights_open(&file, best, err));
-    const enum status status = params_load(&t->best.params, &file, err);
-    weights_close(&file);
-    return status;
-}
-
-/* Two runs in one folder would be mixed, and a forgotten --resume would cost the first. */
-static enum status refuse_earlier_run(struct trainer *t, struct error *err)
-{
-    static const char *const made[] = {"checkpoint.safetensors", "best.safetensors", "train.jsonl"};
-    for (size_t i = 0; i < sizeof made / sizeof *made; i++) {
-        const char *path = in_folder(t, made[i]);
-        if (!path) return fail_memory(err, "a path", 1);
-        if (file_exists(path))
-            return fail(err, ERR_USAGE,
-                        "%s: is of an earlier run; go on with it by --resume, or give another folder", path);
-    }
-    return OK;
-}
-
-static enum status open_folder(struct trainer *t, struct error *err)
-{
-    if (!t->options->folder) return OK;
-    TRY(file_make_folder(t->options->folder, err));
-    TRY(t->options->resume ? restore(t, err) : refuse_earlier_run(t, err));
-    const char *log = in_folder(t, "train.jsonl");
-    if (!log) return fail_memory(err, "a path", 1);
-    TRY(train_log_resume(t->result->epochs, &t->result->count, log, t->state.epoch, err));
-    t->result->iterations = (int64_t)t->state.epoch * t->schedule.batches;
-    return json_log_open(&t->log, log, err);
-}
-
-/* ---- The mask of one round (AMS 13.4) ---- */
-
-/* The class branch's last layer starts fresh, so it must be able to move whatever the rule scores. */
-static bool fresh_layer(const char *name)
-{
-    int level, layer, length = 0;
-    return sscanf(name, "model.%d.cv3.%d.2.%n", &layer, &level, &length) == 2 && length > 0;
-}
-
-static enum status moment_passes(struct trainer *t, struct error *err)
-{
-    const int batches = t->schedule.batches;
-    int passes = t->options->mask_warmup;
-    if (!passes) passes = batches > MASK_WARMUP_PASSES ? batches : MASK_WARMUP_PASSES;
-    const struct optim_rates still = {0};
-    for (int pass = 0; pass < passes; pass++) {
-        struct loss_items items;
-        if (pass % batches == 0) shuffle(t, pass / batches);
-        TRY(gradient(t, pass / batches, pass % batches, &items, err));
-        TRY(learner_step(&t->learner, &still, 0, NULL, err));
-        if (!progress_report(t->progress, "choose coordinates", pass + 1, passes, ""))
-            return fail(err, ERR_INTERRUPTED, "interrupted while choosing the coordinates to train");
-    }
-    return OK;
-}
-
-/* Gradient passes that advance the moments and nothing else: no weight, no running statistic, no average. */
-static enum status warm_moments(struct trainer *t, struct error *err)
-{
-    struct learner *learner = &t->learner;
-    struct params *params = &learner->model->params;
-    const size_t bytes = params->total * sizeof(float);
-    float *before = arena_alloc(t->arena, params->total, sizeof *before);
-    if (!before) return fail_memory(err, "the start weights", bytes);
-    memcpy(before, params->values, bytes);
-    TRY(moment_passes(t, err));
-    memcpy(params->values, before, bytes);
-    memcpy(learner->average.params.values, before, bytes);
-    learner->averaged = 0;
-    return OK;
-}
-
-static enum status choose_mask(struct trainer *t, struct error *err)
-{
-    const struct trainer_options *o = t->options;
-    struct learner *learner = &t->learner;
-    if (o->mask == MASK_FULL) return OK;
-    const struct mask_table table = {learner->tensors, learner->optim.count};
-    uint8_t *mask = arena_alloc(t->arena, learner->coordinates, 1);
-    float *score = arena_alloc(t->arena, learner->coordinates, sizeof *score);
-    bool *forced = arena_alloc(t->arena, (size_t)table.count, sizeof *forced);
-    if (!mask || !score || !forced) return fail_memory(err, "the update mask", 5 * learner->coordinates);
-    for (int i = 0; i < table.count; i++) forced[i] = fresh_layer(learner->tensors[i].name);
-    if (o->mask == MASK_PREVIOUS_U || o->mask == MASK_PROBE || o->mask == MASK_PROBE_STRICT) {
-        TRY(learner_set_mask(learner, mask, err)); /* all zero: no weight moves */
-        TRY(warm_moments(t, err));
-        mask_moment_score(score, learner->m, learner->v, learner->coordinates);
-    }
-    mask_make(mask, table, o->mask, o->fraction, score, forced, o->seed, 1);
-    return learner_set_mask(learner, mask, err);
 }
 
 static size_t movable(const struct learner *learner)
@@ -372,8 +211,8 @@ static enum status start(struct trainer *t, struct model *model, const struct ke
     TRY(learner_make(&t->learner, model, kernels, &options, err));
     TRY(allocate(t, model, err));
     recipe_hash(t->state.recipe, o, t->pictures, model);
-    TRY(open_folder(t, err));
-    if (!t->state.epoch) TRY(choose_mask(t, err));
+    TRY(trainer_open_folder(t, err));
+    if (!t->state.epoch) TRY(trainer_choose_mask(t, err));
     t->result->moved = movable(&t->learner);
     return OK;
 }
@@ -392,8 +231,8 @@ static enum status epochs(struct trainer *t, struct error *err)
         TRY(validate(t, epoch, err));
         t->result->count++;
         t->state.epoch = epoch + 1;
-        TRY(write_log(t, err));
-        TRY(write_checkpoint(t, err));
+        TRY(trainer_write_log(t, err));
+        TRY(trainer_write_checkpoint(t, err));
     }
     return OK;
 }

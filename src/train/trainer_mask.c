@@ -1,0 +1,66 @@
+#include "train/trainer_inner.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { MASK_WARMUP_PASSES = 20 };
+
+/* The class branch's last layer starts fresh, so it must be able to move whatever the rule scores. */
+static bool fresh_layer(const char *name)
+{
+    int level, layer, length = 0;
+    return sscanf(name, "model.%d.cv3.%d.2.%n", &layer, &level, &length) == 2 && length > 0;
+}
+
+static enum status moment_passes(struct trainer *t, struct error *err)
+{
+    const int batches = t->schedule.batches;
+    int passes = t->options->mask_warmup;
+    if (!passes) passes = batches > MASK_WARMUP_PASSES ? batches : MASK_WARMUP_PASSES;
+    const struct optim_rates still = {0};
+    for (int pass = 0; pass < passes; pass++) {
+        struct loss_items items;
+        if (pass % batches == 0) trainer_shuffle(t, pass / batches);
+        TRY(trainer_gradient(t, pass / batches, pass % batches, &items, err));
+        TRY(learner_step(&t->learner, &still, 0, NULL, err));
+        if (!progress_report(t->progress, "choose coordinates", pass + 1, passes, ""))
+            return fail(err, ERR_INTERRUPTED, "interrupted while choosing the coordinates to train");
+    }
+    return OK;
+}
+
+/* Gradient passes that advance the moments and nothing else: no weight, no running statistic, no average. */
+static enum status warm_moments(struct trainer *t, struct error *err)
+{
+    struct learner *learner = &t->learner;
+    struct params *params = &learner->model->params;
+    const size_t bytes = params->total * sizeof(float);
+    float *before = arena_alloc(t->arena, params->total, sizeof *before);
+    if (!before) return fail_memory(err, "the start weights", bytes);
+    memcpy(before, params->values, bytes);
+    TRY(moment_passes(t, err));
+    memcpy(params->values, before, bytes);
+    memcpy(learner->average.params.values, before, bytes);
+    learner->averaged = 0;
+    return OK;
+}
+
+enum status trainer_choose_mask(struct trainer *t, struct error *err)
+{
+    const struct trainer_options *o = t->options;
+    struct learner *learner = &t->learner;
+    if (o->mask == MASK_FULL) return OK;
+    const struct mask_table table = {learner->tensors, learner->optim.count};
+    uint8_t *mask = arena_alloc(t->arena, learner->coordinates, 1);
+    float *score = arena_alloc(t->arena, learner->coordinates, sizeof *score);
+    bool *forced = arena_alloc(t->arena, (size_t)table.count, sizeof *forced);
+    if (!mask || !score || !forced) return fail_memory(err, "the update mask", 5 * learner->coordinates);
+    for (int i = 0; i < table.count; i++) forced[i] = fresh_layer(learner->tensors[i].name);
+    if (o->mask == MASK_PREVIOUS_U || o->mask == MASK_PROBE || o->mask == MASK_PROBE_STRICT) {
+        TRY(learner_set_mask(learner, mask, err)); /* all zero: no weight moves */
+        TRY(warm_moments(t, err));
+        mask_moment_score(score, learner->m, learner->v, learner->coordinates);
+    }
+    mask_make(mask, table, o->mask, o->fraction, score, forced, o->seed, 1);
+    return learner_set_mask(learner, mask, err);
+}
