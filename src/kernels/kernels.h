@@ -56,8 +56,8 @@ struct conv_block {
  *
  *   dw[r * dw_stride + n] = chain over p ascending of fma(x[p][r], dy[p][n], .), from 0, or from what dw holds
  *
- * or (add) what dw holds + the chain from 0, for r < rows, n < cols. dy is packed [ceil(cols/16)][pixels][16], zero-filled; a row of dw has room for as many
- * columns, and what those past cols hold is not stated. */
+ * or (add) what dw holds + the chain from 0, for r < rows, n < cols. dy is packed [ceil(cols/16)][pixels][16],
+ * zero-filled; a row of dw has room for as many columns, and what those past cols hold is not stated. */
 struct outer_block {
     const float *const *x; /* [pixels], each pointing at `rows` floats */
     const float *dy;
