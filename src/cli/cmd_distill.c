@@ -334,7 +334,7 @@ static enum status distill_command(struct run *run, struct error *err)
 
 const struct command command_distill = {
     .name = "distill",
-    .summary = "improve a detector for one camera, from its own frames",
+    .summary = "Improves a detector for one camera, from its own frames",
     .description =
         "Watches the stream with the student and takes candidate frames, chooses the diverse ones, lets the "
         "teacher label them, fine-tunes the student on them, scores it before and after, and writes a "

@@ -155,7 +155,7 @@ static enum status run_pretrain(struct run *run, struct error *err)
 
 const struct command command_pretrain = {
     .name = "pretrain",
-    .summary = "train an embedder on pictures without labels",
+    .summary = "Trains an embedder on pictures without labels",
     .description =
         "Trains a small vision transformer for embed, filter, select and distill. Each source is one fixed "
         "camera, its frames in the order of time and some minutes apart.\n"

@@ -257,7 +257,7 @@ static enum status train_command(struct run *run, struct error *err)
 
 const struct command command_train = {
     .name = "train",
-    .summary = "train or fine-tune a detector on labelled pictures",
+    .summary = "Trains or fine-tunes a detector on labelled pictures",
     .description =
         "Trains with mosaic, shift, scale, colour and mirror augmentation under the schedule of the "
         "reference trainer. The run can be interrupted and goes on with --resume to the same bits.\n"

@@ -35,8 +35,8 @@ static void head(struct report *report, struct words *words, const struct distil
     if (r->withheld)
         report_paragraph(report, WORDS(words, "The weights were not delivered: %s.", r->withheld));
     if (r->unreadable)
-        report_paragraph(report, WORDS(words, "%d frame%s could not be read. The first: %s", r->unreadable,
-                                       text_plural(r->unreadable), r->first_broken));
+        report_paragraph(report, WORDS(words, "%d frame%s could not be read; selection.jsonl says which.",
+                                       r->unreadable, text_plural(r->unreadable)));
     if (r->relaxed)
         report_paragraph(report, "The stream gave too few candidates: the threshold was lowered.");
     if (r->short_of_budget)
