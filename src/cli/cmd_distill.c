@@ -339,6 +339,7 @@ const struct command command_distill = {
         "Watches the stream with the student and takes candidate frames, chooses the diverse ones, lets the "
         "teacher label them, fine-tunes the student on them, scores it before and after, and writes a "
         "report. "
+        "A frame that cannot be read is passed over and named at the end; the exit status is then 3. "
         "Each step is also a command of its own: detect, select, embed, filter, label, train, eval.",
     .options = options,
     .presets = presets,
