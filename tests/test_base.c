@@ -105,6 +105,43 @@ static void parallel_shares_cover_each_output_once(void **state)
         }
 }
 
+struct seen_workers {
+    int threads, busy[PAR_MAX_THREADS];
+    int64_t last[PAR_MAX_THREADS];
+    bool wrong;
+};
+
+static void watch_worker(void *context, int64_t begin, int64_t end, int worker)
+{
+    struct seen_workers *s = context;
+    if (worker < 0 || worker >= s->threads || s->busy[worker]++ || begin < s->last[worker]) s->wrong = true;
+    s->last[worker] = end;
+    s->busy[worker]--;
+}
+
+static void workers_are_unique_and_their_shares_ascend(void **state)
+{
+    (void)state;
+    for (int threads = 1; threads <= 9; threads++) {
+        struct seen_workers s = {.threads = threads};
+        par_for(threads, 1000, 3, watch_worker, &s);
+        assert_false(s.wrong);
+    }
+}
+
+static void a_quota_is_rounded_up(void **state)
+{
+    (void)state;
+    assert_int_equal(par_quota("max 100000\n"), 0);
+    assert_int_equal(par_quota("200000 100000\n"), 2);
+    assert_int_equal(par_quota("150000 100000\n"), 2);
+    assert_int_equal(par_quota("1000 100000\n"), 1);
+    assert_int_equal(par_quota("9223372036854775807 1\n"), PAR_MAX_THREADS);
+    assert_int_equal(par_quota(""), 0);
+    assert_int_equal(par_quota("100000"), 0);
+    assert_int_equal(par_quota("100000 0"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -114,6 +151,8 @@ int main(void)
         cmocka_unit_test(writing_is_atomic),
         cmocka_unit_test(a_full_disk_leaves_the_old_file),
         cmocka_unit_test(parallel_shares_cover_each_output_once),
+        cmocka_unit_test(workers_are_unique_and_their_shares_ascend),
+        cmocka_unit_test(a_quota_is_rounded_up),
     };
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);
 }

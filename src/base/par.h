@@ -1,7 +1,7 @@
 /* Parallel-for: the only place that knows OpenMP.
  *
- * Threads split outputs, never a sum: a body must compute each output of its range from inputs alone, so that the
- * result cannot depend on the number of threads or on where the cuts fall. */
+ * Threads split outputs, never a sum: a body must compute each output of its range from inputs alone, so that
+ * the result cannot depend on the number of threads or on where the cuts fall. */
 #ifndef RETORT_BASE_PAR_H
 #define RETORT_BASE_PAR_H
 
@@ -9,14 +9,20 @@
 
 enum { PAR_MAX_THREADS = 256 };
 
-/* Handles outputs [begin, end); worker is in [0, threads) and unique among bodies that run at the same time. */
+/* Handles outputs [begin, end); worker is in [0, threads) and unique among bodies that run at the same time.
+ */
 typedef void par_body(void *context, int64_t begin, int64_t end, int worker);
 
 /* Calls body over contiguous shares of [0, n), each (but the last) a multiple of grain, on at most `threads`
- * threads, and returns when all are done. Every worker runs under the contract's floating-point word. */
+ * threads, and returns when all are done. There may be more shares than threads; those of one worker come in
+ * ascending order. Every worker runs under the contract's floating-point word. */
 void par_for(int threads, int64_t n, int64_t grain, par_body *body, void *context);
 
-/* The thread count to use when the user names none: OMP_NUM_THREADS, else the CPUs that the process may run on. */
+/* The thread count to use when the user names none: OMP_NUM_THREADS, else the CPUs that the process may run
+ * on, but no more than its control group's quota of CPU time pays for. */
 int par_default_threads(void);
+
+/* CPUs that a cpu.max line ("quota period") pays for, rounded up; 0 for no limit. */
+int par_quota(const char *text);
 
 #endif

@@ -11,6 +11,7 @@
 enum {
     POINTER_FLOATS = sizeof(void *) / sizeof(float),
     MAX_COLS = 128,    /* outputs whose gradients are packed together */
+    SHARE_ROWS = 96,   /* of a share of work, while each thread has one: each packs the gradients anew */
     MAX_SEGMENT = 192, /* rows that are read through one pointer, where there are several taps */
 };
 
@@ -190,8 +191,10 @@ void conv_weight_backward(struct net *net, const struct node *node, const struct
     }
     const int adjacent = window_adjacent(&c.window, &c.x, s->in_group);
     c.together = adjacent > 1 && adjacent * s->in_group <= MAX_SEGMENT ? adjacent : s->patches ? s->taps : 1;
+    const int each = s->depth / net->options.threads / 4 * 4;
+    const int grain = each < 4 ? 4 : each < SHARE_ROWS ? each : SHARE_ROWS;
     for (c.group = 0; c.group < s->options->groups; c.group++)
-        par_for(net->options.threads, s->depth, 4, weight_rows, &c);
+        par_for(net->options.threads, s->depth, grain, weight_rows, &c);
 }
 
 size_t conv_weight_scratch(const struct conv_shape *s, int images)

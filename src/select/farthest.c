@@ -54,12 +54,12 @@ static void compare(struct round *round, int frame)
     round->reach[frame] = round->unit[frame] && now > 0 ? 2 * now * now - 1 - SLACK : NEVER;
 }
 
-/* similarity = max(similarity, <e_i, pick>), and the lowest unmarked one of this share. Shares are
- * contiguous, so taking the lowest frame on ties here and between shares gives the lowest of all. */
+/* similarity = max(similarity, <e_i, pick>), and the lowest unmarked one of this worker. Its shares ascend,
+ * so taking the lowest frame on ties here and between workers gives the lowest of all. */
 static void update(void *context, int64_t begin, int64_t end, int worker)
 {
     struct round *round = context;
-    struct nearest best = {0, -1};
+    struct nearest best = round->best[worker];
     for (int i = (int)begin; i < (int)end; i++) {
         if (round->rank == 0) round->unit[i] = fabsf(product(round, i, i) - 1) <= NOT_UNIT;
         if (round->marked[i]) continue;
