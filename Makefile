@@ -176,11 +176,12 @@ RUN_SETTINGS := BUILD="$(BUILD)" ISAS="$(ISAS)" RUNNER="$(QEMU)" CC="$(CC)" CPPF
 test: all $(GOLDEN) $(TESTS)
 	$(Q)$(RUN_SETTINGS) THREADS="1 3" tests/run.sh $(BUILD) $(TEST)
 
+GOLDEN_THREADS ?= 1 2 3 7
 golden: $(GOLDEN)
 ifeq ($(UPDATE),1)
 	$(Q)$(QEMU) $(GOLDEN) --isa scalar --update
 endif
-	$(Q)$(RUN_SETTINGS) THREADS="1 2 3 7" tests/golden.sh
+	$(Q)$(RUN_SETTINGS) THREADS="$(GOLDEN_THREADS)" tests/golden.sh
 
 CROSS := aarch64 armv7 riscv64
 golden-cross: $(CROSS:%=golden-cross-%)

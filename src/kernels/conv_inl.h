@@ -90,7 +90,7 @@ static void conv_tile_at(const struct conv_block *b, conv_tile_function *tile, i
         if (b->activation != ACT_NONE) activate_tile(b->out + p0, rows, c0, columns, b->activation);
         return;
     }
-    float scratch[TILE_MAX_ROWS][KERNEL_BLOCK] = {{0}}, *out[TILE_MAX_ROWS];
+    float scratch[TILE_MAX_ROWS][KERNEL_BLOCK] = {{0}}, *out[TILE_MAX_ROWS] = {scratch[0]};
     for (int m = 0; m < rows; m++) {
         out[m] = scratch[m];
         if (b->accumulate) memcpy(scratch[m], b->out[p0 + m] + c0, (size_t)valid * sizeof(float));
