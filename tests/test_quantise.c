@@ -237,7 +237,7 @@ static void test_keep(void **state)
 static void test_losses(void **state)
 {
     (void)state;
-    struct model model, quantised;
+    struct model model, quantised, again;
     struct image pictures[PICTURES] = {{0}};
     struct error err;
     make_model(&model);
@@ -249,12 +249,13 @@ static void test_losses(void **state)
     check_ok(quantise_losses(losses, &all, &quantised, &model, best_table(), &one, 1, NULL, &err), &err);
     assert_true(all < losses[0].decibel); /* together they lose more than the worst alone */
     for (int i = 1; i < quantised.quant.count; i++) assert_true(losses[i - 1].decibel <= losses[i].decibel);
-    assert_int_equal(quantise_model(&model, &quantised, best_table(), &one,
+    assert_int_equal(quantise_model(&again, &quantised, best_table(), &one,
                                     &(struct quantise_options){.threads = 1}, NULL, &err),
                      ERR_INPUT); /* twice */
     free(losses);
     free_pictures(pictures);
     model_free(&quantised);
+    model_free(&model);
 }
 
 /* ---- Files ---- */
