@@ -116,7 +116,7 @@ def table(rows, way):
         each = ", ".join(f"{x:.3f}" for x in after)
         print(f"| {camera} | {float(mine[0]['before50']):.3f} / {before:.3f} | {map50:.3f} / {statistics.mean(after):.3f} "
               f"({each}) | {gain:.3f} | {target:.3f} | {gain / target:.2f} |")
-    if gains:
+    if len(gains) == len(REFERENCE):
         mean, target = statistics.mean(gains), statistics.mean(targets)
         print(f"| mean | | | {mean:.3f} | {target:.3f} | {mean / target:.2f} |")
 
