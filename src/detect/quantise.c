@@ -110,6 +110,23 @@ static void scale_weights(struct quant_layer *layer, const struct param *param, 
     }
 }
 
+/* Channels that one node wrote share its range. */
+static void scale_inputs(struct quant_layer *layer, const struct calibration *c, const int *writer)
+{
+    for (int k = 0; k < layer->in; k++) {
+        float *scale = layer->input_scale + k;
+        uint8_t *zero = layer->input_zero + k;
+        if (writer[k] == FROM_INPUT) {
+            *scale = 1.f / 255;
+        } else if (k && writer[k] == writer[k - 1]) {
+            *scale = scale[-1];
+            *zero = zero[-1];
+        } else {
+            range_choose(c->ranges + writer[k], c->options, scale, zero);
+        }
+    }
+}
+
 static enum status add_layers(struct calibration *c, struct error *err)
 {
     const struct graph *g = &c->runner.graph;
@@ -121,12 +138,7 @@ static enum status add_layers(struct calibration *c, struct error *err)
         const struct tensor *in = g->tensors + node->input[0], *out = g->tensors + node->output;
         struct quant_layer *layer = quant_add(&c->model->quant, node->name, in->channels, out->channels);
         if (!layer) return fail_memory(err, "the layers", c->arena.used);
-        for (int k = 0; k < in->channels; k++) {
-            const int from = writer[in->storage][in->channel + k];
-            layer->input_scale[k] = 1.f / 255;
-            if (from != FROM_INPUT)
-                range_choose(c->ranges + from, c->options, layer->input_scale + k, layer->input_zero + k);
-        }
+        scale_inputs(layer, c, writer[in->storage] + in->channel);
         const int weight = node->param[CONV_WEIGHT];
         scale_weights(layer, c->model->params.list + weight, params_values(&c->model->params, weight));
     }

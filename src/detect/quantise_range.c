@@ -48,15 +48,31 @@ static struct limits by_percentile(const struct range *range, double percentile)
     return (struct limits){bin_edge(range, first), bin_edge(range, last + 1)};
 }
 
+/* Bins that are not empty, by their centres. */
+struct counts {
+    int bins;
+    double centre[RANGE_BINS], count[RANGE_BINS];
+};
+
+static void count_bins(struct counts *counts, const struct range *range)
+{
+    counts->bins = 0;
+    for (int i = 0; i < RANGE_BINS; i++) {
+        if (!range->bins[i]) continue;
+        counts->centre[counts->bins] = (bin_edge(range, i) + bin_edge(range, i + 1)) / 2;
+        counts->count[counts->bins++] = (double)range->bins[i];
+    }
+}
+
 /* Of rounding (a twelfth of a squared step) inside the limits, of clamping outside. */
-static double squared_error(const struct range *range, struct limits limits)
+static double squared_error(const struct counts *counts, struct limits limits)
 {
     const double step = (limits.high - limits.low) / 255, rounding = step * step / 12;
     double sum = 0;
-    for (int i = 0; i < RANGE_BINS; i++) {
-        const double x = (bin_edge(range, i) + bin_edge(range, i + 1)) / 2;
+    for (int i = 0; i < counts->bins; i++) {
+        const double x = counts->centre[i];
         const double out = x < limits.low ? limits.low - x : x > limits.high ? x - limits.high : 0;
-        sum += (double)range->bins[i] * (out > 0 ? out * out : rounding);
+        sum += counts->count[i] * (out > 0 ? out * out : rounding);
     }
     return sum;
 }
@@ -65,14 +81,16 @@ static double squared_error(const struct range *range, struct limits limits)
 static struct limits by_error(const struct range *range)
 {
     struct limits best = {fmin(range->low, 0), fmax(range->high, 0)};
-    double least = squared_error(range, best);
+    struct counts counts;
+    count_bins(&counts, range);
+    double least = squared_error(&counts, best);
     for (int side = 0; side < 2; side++) {
         const struct limits whole = best;
         for (int cut = 1; cut < CUTS; cut++) {
             struct limits limits = whole;
             double *moved = side ? &limits.low : &limits.high;
             *moved *= 1 - (double)cut / CUTS;
-            const double error = limits.high > limits.low ? squared_error(range, limits) : least;
+            const double error = limits.high > limits.low ? squared_error(&counts, limits) : least;
             if (error >= least) continue;
             least = error;
             best = limits;
