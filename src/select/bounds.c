@@ -94,3 +94,8 @@ float bounds_above(const struct bounds *b, int row)
     const int32_t sum = b->kernels->dot_bytes(b->bytes + (ptrdiff_t)row * width, b->words, width) - b->shadow;
     return (float)sum * (r->scale * b->scale) + r->error * b->of_error + r->length * b->of_length;
 }
+
+float bounds_length(const struct bounds *b, int row)
+{
+    return b->bytes ? b->rows[row].length : NAN;
+}

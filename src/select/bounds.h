@@ -37,4 +37,7 @@ void bounds_aim(struct bounds *bounds, int row);
 /* At least what kernels->dot gives for this row and the one aimed at; NaN where it cannot tell. */
 float bounds_above(const struct bounds *bounds, int row);
 
+/* Of a row, rounded up; NaN where no bound can tell. */
+float bounds_length(const struct bounds *bounds, int row);
+
 #endif

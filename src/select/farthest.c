@@ -29,11 +29,16 @@ struct round {
     float *similarity;     /* [M]: largest to the picks so far */
     int *nearest;          /* [M]: rank of the pick with that similarity */
     float *reach;          /* [M]: when cosine[nearest] is below this, the newest pick is no nearer */
-    bool *unit;            /* [M]: rows of unit length */
     const uint8_t *marked; /* [M] */
     struct bounds bounds;
     struct nearest best[PAR_MAX_THREADS];
 };
+
+static bool unit(const struct round *round, int frame)
+{
+    const float length = bounds_length(&round->bounds, frame);
+    return fabsf(length * length - 1) <= NOT_UNIT;
+}
 
 static float product(const struct round *round, int a, int b)
 {
@@ -51,7 +56,7 @@ static void compare(struct round *round, int frame)
     if (rank && now <= round->similarity[frame]) return;
     round->similarity[frame] = now;
     round->nearest[frame] = rank;
-    round->reach[frame] = round->unit[frame] && now > 0 ? 2 * now * now - 1 - SLACK : NEVER;
+    round->reach[frame] = now > 0 && unit(round, frame) ? 2 * now * now - 1 - SLACK : NEVER;
 }
 
 /* similarity = max(similarity, <e_i, pick>), and the lowest unmarked one of this worker. Its shares ascend,
@@ -61,7 +66,6 @@ static void update(void *context, int64_t begin, int64_t end, int worker)
     struct round *round = context;
     struct nearest best = round->best[worker];
     for (int i = (int)begin; i < (int)end; i++) {
-        if (round->rank == 0) round->unit[i] = fabsf(product(round, i, i) - 1) <= NOT_UNIT;
         if (round->marked[i]) continue;
         compare(round, i);
         if (best.frame < 0 || round->similarity[i] < best.similarity)
@@ -77,8 +81,8 @@ static struct nearest least_similar(struct round *round, int rank, int pick)
     round->picks[rank] = pick;
     bounds_aim(&round->bounds, pick);
     for (int i = 0; i < rank; i++) {
-        const bool unit = round->unit[pick] && round->unit[round->picks[i]];
-        round->cosine[i] = unit ? product(round, pick, round->picks[i]) : ALWAYS;
+        const bool both = unit(round, pick) && unit(round, round->picks[i]);
+        round->cosine[i] = both ? product(round, pick, round->picks[i]) : ALWAYS;
     }
     for (int i = 0; i < picker->threads; i++) round->best[i].frame = -1;
     par_for(picker->threads, picker->set.count, GRAIN, update, round);
@@ -121,11 +125,9 @@ enum status farthest_first(struct picks *picks, const struct picker *picker, boo
                             .similarity = arena_alloc(picker->arena, m, sizeof *round->similarity),
                             .nearest = arena_alloc(picker->arena, m, sizeof *round->nearest),
                             .reach = arena_alloc(picker->arena, m, sizeof *round->reach),
-                            .unit = arena_alloc(picker->arena, m, sizeof *round->unit),
                             .marked = marked};
-    if (!round->picks || !round->cosine || !round->similarity || !round->nearest || !round->reach ||
-        !round->unit)
-        return fail_memory(err, "farthest-first", m * 13 + b * 8);
+    if (!round->picks || !round->cosine || !round->similarity || !round->nearest || !round->reach)
+        return fail_memory(err, "farthest-first", m * 12 + b * 8);
     TRY(bounds_of(&round->bounds, set, picker->kernels, picker->threads, picker->arena, err));
     struct nearest next = {0, embeddings_densest(set, scratch)};
     for (int rank = 0; rank < picker->budget && next.frame >= 0; rank++) {
