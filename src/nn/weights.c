@@ -218,3 +218,13 @@ enum status weights_read_finite(float *values, const struct weights *weights,
                         weights->path, tensor->name, (long long)i, (double)values[i]);
     return OK;
 }
+
+enum status weights_read_row(float *values, const struct weights *file, const char *name, size_t n,
+                             struct error *err)
+{
+    const struct weight_tensor *tensor = weights_find(file, name);
+    if (!tensor || tensor->dims != 1 || (size_t)tensor->count != n)
+        return fail(err, ERR_INPUT, "%s: tensor \"%s\": expected %zu numbers, found %lld", file->path, name,
+                    n, tensor ? (long long)tensor->count : 0LL);
+    return weights_read_finite(values, file, tensor, err);
+}

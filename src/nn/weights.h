@@ -75,6 +75,10 @@ void weights_read(float *values, const struct weight_tensor *tensor);
 enum status weights_read_finite(float *values, const struct weights *weights,
                                 const struct weight_tensor *tensor, struct error *err);
 
+/* The same for a tensor of this name, which must be one row of n numbers. */
+enum status weights_read_row(float *values, const struct weights *file, const char *name, size_t n,
+                             struct error *err);
+
 const char *weights_type_name(enum weight_type type); /* as safetensors spells it: "F32", ... */
 size_t weights_type_size(enum weight_type type);      /* bytes an element */
 

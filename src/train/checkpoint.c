@@ -132,22 +132,12 @@ static enum status get_real(double *value, const struct weights *file, const cha
     return OK;
 }
 
-static enum status read_array(const struct weights *file, const char *name, float *values, size_t n,
-                              struct error *err)
-{
-    const struct weight_tensor *tensor = weights_find(file, name);
-    if (!tensor || tensor->dims != 1 || (size_t)tensor->count != n)
-        return fail(err, ERR_INPUT, "%s: tensor \"%s\": expected %zu numbers, found %lld", file->path, name,
-                    n, tensor ? (long long)tensor->count : 0LL);
-    return weights_read_finite(values, file, tensor, err);
-}
-
 static enum status read_mask(const struct weights *file, struct learner *learner, struct error *err)
 {
     const size_t n = learner->coordinates;
     float *values = malloc(n * sizeof *values);
     uint8_t *mask = malloc(n);
-    enum status status = values && mask ? read_array(file, "mask", values, n, err)
+    enum status status = values && mask ? weights_read_row(values, file, "mask", n, err)
                                         : fail_memory(err, "the update mask", n * sizeof *values);
     if (status == OK) {
         for (size_t i = 0; i < n; i++) mask[i] = values[i] != 0;
@@ -185,7 +175,7 @@ enum status checkpoint_restore(const struct weights *file, struct learner *learn
     struct array arrays[ARRAYS];
     arrays_of(learner, arrays);
     for (int i = 0; i < ARRAYS; i++)
-        if (arrays[i].values) TRY(read_array(file, arrays[i].name, arrays[i].values, arrays[i].n, err));
+        if (arrays[i].values) TRY(weights_read_row(arrays[i].values, file, arrays[i].name, arrays[i].n, err));
     return weights_find(file, "mask") ? read_mask(file, learner, err) : OK;
 }
 

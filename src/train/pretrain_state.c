@@ -81,16 +81,6 @@ static enum status get_real(double *value, const struct weights *file, const cha
     return OK;
 }
 
-static enum status read_array(float *values, const struct weights *file, const char *name, size_t n,
-                              struct error *err)
-{
-    const struct weight_tensor *tensor = weights_find(file, name);
-    if (!tensor || tensor->dims != 1 || (size_t)tensor->count != n)
-        return fail(err, ERR_INPUT, "%s: tensor \"%s\": expected %zu numbers, found %lld", file->path, name,
-                    n, tensor ? (long long)tensor->count : 0LL);
-    return weights_read_finite(values, file, tensor, err);
-}
-
 static enum status read_state(const struct weights *file, struct pretrain_state *state, struct params *params,
                               struct error *err)
 {
@@ -106,9 +96,9 @@ static enum status read_state(const struct weights *file, struct pretrain_state 
     TRY(get_real(&state->clock.power2, file, "power2", err));
     state->steps = (int)steps;
     state->clock.step = state->steps;
-    TRY(read_array(params->values, file, "weights", params->trainable, err));
-    TRY(read_array(state->m, file, "m", params->trainable, err));
-    return read_array(state->v, file, "v", params->trainable, err);
+    TRY(weights_read_row(params->values, file, "weights", params->trainable, err));
+    TRY(weights_read_row(state->m, file, "m", params->trainable, err));
+    return weights_read_row(state->v, file, "v", params->trainable, err);
 }
 
 enum status pretrain_state_read(const char *path, struct pretrain_state *state, struct params *params,
