@@ -402,9 +402,9 @@ static void folded_weights_are_refused(void **state)
     model_free(&folded);
 }
 
-static void a_mask_keeps_the_other_weights(void **state)
+/* Coordinates that moved; those that the mask let move in *allowed. */
+static size_t train_masked(size_t *allowed, size_t *all, enum mask_rule rule, enum optimizer optimizer)
 {
-    (void)state;
     struct setup s;
     struct error err;
     struct trainer_result result;
@@ -412,17 +412,47 @@ static void a_mask_keeps_the_other_weights(void **state)
     prepare(&s, 2, "mask");
     check_ok(model_copy(&start, &s.model, &err), &err);
     struct trainer_options o = options_for(&s, 2, 3);
-    o.mask = MASK_PREVIOUS_U;
+    o.folder = NULL;
+    o.schedule.optimizer = optimizer;
+    o.mask = rule;
     o.fraction = 0.05;
     o.mask_warmup = 3;
     check_ok(trainer_run(&result, &s.model, &s.pictures, s.kernels, &o, NULL, &s.arena, &err), &err);
     size_t changed = 0;
     for (size_t i = 0; i < start.params.trainable; i++)
         changed += memcmp(start.params.values + i, s.model.params.values + i, sizeof(float)) != 0;
-    assert_int_equal(result.moved, mask_count(0.05, start.params.trainable));
-    assert_true(changed > 0 && changed <= result.moved);
+    *allowed = result.moved;
+    *all = start.params.trainable;
     model_free(&start);
     done(&s);
+    return changed;
+}
+
+static void a_mask_keeps_the_other_weights(void **state)
+{
+    (void)state;
+    const struct {
+        enum mask_rule rule;
+        enum optimizer optimizer;
+    } cases[] = {
+        {MASK_PREVIOUS_U, OPTIMIZER_AUTO}, {MASK_PROBE, OPTIMIZER_AUTO}, {MASK_PROBE, OPTIMIZER_SGD}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        size_t allowed, all;
+        const size_t changed = train_masked(&allowed, &all, cases[i].rule, cases[i].optimizer);
+        assert_int_equal(allowed, mask_count(0.05, all));
+        assert_true(changed > 0 && changed <= allowed);
+    }
+}
+
+/* Above the quantile there may be fewer coordinates than asked for, where many moved equally far. */
+static void a_strict_probe_may_let_fewer_move(void **state)
+{
+    (void)state;
+    size_t allowed, all;
+    const size_t changed = train_masked(&allowed, &all, MASK_PROBE_STRICT, OPTIMIZER_AUTO);
+    printf("%zu of %zu coordinates may move, %zu asked for\n", allowed, all, mask_count(0.05, all));
+    assert_true(allowed > 0 && allowed <= mask_count(0.05, all));
+    assert_true(changed > 0 && changed <= allowed);
 }
 
 /* After enough steps on five pictures the student finds their squares. */
@@ -474,6 +504,7 @@ int main(void)
         cmocka_unit_test(a_guard_refuses_what_forgets),
         cmocka_unit_test(folded_weights_are_refused),
         cmocka_unit_test(a_mask_keeps_the_other_weights),
+        cmocka_unit_test(a_strict_probe_may_let_fewer_move),
         cmocka_unit_test(it_learns),
     };
     return cmocka_run_group_tests_name("trainer", tests, NULL, NULL);

@@ -11,6 +11,8 @@ const struct option_choice training_heads[] = {
     {"transfer", HEAD_TRANSFER}, {"rebuild", HEAD_REBUILD}, {"keep", HEAD_KEEP}, {0}};
 const struct option_choice training_masks[] = {{"full", MASK_FULL},
                                                {"gradient", MASK_PREVIOUS_U},
+                                               {"probe", MASK_PROBE},
+                                               {"probe-strict", MASK_PROBE_STRICT},
                                                {"random", MASK_RANDOM_EXACT},
                                                {"first", MASK_FIRST},
                                                {"last", MASK_LAST},

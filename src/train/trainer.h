@@ -35,12 +35,12 @@ struct trainer_options {
     struct augment_options augment;
     enum mask_rule mask; /* MASK_FULL: no mask */
     double fraction;     /* of the coordinates that the mask lets move */
-    int mask_warmup; /* gradient passes that score the coordinates for MASK_PREVIOUS_U; 0: an epoch, at least
-                        20 */
-    const char *folder;   /* gets train.jsonl, checkpoint.safetensors, best.safetensors; NULL: nothing is
-                             written.   ERR_USAGE when they are there already, without resume */
-    int checkpoint_every; /* epochs; 0: never */
-    bool resume;          /* go on from the folder's checkpoint where there is one */
+    int mask_warmup;    /* gradient passes before MASK_PREVIOUS_U ranks the moments and the probing rules take
+                           their step; 0: an epoch, at least 20 */
+    const char *folder; /* gets train.jsonl, checkpoint.safetensors, best.safetensors; NULL: nothing is
+                           written.   ERR_USAGE when they are there already, without resume */
+    int checkpoint_every;                 /* epochs; 0: never */
+    bool resume;                          /* go on from the folder's checkpoint where there is one */
     struct trainer_validation validation; /* score NULL: no validation, the last weights are the result (of
                                              an epoch that the guard did not refuse) */
     struct trainer_guard guard;
