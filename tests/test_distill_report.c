@@ -260,6 +260,28 @@ static void compares_on_test_frames(void **state)
     free(page);
 }
 
+static void shows_who_was_scored(void **state)
+{
+    struct fixture *const f = fixture_of(state);
+    const struct distill_options o = options_of(f);
+    struct distill_result r = result_of(f);
+    char *page = page_of(f, &o, &r);
+    expect(page, "<td>student before</td><td class=\"r\">0.3000</td><td class=\"r\">0.2000</td><td class=\"r\"></td>");
+    expect(page, "<td>student after</td>");
+    assert_null(strstr(page, "<td>teacher</td><td class=\"r\">"));
+    assert_null(strstr(page, "as coded"));
+    free(page);
+    r.teacher = (struct metric_result){true, .map50 = 0.75, .map50_95 = 0.5};
+    r.before_as_coded = (struct metric_result){true, .map50 = 0.25, .map50_95 = 0.125};
+    r.teacher_as_coded = (struct metric_result){true, .map50 = 0.5, .map50_95 = 0.25};
+    page = page_of(f, &o, &r);
+    expect(page, "<td>teacher</td><td class=\"r\">0.7500</td><td class=\"r\">0.5000</td><td class=\"r\">+0.3000</td>");
+    expect(page, "<td>student before, as coded</td><td class=\"r\">0.2500</td><td class=\"r\">0.1250</td><td class=\"r\">-0.0750</td>");
+    expect(page, "<td>teacher, as coded</td><td class=\"r\">0.5000</td><td class=\"r\">0.2500</td><td class=\"r\">+0.0500</td>");
+    expect(page, "boxes above confidence 0.4 only and of any class");
+    free(page);
+}
+
 static void says_what_is_missing(void **state)
 {
     struct fixture *const f = fixture_of(state);
@@ -344,6 +366,7 @@ int main(void)
         cmocka_unit_test(tells_what_was_forgotten),
         cmocka_unit_test(shows_the_chosen_frames_in_order_of_picks),
         cmocka_unit_test(compares_on_test_frames),
+        cmocka_unit_test(shows_who_was_scored),
         cmocka_unit_test(says_what_is_missing),
         cmocka_unit_test(gives_the_same_bytes_again),
         cmocka_unit_test(stays_small_with_many_frames),

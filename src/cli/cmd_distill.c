@@ -18,7 +18,7 @@ struct values {
     double alpha, rate, timeout, ignore_above;
     struct training_values training;
     int64_t checkpoint_every;
-    bool resume, mark_duplicates;
+    bool resume, mark_duplicates, fair_only;
 };
 
 static const struct option_choice preset_names[] = {
@@ -142,7 +142,12 @@ static const struct option options[] = {
      .help =
          "when the weights are written; better: when the score on the validation frames rose, else status 1; "
          "without validation frames always"},
-    {"test", 0, OPTION_INPUT, AT(test), .help = "data set that scores the student before and after"},
+    {"test", 0, OPTION_INPUT, AT(test),
+     .help = "data set that scores the student before and after, and the teacher's weights"},
+    {"fair-only", 0, OPTION_FLAG, AT(fair_only),
+     .help =
+         "test: leave out the scores by the rule of the paper's code for networks that were not trained on "
+         "the camera (boxes above confidence 0.4 only, of any class)"},
     {"ignore-above", 0, OPTION_REAL, AT(ignore_above), "-1", 0, 16384,
      .help = "test: labels and boxes that end at or above this line do not count"},
     TRAINING_OPTIONS(AT(training)),
@@ -226,6 +231,7 @@ static struct distill_options translate(const struct values *v, const struct ker
     o.extra_frames = (int)v->validation_frames;
     o.ship_better = v->ship != 0;
     o.label_original = v->label_source != 0;
+    o.as_coded = !v->fair_only;
     o.scoring.size = (int)v->training.size;
     o.scoring.ignore_above = (float)v->ignore_above;
     o.scoring.label_list = label_list;
@@ -253,6 +259,9 @@ static enum status print_json(struct run *run, const struct distill_result *r, s
     json_open(out, NULL, '{');
     score_json(out, "before", &r->before);
     score_json(out, "after", &r->after);
+    if (r->teacher.defined) score_json(out, "teacher", &r->teacher);
+    if (r->before_as_coded.defined) score_json(out, "before_as_coded", &r->before_as_coded);
+    if (r->teacher_as_coded.defined) score_json(out, "teacher_as_coded", &r->teacher_as_coded);
     json_put_int(out, "frames", r->frame_count);
     if (r->unreadable) json_put_int(out, "unreadable", r->unreadable);
     json_put_int(out, "candidates", r->candidate_count);
@@ -275,6 +284,21 @@ static enum status print_json(struct run *run, const struct distill_result *r, s
     return console_json_end(&json, &run->console, err);
 }
 
+static void score_lines(struct text *out, const struct distill_result *r)
+{
+    if (!r->before.defined) return;
+    text_format(out, "mAP50-95 %.4f -> %.4f, mAP50 %.4f -> %.4f on %zu test frame%s\n", r->before.map50_95,
+                r->after.map50_95, r->before.map50, r->after.map50, r->before.images,
+                text_plural((int64_t)r->before.images));
+    if (r->teacher.defined)
+        text_format(out, "teacher: mAP50-95 %.4f, mAP50 %.4f\n", r->teacher.map50_95, r->teacher.map50);
+    if (!r->before_as_coded.defined) return;
+    text_format(out, "as coded (confidence above 0.4, any class): student before %.4f",
+                r->before_as_coded.map50_95);
+    if (r->teacher_as_coded.defined) text_format(out, ", teacher %.4f", r->teacher_as_coded.map50_95);
+    text_add(out, "\n");
+}
+
 static enum status print_result(struct run *run, const struct distill_result *r, struct error *err)
 {
     struct text out = {0};
@@ -290,10 +314,7 @@ static enum status print_result(struct run *run, const struct distill_result *r,
     text_format(&out, "%lld optimiser step%s\n", (long long)r->training.steps,
                 text_plural(r->training.steps));
     training_guard_lines(&out, r->guard_before, &r->training);
-    if (r->before.defined)
-        text_format(&out, "mAP50-95 %.4f -> %.4f, mAP50 %.4f -> %.4f on %zu test frame%s\n",
-                    r->before.map50_95, r->after.map50_95, r->before.map50, r->after.map50, r->before.images,
-                    text_plural((int64_t)r->before.images));
+    score_lines(&out, r);
     text_format(&out, "weights %s\n", r->weights_hash);
     return console_print_buffer(&run->console, &out, err);
 }

@@ -6,6 +6,7 @@
 #include "image/decode.h"
 #include "nn/load.h"
 #include "train/distill_label.h"
+#include "train/distill_score.h"
 #include "train/distill_watch.h"
 #include "train/scored_set.h"
 
@@ -140,26 +141,6 @@ static enum status split(struct distill *d, struct error *err)
     return OK;
 }
 
-/* On the test frames. */
-static enum status score_test(struct metric_result *score, const struct model *model, struct distill *d,
-                              struct error *err)
-{
-    const struct distill_options *o = d->options;
-    struct evaluation evaluation;
-    enum status status = evaluate_run(&evaluation, model, o->kernels, o->threads, d->test.items,
-                                      d->test.count, &o->scoring, d->progress, err);
-    if (status == OK) {
-        *score = evaluation.result;
-        score->classes = arena_alloc(d->arena, score->count, sizeof *score->classes);
-        if (!score->classes)
-            status = fail_memory(err, "scores", score->count * sizeof *score->classes);
-        else if (score->count)
-            memcpy(score->classes, evaluation.result.classes, score->count * sizeof *score->classes);
-    }
-    evaluate_free(&evaluation);
-    return status;
-}
-
 /* Frames held out and extra ones carry the teacher's labels, already of the one class; a folder of the user's
  * has its own.
  */
@@ -248,12 +229,21 @@ static enum status write_weights(struct distill *d, struct error *err)
     return model_save(&d->student, d->result->weights_file, d->options->half, NULL, NULL, err);
 }
 
+static enum status score_test(struct distill *d, struct error *err)
+{
+    const struct distill_options *o = d->options;
+    if (!o->test) return OK;
+    TRY(distill_score(&d->result->after, o, &d->test, &d->student, o->scoring.size, false, d->progress,
+                      d->arena, err));
+    return distill_score_baselines(d->result, o, &d->test, &d->before, d->progress, d->arena, err);
+}
+
 static enum status deliver(struct distill *d, struct error *err)
 {
     const struct distill_options *o = d->options;
     struct distill_result *const r = d->result;
     TRY(judge(d, err));
-    if (o->test) TRY(score_test(&r->after, &d->student, d, err));
+    TRY(score_test(d, err));
     params_hash(&d->student.params, r->weights_hash);
     if (!r->withheld) TRY(write_weights(d, err));
     const char *report = path_in(d, "%s", "report.html");
@@ -270,7 +260,8 @@ static enum status run(struct distill *d, struct error *err)
     TRY(distill_prepare_folder(o->folder, o->trainer.resume, d->arena, err));
     if (o->test) {
         TRY(dataset_open(&d->test, o->test, DATASET_VAL, err));
-        TRY(score_test(&d->result->before, &d->before, d, err));
+        TRY(distill_score(&d->result->before, o, &d->test, &d->before, o->scoring.size, false, d->progress,
+                          d->arena, err));
     }
     TRY(distill_watch(d->result, o, &d->before, d->progress, d->arena, err));
     TRY(distill_filter(d->result, o, d->progress, d->arena, err));

@@ -57,7 +57,9 @@ struct distill_options {
     bool ship_better;  /* weights are written only when the score on the validation frames rose; always where
                         * there are none */
     const char *guard; /* data set against forgetting, or NULL; trainer.guard.loss is its limit */
-    const char *test;  /* data set that scores before and after, or NULL */
+    const char *test;  /* data set that scores student, result and a teacher's weights, or NULL */
+    bool as_coded; /* student and teacher also as the paper's code scores them: only boxes above confidence
+                    * 0.4, of any class (D-SBAD 9) */
     struct evaluate_options scoring;
     enum net_plan plan; /* of every network here; those of teacher, trainer and scoring do not count */
     const struct kernels *kernels;
@@ -102,9 +104,10 @@ struct distill_result {
     size_t uploaded_bytes, candidate_bytes;
     int validation_frames; /* of the chosen ones, held out */
     struct trainer_result training;
-    double validation_before;           /* as guard_before, where ship_better asks for it */
-    double guard_before;                /* mAP50-95 of the student on the guard set; NaN: none */
-    struct metric_result before, after; /* on the test frames; not defined: none */
+    double validation_before; /* as guard_before, where ship_better asks for it */
+    double guard_before;      /* mAP50-95 of the student on the guard set; NaN: none */
+    /* On the test frames; not defined: none. */
+    struct metric_result before, after, teacher, before_as_coded, teacher_as_coded;
     char weights_hash[65];
     const char *weights_file;
     const char *withheld; /* why ship_better wrote no weights; NULL: it wrote them */

@@ -71,22 +71,35 @@ static void scores(struct report *report, struct words *words, const struct dist
 {
     if (!r->before.defined || !r->after.defined) return;
     const struct metric_result *b = &r->before, *a = &r->after;
-    const char *const heads[] = {"", "before", "after", "gain"};
-    const char *const cells[] = {
-        "mAP50",
-        WORDS(words, "%.4f", b->map50),
-        WORDS(words, "%.4f", a->map50),
-        WORDS(words, "%+.4f", a->map50 - b->map50),
-        "mAP50-95",
-        WORDS(words, "%.4f", b->map50_95),
-        WORDS(words, "%.4f", a->map50_95),
-        WORDS(words, "%+.4f", a->map50_95 - b->map50_95),
-    };
+    const struct {
+        const char *name;
+        const struct metric_result *score;
+    } models[] = {{"student before", b},
+                  {"student after", a},
+                  {"teacher", &r->teacher},
+                  {"student before, as coded", &r->before_as_coded},
+                  {"teacher, as coded", &r->teacher_as_coded}};
+    const char *const heads[] = {"", "mAP50", "mAP50-95", "gain in mAP50-95"};
+    const char *cells[4 * sizeof models / sizeof *models];
+    int rows = 0;
+    for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
+        const struct metric_result *score = models[i].score;
+        if (!score->defined) continue;
+        const char **row = cells + 4 * rows++;
+        row[0] = models[i].name;
+        row[1] = WORDS(words, "%.4f", score->map50);
+        row[2] = WORDS(words, "%.4f", score->map50_95);
+        row[3] = score == b ? "" : WORDS(words, "%+.4f", score->map50_95 - b->map50_95);
+    }
     const struct report_table table = {
-        WORDS(words, "On %zu test frame%s with %zu label%s, which took no part in the training.", a->images,
-              text_plural((int64_t)a->images), a->labels, text_plural((int64_t)a->labels)),
+        WORDS(words, "On %zu test frame%s with %zu label%s, which took no part in the training.%s", a->images,
+              text_plural((int64_t)a->images), a->labels, text_plural((int64_t)a->labels),
+              r->before_as_coded.defined
+                  ? " As coded: as the code of the method's paper scores networks that were not trained on "
+                    "the camera, boxes above confidence 0.4 only and of any class."
+                  : ""),
         4,
-        2,
+        rows,
         "lrrr",
         heads,
         cells};

@@ -92,6 +92,11 @@ check resumed distill --gamma 2 --preset paper --embedder detector --val-frames 
 check resume_clears_stale_frames test ! -e preset/set/images/000099.jpg
 check resume_leaves_other_files test -e preset/set/images/notes.txt
 
+expect test_frames_score_both_ways 0 '^as coded (confidence above 0.4, any class): student before [0-9.]*$' \
+    distill --select all --budget 2 --val none --test old --out scored
+expect test_frames_score_one_way 0 '^mAP50-95 [0-9.]* -> [0-9.]*, mAP50 [0-9.]* -> [0-9.]* on 1 test frame$' \
+    distill --select all --budget 2 --val none --test old --fair-only --out fair
+
 # Stopped as soon as the training has begun, a rerun goes on in its folder.
 check long_run distill --select all --budget 4 --val none --filter random --epochs 6 --checkpoint-every 1 --out long
 "$RETORT" rerun -q --out rerun long/manifest.json >said 2>&1 &
