@@ -48,5 +48,5 @@ enum status distill_prepare_folder(const char *folder, bool resume, struct arena
         if (!path) return fail_memory(err, folder, strlen(folder));
         TRY(clear(path, arena, err));
     }
-    return file_make_folder(folder, err);
+    return OK;
 }

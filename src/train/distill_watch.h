@@ -4,8 +4,8 @@
 
 #include "train/distill.h"
 
-/* Makes the output folder. ERR_USAGE when it holds an earlier run, so that no two are mixed; on resume, what
- * that run stored goes, because watching stores it again. */
+/* Readies the output folder, which watching makes. ERR_USAGE when it holds an earlier run, so that no two are
+ * mixed; on resume, what that run stored goes, because watching stores it again. */
 enum status distill_prepare_folder(const char *folder, bool resume, struct arena *arena, struct error *err);
 
 /* Watches the stream and fills frames, candidates, tau, warmup_end and candidate_bytes; candidate pictures
