@@ -203,7 +203,7 @@ embedder-quality: all
 main-job: $(BUILD)/retort
 	$(Q)python3 bench/main_job.py --retort $(BUILD)/retort --out $(BUILD)/main-job $(MAIN_JOB)
 
-# docs/performance.md. BENCH holds options of the program that runs: bench/bench or bench/peers.py.
+# docs/performance.md. BENCH holds options of the program that runs: bench/bench or bench/peers.
 BENCH_PROGRAM := $(BUILD)/bench/bench
 BENCH_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard bench/*.c))
 COMMIT = $(shell git describe --always --dirty --abbrev=10 2>/dev/null || echo unknown)
@@ -214,7 +214,7 @@ $(BENCH_PROGRAM): $(BENCH_OBJECTS) $(LIBRARY)
 
 bench: $(BENCH_PROGRAM) $(BUILD)/retort
 ifeq ($(PEERS),1)
-	$(Q)python3 bench/peers.py --bench $(BENCH_PROGRAM) --commit "$(COMMIT)" $(BENCH)
+	$(Q)python3 bench/peers --bench $(BENCH_PROGRAM) --commit "$(COMMIT)" $(BENCH)
 else
 	$(Q)$(BENCH_PROGRAM) --commit "$(COMMIT)" $(BENCH)
 	@echo "other engines: not compared (PEERS=1 compares)"

@@ -4,15 +4,18 @@
  *     --weights FILE     a detector (default: YOLO11n with synthetic values; times hardly depend on them)
  *     --threads LIST     e.g. 1,2 (default: 1, and all CPUs that the process may use)
  *     --plan NAME        fast (default), exact, or both in turns; names of exact cases say so
- *     --only TEXT        cases whose name contains the text ("layers": the table of layers; "cold": cold
- * start)
+ *     --only TEXT        cases whose name contains the text ("layers": the table of layers, "cold")
  *     --rounds N         rounds of each group, at least (default 5)
  *     --seconds S        and at least so long (default 3)
  *     --json             one JSON object a line instead of tables
  *     --input FILE.npy   pixels of the 640 cases: [images * 640 * 640, 3], in [0, 1]
+ *     --input-320 FILE.npy   of the 320 cases
  *     --targets FILE.npy boxes of the training steps: [n, 6]: image, class, cx, cy, w, h
- *     --output FILE.npy  runs the forward pass once, writes its decoded output and ends
- *     --serve            reads case names from stdin; runs each once, answers with one JSON line
+ *     --int8 FILE        the detector as integers (retort quantize); without: no integer case
+ *     --vit FILE         values of the transformer, --patches FILE.npy its input: [224 * 224, 3]
+ *     --picture FILE     for the way from a file to boxes; without: no such case
+ *     --random-rows FILE.npy, --frame-rows FILE.npy   embeddings to choose from, [20000, any]
+ *     --serve            does what stdin asks for (bench_serve)
  *     --commit TEXT      printed with the results
  *
  * The cases of a group take turns, one run each a round, after a run that is not counted. */
@@ -25,31 +28,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 enum { MAX_THREAD_COUNTS = 8, MAX_CASES = 64, WARM_RUNS = 2 };
 
 struct options {
-    const char *weights, *only, *input, *targets, *output, *commit;
+    const char *only, *commit;
     int threads[MAX_THREAD_COUNTS], thread_counts, rounds;
     enum net_plan plans[2];
     int plan_count;
     double seconds;
     bool json, serve;
 };
-
-/* Cases of one group take turns. */
-static const struct {
-    const char *name;
-    const struct bench_kind *kind;
-    int group, size, batch;
-} TABLE[] = {
-    {"forward-640", &bench_forward, 0, 640, 1},         {"step-640x4", &bench_step, 1, 640, 4},
-    {"step-640x16", &bench_step, 2, 640, 16},           {"step-320x4", &bench_step, 3, 320, 4},
-    {"step-320x16", &bench_step, 3, 320, 16},           {"vit-s-224", &bench_vit, 4, 224, 1},
-    {"farthest-first", &bench_farthest, 5, 20000, 256},
-};
-enum { TABLE_ROWS = sizeof TABLE / sizeof *TABLE, GROUPS = 6 };
 
 static void parse_threads(struct options *o, const char *list)
 {
@@ -74,12 +63,41 @@ static enum status parse_plans(struct options *o, const char *name, struct error
     return OK;
 }
 
-static enum status parse(struct options *o, int argc, char **argv, struct error *err)
+/* The tables of options that are texts and of those that are matrices. */
+static enum status parse_file(bool *known, struct options *o, struct bench_setup *setup, const char *name,
+                              const char *value, struct error *err)
 {
     const struct {
         const char *name, **text;
-    } texts[] = {{"--weights", &o->weights}, {"--only", &o->only},     {"--input", &o->input},
-                 {"--targets", &o->targets}, {"--output", &o->output}, {"--commit", &o->commit}};
+    } texts[] = {{"--weights", &setup->weights}, {"--int8", &setup->int8}, {"--vit", &setup->vit},
+                 {"--picture", &setup->picture}, {"--only", &o->only},     {"--commit", &o->commit}};
+    const struct {
+        const char *name;
+        struct npy *npy;
+    } matrices[] = {{"--input", &setup->input},
+                    {"--input-320", &setup->small_input},
+                    {"--targets", &setup->targets},
+                    {"--patches", &setup->patches},
+                    {"--random-rows", &setup->random_rows},
+                    {"--frame-rows", &setup->frame_rows}};
+    *known = true;
+    for (size_t k = 0; k < sizeof texts / sizeof *texts; k++)
+        if (!strcmp(name, texts[k].name)) {
+            *texts[k].text = value;
+            return OK;
+        }
+    for (size_t k = 0; k < sizeof matrices / sizeof *matrices; k++)
+        if (!strcmp(name, matrices[k].name)) {
+            npy_close(matrices[k].npy);
+            return npy_read(matrices[k].npy, value, err);
+        }
+    *known = false;
+    return OK;
+}
+
+static enum status parse(struct options *o, struct bench_setup *setup, int argc, char **argv,
+                         struct error *err)
+{
     for (int i = 1; i < argc; i++) {
         const char *name = argv[i], *value = i + 1 < argc ? argv[i + 1] : NULL;
         if (!strcmp(name, "--json") || !strcmp(name, "--serve")) {
@@ -97,29 +115,13 @@ static enum status parse(struct options *o, int argc, char **argv, struct error 
         else if (!strcmp(name, "--seconds"))
             o->seconds = atof(value);
         else
-            known = false;
-        for (size_t k = 0; k < sizeof texts / sizeof *texts; k++)
-            if (!strcmp(name, texts[k].name)) {
-                *texts[k].text = value;
-                known = true;
-            }
+            TRY(parse_file(&known, o, setup, name, value, err));
         if (!known) return fail(err, ERR_USAGE, "%s: unknown option", name);
         i++;
     }
     if (!o->thread_counts || o->rounds < 1 || o->rounds > BENCH_MAX_RUNS)
         return fail(err, ERR_USAGE, "--threads takes counts such as 1,2; --rounds 1 to %d", BENCH_MAX_RUNS);
     return OK;
-}
-
-static void case_make(struct bench_case *c, int row, enum net_plan plan, int threads)
-{
-    *c = (struct bench_case){.kind = TABLE[row].kind,
-                             .size = TABLE[row].size,
-                             .batch = TABLE[row].batch,
-                             .threads = threads,
-                             .plan = plan};
-    snprintf(c->name, sizeof c->name, "%s%s-t%d", TABLE[row].name, plan == PLAN_EXACT ? "-exact" : "",
-             threads);
 }
 
 /* ---- The machine ---- */
@@ -139,12 +141,17 @@ static const char *cpu_name(void)
     return name;
 }
 
-/* Since the last reset, where the kernel allows one; otherwise since the start. */
-static double peak_megabytes(void)
+/* Since the last reset, where the kernel allows one; otherwise since the start. getrusage would count what
+ * the process that started this one had. */
+double bench_peak_megabytes(void)
 {
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    return (double)usage.ru_maxrss / 1024;
+    FILE *file = fopen("/proc/self/status", "r");
+    char line[256];
+    double kilobytes = 0;
+    while (file && fgets(line, sizeof line, file))
+        if (!strncmp(line, "VmHWM:", 6)) kilobytes = strtod(line + 6, NULL);
+    if (file) fclose(file);
+    return kilobytes / 1024;
 }
 static void reset_peak(void)
 {
@@ -161,7 +168,7 @@ static void print_head(const struct options *o, const struct bench_setup *setup)
     for (int i = 0; i < o->thread_counts; i++) peak[i] = roof_peak(setup->kernels, o->threads[i]);
     if (!o->json) {
         printf("%s, %s, plan %s, commit %s, %s weights\n", cpu_name(), setup->kernels->name, plans, o->commit,
-               o->weights ? "user" : "synthetic");
+               setup->weights ? "user" : "synthetic");
         for (int i = 0; i < o->thread_counts; i++)
             printf("peak of fused multiply-adds, %d thread%s: %.1f GFLOP/s\n", o->threads[i],
                    o->threads[i] == 1 ? "" : "s", 1e-9 * peak[i]);
@@ -173,7 +180,7 @@ static void print_head(const struct options *o, const struct bench_setup *setup)
     json_put_text(&out, "isa", setup->kernels->name);
     json_put_text(&out, "plan", plans);
     json_put_text(&out, "commit", o->commit);
-    json_put_text(&out, "weights", o->weights ? "user" : "synthetic");
+    json_put_text(&out, "weights", setup->weights ? "user" : "synthetic");
     json_open(&out, "peaks", '[');
     for (int i = 0; i < o->thread_counts; i++) {
         json_open(&out, NULL, '{');
@@ -224,7 +231,7 @@ static enum status run_group(struct bench_case *cases, int count, const struct o
     for (int round = 0; round < BENCH_MAX_RUNS && (round < o->rounds || bench_wall() - begun < o->seconds);
          round++)
         for (int i = 0; i < count; i++) TRY(bench_case_run(cases + i, true, err));
-    for (int i = 0; i < count; i++) print_case(cases + i, peak_megabytes(), o->json);
+    for (int i = 0; i < count; i++) print_case(cases + i, bench_peak_megabytes(), o->json);
     return OK;
 }
 
@@ -238,13 +245,16 @@ static enum status run_groups(struct bench_case *cases, const struct options *o,
                               const struct bench_setup *setup, struct error *err)
 {
     bool titled = o->json;
-    for (int group = 0; group < GROUPS; group++) {
+    for (int group = 0; group < BENCH_GROUPS; group++) {
         int count = 0;
-        for (int row = 0; row < TABLE_ROWS; row++)
-            for (int i = 0; i < o->thread_counts * o->plan_count && TABLE[row].group == group; i++) {
-                case_make(cases + count, row, o->plans[i % o->plan_count], o->threads[i / o->plan_count]);
+        for (const struct bench_row *row = bench_table; row < bench_table + bench_rows; row++) {
+            if (row->group != group || (row->kind->ready && !row->kind->ready(setup))) continue;
+            for (int i = 0; i < o->thread_counts * o->plan_count; i++) {
+                bench_case_make(cases + count, row, o->plans[i % o->plan_count],
+                                o->threads[i / o->plan_count]);
                 if (!o->only || strstr(cases[count].name, o->only)) count++;
             }
+        }
         if (count && !titled) print_titles();
         titled = titled || count;
         reset_peak();
@@ -256,99 +266,14 @@ static enum status run_groups(struct bench_case *cases, const struct options *o,
     return OK;
 }
 
-/* ---- On request: another program decides whose turn it is ---- */
-
-static enum status find_case(struct bench_case **found, struct bench_case *cases, int *count,
-                             const char *name, const struct bench_setup *setup, struct error *err)
-{
-    for (int i = 0; i < *count; i++)
-        if (!strcmp(cases[i].name, name)) {
-            *found = cases + i;
-            return OK;
-        }
-    for (int row = 0; row < TABLE_ROWS && *count < MAX_CASES; row++) {
-        const size_t length = strlen(TABLE[row].name);
-        if (strncmp(name, TABLE[row].name, length) != 0) continue;
-        const bool exact = !strncmp(name + length, "-exact", 6);
-        const char *const end = name + length + (exact ? 6 : 0);
-        const int threads = strncmp(end, "-t", 2) ? 0 : atoi(end + 2);
-        if (threads < 1 || threads > PAR_MAX_THREADS) continue;
-        struct bench_case *c = cases + *count;
-        case_make(c, row, exact ? PLAN_EXACT : PLAN_FAST, threads);
-        TRY(bench_case_start(c, setup, err));
-        (*count)++;
-        *found = c;
-        return OK;
-    }
-    return fail(err, ERR_USAGE, "no case \"%s\"", name);
-}
-
-static void answer(const struct bench_case *c)
-{
-    struct json_writer out = {.stream = stdout};
-    json_open(&out, NULL, '{');
-    json_put_text(&out, "case", c->name);
-    json_put_double(&out, "wall_ms", 1e3 * c->last_wall);
-    json_put_double(&out, "cpu_ms", 1e3 * c->last_cpu);
-    json_put_double(&out, "peak_mb", peak_megabytes());
-    json_open(&out, "first_loss", '[');
-    json_put_double(&out, NULL, c->first.box);
-    json_put_double(&out, NULL, c->first.classes);
-    json_put_double(&out, NULL, c->first.distribution);
-    json_close(&out);
-    json_put_double(&out, "first_norm", c->first_norm);
-    json_close(&out);
-    putchar('\n');
-    fflush(stdout);
-}
-
-/* A name with a leading "-" ends that case and releases its memory; the answer is an empty object. */
-static enum status serve(struct bench_case *cases, const struct bench_setup *setup, struct error *err)
-{
-    char line[64];
-    int count = 0;
-    enum status status = OK;
-    while (status == OK && fgets(line, sizeof line, stdin)) {
-        line[strcspn(line, "\n")] = 0;
-        struct bench_case *c = NULL;
-        status = find_case(&c, cases, &count, line + (line[0] == '-'), setup, err);
-        if (status == OK && line[0] == '-') {
-            bench_case_stop(c);
-            *c = cases[--count];
-            puts("{}");
-            fflush(stdout);
-            continue;
-        }
-        if (status == OK) status = bench_case_run(c, false, err);
-        if (status == OK) answer(c);
-    }
-    for (int i = 0; i < count; i++) bench_case_stop(cases + i);
-    return status;
-}
-
-static enum status write_output(struct bench_case *c, const struct options *o,
-                                const struct bench_setup *setup, struct error *err)
-{
-    case_make(c, 0, o->plans[0], o->threads[0]);
-    TRY(bench_case_start(c, setup, err));
-    enum status status = bench_case_run(c, false, err);
-    if (status == OK) status = bench_write_output(c, setup, o->output, err);
-    bench_case_stop(c);
-    return status;
-}
-
 static enum status run(const struct options *o, struct bench_setup *setup, struct error *err)
 {
     TRY(kernels_get(&setup->kernels, NULL, err));
-    if (o->input) TRY(npy_read(&setup->input, o->input, err));
-    if (o->targets) TRY(npy_read(&setup->targets, o->targets, err));
     struct bench_case *cases = calloc(MAX_CASES, sizeof *cases);
     if (!cases) return fail_memory(err, "cases", MAX_CASES * sizeof *cases);
     enum status status;
-    if (o->output)
-        status = write_output(cases, o, setup, err);
-    else if (o->serve)
-        status = serve(cases, setup, err);
+    if (o->serve)
+        status = bench_serve(cases, MAX_CASES, setup, err);
     else {
         print_head(o, setup);
         status = run_groups(cases, o, setup, err);
@@ -356,6 +281,7 @@ static enum status run(const struct options *o, struct bench_setup *setup, struc
             if (!o->only || strstr("layers", o->only))
                 status = bench_layers(setup, o->plans[i % o->plan_count], o->threads[i / o->plan_count],
                                       4 * o->rounds, o->json, err);
+        reset_peak(); /* a process begins with the peak of the one that starts it */
         for (int i = 0; i < o->thread_counts && status == OK; i++)
             if (!o->only || strstr("cold", o->only))
                 status = bench_cold(setup, o->threads[i], 2 * o->rounds, o->json, err);
@@ -375,13 +301,14 @@ int main(int argc, char **argv)
                         .commit = "unknown"};
     struct bench_setup setup = {0};
     struct error err = {0};
-    enum status status = parse(&o, argc, argv, &err);
-    if (status == OK) {
-        setup.weights = o.weights;
-        status = run(&o, &setup, &err);
-    }
+    enum status status = parse(&o, &setup, argc, argv, &err);
+    if (status == OK) status = run(&o, &setup, &err);
     npy_close(&setup.input);
+    npy_close(&setup.small_input);
     npy_close(&setup.targets);
+    npy_close(&setup.patches);
+    npy_close(&setup.random_rows);
+    npy_close(&setup.frame_rows);
     if (status != OK) fprintf(stderr, "bench: %s\n", err.message);
     return (int)status;
 }

@@ -1,148 +1,35 @@
-/* The cases: a detector's forward pass and training step, a transformer's forward pass, Farthest-First. */
+/* The cases: the table of all, a detector's training step, Farthest-First. */
 #include "bench.h"
 
 #include "base/rng.h"
-#include "detect/head_decode.h"
-#include "detect/model.h"
+#include "select/embed.h"
 #include "select/filter.h"
-#include "select/vit.h"
 #include "train/learner.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static void fill_uniform(float *values, const char *stream, size_t n, double low, double high)
-{
-    const uint64_t key = rng_key(0, stream);
-    for (size_t i = 0; i < n; i++) values[i] = (float)(low + (high - low) * rng_real(key, i));
-}
-
-/* Values of a plausible size: factors 1, shifts 0, the rest uniform with variance 1 / fan-in. */
-static void fill_params(struct params *params)
-{
-    for (int i = 0; i < params->count; i++) {
-        const struct param *param = params->list + i;
-        float *values = params_values(params, i);
-        if (param->kind != PARAM_TRAINABLE) continue;
-        if (param->dims == 1) {
-            const float value = strstr(param->name, "bias") ? 0.f : 1.f;
-            for (size_t j = 0; j < param->size; j++) values[j] = value;
-            continue;
-        }
-        const double limit = sqrt(3.0 * (double)param->shape[0] / (double)param->size);
-        fill_uniform(values, param->name, param->size, -limit, limit);
-    }
-}
-
-enum status bench_open_model(struct model *model, const struct bench_setup *setup, struct error *err)
-{
-    if (setup->weights) return model_open(model, setup->weights, err);
-    TRY(model_make(model, (struct yolo11_config){.scale = YOLO11_N, .classes = 80}, err));
-    fill_params(&model->params);
-    return OK;
-}
-
-static enum status fill_input(float *input, const struct bench_case *c, const struct bench_setup *setup,
-                              struct error *err)
-{
-    const size_t rows = (size_t)c->batch * (size_t)c->size * (size_t)c->size;
-    if (c->size != BENCH_SIZE || !setup->input.rows) {
-        fill_uniform(input, "picture", rows * 3, 0, 1);
-        return OK;
-    }
-    if (setup->input.columns != 3 || setup->input.rows < (int64_t)rows)
-        return fail(err, ERR_INPUT, "input: expected at least %zu rows of 3, found %lld of %lld", rows,
-                    (long long)setup->input.rows, (long long)setup->input.columns);
-    memcpy(input, setup->input.values, rows * 3 * sizeof *input);
-    return OK;
-}
-
-/* ---- Forward passes: the detector, and ViT-S/14 whose values are always synthetic ---- */
-
-struct pass_state {
-    struct model model; /* of the transformer its params only */
-    struct graph graph;
-    struct yolo11 detector;
-    struct vit vit;
-    struct net net;
+const struct bench_row bench_table[] = {
+    {"forward-640", &bench_forward, 0, 640, 1},
+    {"int8-640", &bench_int8, 0, 640, 1},
+    {"step-640x4", &bench_step, 1, 640, 4},
+    {"step-640x16", &bench_step, 2, 640, 16},
+    {"step-320x4", &bench_step, 3, 320, 4},
+    {"step-320x16", &bench_step, 3, 320, 16},
+    {"vit-s-224", &bench_vit, 4, 224, 1},
+    {"frame-640", &bench_frame, 5, 640, 1},
+    {"farthest-first", &bench_farthest, 6, 20000, 256},
+    {"farthest-first-frames", &bench_farthest_frames, 7, 20000, 256},
 };
+const int bench_rows = sizeof bench_table / sizeof *bench_table;
 
-static enum status keep_pixels(struct bench_case *c, const struct bench_setup *setup, struct error *err)
+void bench_case_make(struct bench_case *c, const struct bench_row *row, enum net_plan plan, int threads)
 {
-    c->pixel_bytes = (size_t)c->batch * (size_t)c->size * (size_t)c->size * 3 * sizeof(float);
-    c->pixels = malloc(c->pixel_bytes);
-    if (!c->pixels) return fail_memory(err, "the input", c->pixel_bytes);
-    return fill_input(c->pixels, c, setup, err);
-}
-
-static enum status pass_start(struct bench_case *c, const struct bench_setup *setup, struct pass_state *s,
-                              struct error *err)
-{
-    const struct net_options options = {
-        .batch = c->batch, .threads = c->threads, .mode = NET_INFERENCE, .plan = c->plan};
-    TRY(net_create(&s->net, &s->graph, setup->kernels, options, err));
-    return keep_pixels(c, setup, err);
-}
-
-static enum status forward_start(struct bench_case *c, const struct bench_setup *setup, struct error *err)
-{
-    struct pass_state *s = c->state = calloc(1, sizeof *s);
-    if (!s) return fail_memory(err, "a case", sizeof *s);
-    TRY(bench_open_model(&s->model, setup, err));
-    TRY(model_network(&s->detector, &s->graph, &s->model, c->size, c->size, err));
-    return pass_start(c, setup, s, err);
-}
-
-static enum status vit_start(struct bench_case *c, const struct bench_setup *setup, struct error *err)
-{
-    static const struct vit_config small = {.dim = 384, .depth = 12, .heads = 6, .mlp = 1536, .grid = 37};
-    struct pass_state *s = c->state = calloc(1, sizeof *s);
-    if (!s) return fail_memory(err, "a case", sizeof *s);
-    graph_begin(&s->graph, &s->model.params);
-    TRY(vit_build(&s->vit, &s->graph, small, c->size, c->size, false, err));
-    fill_params(&s->model.params);
-    return pass_start(c, setup, s, err);
-}
-
-/* Later layers use the input's memory again. */
-static void pass_before(struct bench_case *c)
-{
-    const struct pass_state *s = c->state;
-    memcpy(net_value(&s->net, s->graph.input).data, c->pixels, c->pixel_bytes);
-}
-
-static enum status pass_run(struct bench_case *c, struct error *err)
-{
-    (void)err;
-    struct pass_state *s = c->state;
-    net_forward(&s->net);
-    return OK;
-}
-
-static void pass_stop(struct bench_case *c)
-{
-    struct pass_state *s = c->state;
-    net_free(&s->net);
-    graph_free(&s->graph);
-    model_free(&s->model);
-}
-
-const struct bench_kind bench_forward = {forward_start, pass_before, pass_run, pass_stop};
-const struct bench_kind bench_vit = {vit_start, pass_before, pass_run, pass_stop};
-
-enum status bench_write_output(const struct bench_case *c, const struct bench_setup *setup, const char *path,
-                               struct error *err)
-{
-    const struct pass_state *s = c->state;
-    const struct head head = yolo11_head(&s->detector, &s->net, false);
-    const int rows = 4 + head.classes, anchors = head_anchors(&head);
-    float *out = malloc((size_t)rows * (size_t)anchors * sizeof *out);
-    if (!out) return fail_memory(err, "the decoded output", (size_t)rows * (size_t)anchors * sizeof *out);
-    head_decode_all(setup->kernels, &head, 0, out);
-    const enum status status = npy_write(path, out, rows, anchors, err);
-    free(out);
-    return status;
+    *c = (struct bench_case){
+        .kind = row->kind, .size = row->size, .batch = row->batch, .threads = threads, .plan = plan};
+    snprintf(c->name, sizeof c->name, "%s%s-t%d", row->name, plan == PLAN_EXACT ? "-exact" : "", threads);
 }
 
 /* ---- Detector, training step ---- */
@@ -206,7 +93,7 @@ static enum status step_start(struct bench_case *c, const struct bench_setup *se
     TRY(learner_make(&s->learner, &s->model, setup->kernels, &options, err));
     float *input;
     TRY(learner_input(&s->learner, c->batch, &input, err));
-    return keep_pixels(c, setup, err);
+    return bench_keep_pixels(c, c->size == 320 ? &setup->small_input : &setup->input, err);
 }
 
 static void step_before(struct bench_case *c)
@@ -239,7 +126,8 @@ static void step_stop(struct bench_case *c)
     model_free(&s->model);
 }
 
-const struct bench_kind bench_step = {step_start, step_before, step_run, step_stop};
+const struct bench_kind bench_step = {
+    .start = step_start, .before = step_before, .run = step_run, .stop = step_stop};
 
 /* ---- Farthest-First: size is the number of frames, batch the budget ---- */
 
@@ -247,51 +135,92 @@ enum { EMBEDDING_WIDTH = 384 };
 
 struct farthest_state {
     const struct kernels *kernels;
-    float *embeddings; /* unit rows */
+    const float *rows; /* [c->size][width], unit rows */
+    int width;
+    float *own; /* rows that were made up */
+    struct arena arena;
+    struct filter_result result; /* of the last run */
 };
 
-static enum status farthest_start(struct bench_case *c, const struct bench_setup *setup, struct error *err)
+static enum status farthest_make(struct farthest_state *s, int count, struct error *err)
 {
-    struct farthest_state *s = c->state = calloc(1, sizeof *s);
-    if (!s) return fail_memory(err, "a case", sizeof *s);
-    const size_t n = (size_t)c->size * EMBEDDING_WIDTH;
-    s->kernels = setup->kernels;
-    s->embeddings = malloc(n * sizeof *s->embeddings);
-    if (!s->embeddings) return fail_memory(err, "embeddings", n * sizeof *s->embeddings);
-    fill_uniform(s->embeddings, "embeddings", n, -1, 1);
-    for (int i = 0; i < c->size; i++) {
-        float *row = s->embeddings + (size_t)i * EMBEDDING_WIDTH;
-        double square = 0;
-        for (int j = 0; j < EMBEDDING_WIDTH; j++) square += (double)row[j] * row[j];
-        for (int j = 0; j < EMBEDDING_WIDTH; j++) row[j] = (float)(row[j] / sqrt(square));
-    }
+    const size_t n = (size_t)count * EMBEDDING_WIDTH;
+    s->own = malloc(n * sizeof *s->own);
+    if (!s->own) return fail_memory(err, "embeddings", n * sizeof *s->own);
+    bench_fill_uniform(s->own, "embeddings", n, -1, 1);
+    for (int i = 0; i < count; i++) embed_normalise(s->own + (size_t)i * EMBEDDING_WIDTH, EMBEDDING_WIDTH);
+    s->rows = s->own;
+    s->width = EMBEDDING_WIDTH;
     return OK;
 }
 
+static enum status farthest_open(struct bench_case *c, const struct bench_setup *setup,
+                                 const struct npy *given, struct error *err)
+{
+    struct farthest_state *s = c->state = calloc(1, sizeof *s);
+    if (!s) return fail_memory(err, "a case", sizeof *s);
+    s->kernels = setup->kernels;
+    if (!given->rows) return farthest_make(s, c->size, err);
+    if (given->rows < c->size || given->columns > 16384)
+        return fail(err, ERR_INPUT,
+                    "embeddings: expected at least %d rows of at most 16384, found %lld of %lld", c->size,
+                    (long long)given->rows, (long long)given->columns);
+    s->rows = given->values;
+    s->width = (int)given->columns;
+    return OK;
+}
+
+static enum status farthest_start(struct bench_case *c, const struct bench_setup *setup, struct error *err)
+{
+    return farthest_open(c, setup, &setup->random_rows, err);
+}
+static enum status frames_start(struct bench_case *c, const struct bench_setup *setup, struct error *err)
+{
+    return farthest_open(c, setup, &setup->frame_rows, err);
+}
+static bool frames_ready(const struct bench_setup *setup) { return setup->frame_rows.rows > 0; }
+
 static enum status farthest_run(struct bench_case *c, struct error *err)
 {
-    const struct farthest_state *s = c->state;
+    struct farthest_state *s = c->state;
     struct filter_options options = filter_defaults();
     options.rule = FILTER_FARTHEST_FIRST;
     options.budget = c->batch;
-    const struct filter_frames frames = {.count = c->size,
-                                         .embeddings = s->embeddings,
-                                         .embedding_stride = EMBEDDING_WIDTH,
-                                         .width = EMBEDDING_WIDTH};
-    struct arena arena = {0};
-    struct filter_result result;
-    const enum status status = filter_run(&result, &options, &frames, s->kernels, c->threads, &arena, err);
-    arena_free(&arena);
+    const struct filter_frames frames = {
+        .count = c->size, .embeddings = s->rows, .embedding_stride = s->width, .width = s->width};
+    arena_free(&s->arena);
+    return filter_run(&s->result, &options, &frames, s->kernels, c->threads, &s->arena, err);
+}
+
+/* [budget, 1]: frames in the order of picking. */
+static enum status farthest_write(const struct bench_case *c, const struct bench_setup *setup,
+                                  const char *path, struct error *err)
+{
+    (void)setup;
+    const struct farthest_state *s = c->state;
+    const int n = s->result.count;
+    float *picks = calloc((size_t)n, sizeof *picks);
+    if (!picks) return fail_memory(err, "picks", (size_t)n * sizeof *picks);
+    for (int i = 0; i < n; i++) picks[s->result.ranks[i]] = (float)s->result.frames[i];
+    const enum status status = npy_write(path, picks, n, 1, err);
+    free(picks);
     return status;
 }
 
 static void farthest_stop(struct bench_case *c)
 {
     struct farthest_state *s = c->state;
-    free(s->embeddings);
+    arena_free(&s->arena);
+    free(s->own);
 }
 
-const struct bench_kind bench_farthest = {farthest_start, NULL, farthest_run, farthest_stop};
+const struct bench_kind bench_farthest = {
+    .start = farthest_start, .run = farthest_run, .stop = farthest_stop, .write = farthest_write};
+const struct bench_kind bench_farthest_frames = {.start = frames_start,
+                                                 .run = farthest_run,
+                                                 .stop = farthest_stop,
+                                                 .write = farthest_write,
+                                                 .ready = frames_ready};
 
 /* ---- Life of a case ---- */
 

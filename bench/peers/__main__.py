@@ -1,0 +1,120 @@
+"""Times the same work in other engines, in turns with ours (docs/performance.md).
+
+Runs in a virtual environment that it makes in the folder of --work, or with the interpreter that PYTHON names.
+Outputs are compared before anything is timed; where they differ there are no times and the exit status is 1.
+"""
+import argparse
+import importlib
+import os
+import sys
+
+import environment
+from measure import Ours, Table
+
+CASES = ["forward", "step"]
+PEERS = ["onnxruntime", "openvino", "ncnn", "torch", "numpy"]
+
+
+def numbers(text):
+    return [int(word) for word in text.split(",") if word]
+
+
+def sizes(text):
+    return [tuple(int(n) for n in word.split("x")) for word in text.split(",") if word]
+
+
+def arguments():
+    p = argparse.ArgumentParser(prog="peers")
+    p.add_argument("--bench", required=True, help="our program")
+    p.add_argument("--commit", default="unknown")
+    p.add_argument("--only", default=",".join(CASES), help="kinds of case")
+    p.add_argument("--work", default="build/peers", help="folder of what is made once")
+    p.add_argument("--weights", default="../shared/weights/yolo11n-coco.pt", help="YOLO11n checkpoint")
+    p.add_argument("--onnx", default="../shared/weights/yolo11n-coco.onnx", help="its export, 1x3x640x640")
+    p.add_argument("--pictures", default="../shared/data/coco128/images", help="input; absent: noise")
+    p.add_argument("--threads", type=numbers, default="1,2", help="of all but the training steps")
+    p.add_argument("--rounds", type=int, default=15, help="of all but the training steps")
+    p.add_argument("--steps", type=sizes, default="640x4,640x16,320x16", help="size x batch of the training steps")
+    p.add_argument("--step-rounds", type=int, default=3)
+    p.add_argument("--step-threads", type=int, default=2)
+    return p.parse_args()
+
+
+class Bench:
+    """What the cases share."""
+
+    def __init__(self, options):
+        import numpy as np
+
+        self.options = options
+        count = max([1] + [batch for _, batch in options.steps])
+        self.nchw, self.small = (pictures(options.pictures, count, size) for size in (640, 320))
+        self.targets = boxes(count)
+        files = {"input": self.nchw, "input_320": self.small, "targets": self.targets}
+        for name, values in files.items():
+            rows = values.transpose(0, 2, 3, 1).reshape(-1, 3) if values.ndim == 4 else values
+            np.save(self.file(name + ".npy"), rows)
+        self.ours = Ours(options.bench, options.weights)
+        self.ours.give(**{name: self.file(name + ".npy") for name in files})
+        self.table = Table(options.commit, versions(options.commit))
+
+    def file(self, name):
+        return os.path.join(self.options.work, name)
+
+
+def pictures(folder, count, size):
+    """count x 3 x size x size in [0, 1]. Stretched, not letterboxed: every engine gets these very values."""
+    import numpy as np
+    from PIL import Image
+
+    if not os.path.isdir(folder):
+        return np.random.default_rng(0).random((count, 3, size, size), dtype=np.float32)
+    names = sorted(os.listdir(folder))[:count]
+    read = [np.asarray(Image.open(os.path.join(folder, n)).convert("RGB").resize((size, size))) for n in names]
+    return np.ascontiguousarray(np.stack(read).transpose(0, 3, 1, 2)).astype(np.float32) / np.float32(255)
+
+
+def boxes(images, each=8):
+    """Rows of image, class, cx, cy, w, h."""
+    import numpy as np
+
+    draw = np.random.default_rng(1)
+    n = images * each
+    centres, sides = draw.uniform(0.2, 0.8, (2, n)), draw.uniform(0.05, 0.4, (2, n))
+    return np.stack([np.arange(n) // each, draw.integers(0, 80, n), *centres, *sides], 1).astype(np.float32)
+
+
+def versions(commit):
+    from importlib import metadata
+
+    found = {"retort": commit}
+    for name in PEERS:
+        try:
+            found["pytorch" if name == "torch" else name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            pass
+    return found
+
+
+def main():
+    options = arguments()
+    environment.enter(options.work)
+    for path in (options.weights, options.onnx):
+        if not os.path.exists(path):
+            sys.exit(f"{path} is absent: not compared")
+    os.makedirs(options.work, exist_ok=True)
+    bench = Bench(options)
+    threads = sorted({*options.threads, options.step_threads})
+    before = bench.ours.machine(threads)
+    print(f"{before['cpu']}, {before['isa']}, commit {options.commit}, "
+          f"peaks {', '.join(f'{g:.1f}' for g in before['peaks'].values())} GFLOP/s")
+    print("outputs first; then ms, minimum (median), and how many times ours:")
+    good = all([importlib.import_module(kind).run(bench) for kind in options.only.split(",")])
+    bench.ours.end()
+    if bench.table.rows:
+        bench.table.write(before, bench.ours.machine(threads))
+    sys.exit(0 if good else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""The interpreter that the other engines run in: PYTHON, or a virtual environment made from PyPI."""
+import importlib.util
+import os
+import subprocess
+import sys
+
+PACKAGES = ["numpy", "onnx", "onnxruntime", "pillow", "safetensors", "torch", "torchvision", "ultralytics"]
+OPTIONAL = ["openvino", "ncnn", "pnnx", "nncf", "opencv-python-headless", "threadpoolctl"]
+CPU_INDEX = "https://download.pytorch.org/whl/cpu"  # the same PyTorch without gigabytes for GPUs
+
+
+def install(python):
+    """The CPU index is tried once, then plain PyPI; false without either. What is optional may be missing."""
+    def pip(*words):
+        command = [python, "-m", "pip", "-q", "install", "--retries", "0", "--timeout", *words]
+        return subprocess.run(command, stderr=subprocess.DEVNULL).returncode == 0
+
+    if not pip("5", "--extra-index-url", CPU_INDEX, *PACKAGES) and not pip("15", *PACKAGES):
+        return False
+    for package in OPTIONAL:
+        pip("15", package)
+    return True
+
+
+def enter(folder):
+    """Starts this program again inside an interpreter that has the packages."""
+    wanted = os.environ.get("PYTHON")
+    if os.environ.get("RETORT_PEERS"):
+        return
+    python = wanted or os.path.join(folder, "env/bin/python")
+    if not wanted and not os.path.exists(os.path.join(folder, "env/complete")):
+        print(f"making {folder}/env", flush=True)
+        subprocess.run([sys.executable, "-m", "venv", os.path.join(folder, "env")], check=True)
+        if not install(python):
+            print("the other engines cannot be installed (no package index answers): not compared")
+            sys.exit(0)
+        open(os.path.join(folder, "env/complete"), "w").close()
+    os.execvpe(python, [python, *sys.argv], dict(os.environ, RETORT_PEERS="1", YOLO_OFFLINE="true"))
+
+
+def present(module, seen={}):
+    """Whether a module that is optional is there; says once when it is not."""
+    if module not in seen:
+        seen[module] = importlib.util.find_spec(module) is not None
+        if not seen[module]:
+            print(f"{module} is absent: not compared")
+    return seen[module]
