@@ -42,15 +42,35 @@ void hsv_from_rgb(uint8_t hsv[3], const uint8_t rgb[3])
     forward(hsv, rgb, &table);
 }
 
+/* A hue's sixth of the circle and its place there: the share of the saturation that the middle channel lacks.
+ */
+struct hue {
+    uint8_t most, least, middle; /* channels, RGB */
+    float lack;
+};
+
+static struct hue hue_of(int h)
+{
+    static const uint8_t order[6][3] = {{0, 2, 1}, {1, 2, 0}, {1, 0, 2}, {2, 0, 1}, {2, 1, 0}, {0, 1, 2}};
+    const float place = (float)h * (6.0f / HUES);
+    const int sector = (int)place;
+    const float f = place - (float)sector;
+    const uint8_t *const o = order[sector % 6];
+    return (struct hue){o[0], o[1], o[2], sector % 2 ? f : 1 - f};
+}
+
+static float unit(int byte) { return (float)byte * (1 / 255.0f); }
+
+static void inverse(uint8_t rgb[3], struct hue h, float s, float v)
+{
+    rgb[h.most] = (uint8_t)(v * 255);
+    rgb[h.least] = (uint8_t)(v * (1 - s) * 255);
+    rgb[h.middle] = (uint8_t)(v * (1 - s * h.lack) * 255);
+}
+
 void hsv_to_rgb(uint8_t rgb[3], const uint8_t hsv[3])
 {
-    const float h = (float)hsv[0] * (6.0f / HUES), s = (float)hsv[1] * (1 / 255.0f),
-                v = (float)hsv[2] * (1 / 255.0f);
-    const int sector = (int)h;
-    const float f = h - (float)sector;
-    const float level[4] = {v, v * (1 - s), v * (1 - s * f), v * (1 - s * (1 - f))};
-    static const uint8_t order[6][3] = {{0, 3, 1}, {2, 0, 1}, {1, 0, 3}, {1, 2, 0}, {3, 1, 0}, {0, 1, 2}};
-    for (int c = 0; c < 3; c++) rgb[c] = (uint8_t)(level[order[sector % 6][c]] * 255);
+    inverse(rgb, hue_of(hsv[0]), unit(hsv[1]), unit(hsv[2]));
 }
 
 static uint8_t clip(double v) { return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v); }
@@ -60,20 +80,22 @@ void hsv_jitter(struct image *image, double hue, double saturation, double value
     assert(fabs(hue) <= 1 && fabs(saturation) <= 1 && fabs(value) <= 1);
     struct reciprocals table;
     fill_reciprocals(&table);
-    uint8_t hues[256], saturations[256], values[256];
-    for (int x = 0; x < 256; x++) {
+    struct hue hues[HUES];
+    float saturations[256], values[256];
+    for (int x = 0; x < HUES; x++) {
         double h = x + hue * HUES;
         while (h < 0) h += HUES;
         while (h >= HUES) h -= HUES;
-        hues[x] = (uint8_t)h;
-        saturations[x] = clip(x * (saturation + 1));
-        values[x] = clip(x * (value + 1));
+        hues[x] = hue_of((int)h);
     }
-    saturations[0] = 0;
+    for (int x = 0; x < 256; x++) {
+        saturations[x] = x ? unit(clip(x * (saturation + 1))) : 0;
+        values[x] = unit(clip(x * (value + 1)));
+    }
     uint8_t *const end = image->pixels + image_bytes(image);
     for (uint8_t *p = image->pixels; p < end; p += 3) {
         uint8_t q[3];
         forward(q, p, &table);
-        hsv_to_rgb(p, (const uint8_t[]){hues[q[0]], saturations[q[1]], values[q[2]]});
+        inverse(p, hues[q[0]], saturations[q[1]], values[q[2]]);
     }
 }
