@@ -95,11 +95,14 @@ static enum status int8_start(struct bench_case *c, const struct bench_setup *se
 }
 static bool int8_ready(const struct bench_setup *setup) { return setup->int8 != NULL; }
 
-static enum status load_vit(struct params *params, const char *path, struct error *err)
+static enum status vit_load(struct bench_case *c, struct pass_state *s, const char *path, struct error *err)
 {
     struct weights file;
+    struct vit_config config;
     TRY(weights_open(&file, path, err));
-    const enum status status = params_load(params, &file, err);
+    enum status status = vit_identify(&config, &file, err);
+    if (status == OK) status = vit_build(&s->vit, &s->graph, config, c->size, c->size, false, err);
+    if (status == OK) status = params_load(&s->model.params, &file, err);
     weights_close(&file);
     return status;
 }
@@ -110,11 +113,12 @@ static enum status vit_start(struct bench_case *c, const struct bench_setup *set
     struct pass_state *s = c->state = calloc(1, sizeof *s);
     if (!s) return fail_memory(err, "a case", sizeof *s);
     graph_begin(&s->graph, &s->model.params);
-    TRY(vit_build(&s->vit, &s->graph, small, c->size, c->size, false, err));
     if (setup->vit)
-        TRY(load_vit(&s->model.params, setup->vit, err));
-    else
+        TRY(vit_load(c, s, setup->vit, err));
+    else {
+        TRY(vit_build(&s->vit, &s->graph, small, c->size, c->size, false, err));
         fill_params(&s->model.params);
+    }
     return pass_start(c, setup, &setup->patches, err);
 }
 

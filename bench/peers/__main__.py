@@ -9,9 +9,9 @@ import os
 import sys
 
 import environment
-from measure import Ours, Table
+from measure import Ours, Table, rounds, timed
 
-CASES = ["forward", "step"]
+CASES = ["forward", "step", "vit"]
 PEERS = ["onnxruntime", "openvino", "ncnn", "torch", "numpy"]
 
 
@@ -51,15 +51,35 @@ class Bench:
         self.nchw, self.small = (pictures(options.pictures, count, size) for size in (640, 320))
         self.targets = boxes(count)
         files = {"input": self.nchw, "input_320": self.small, "targets": self.targets}
-        for name, values in files.items():
-            rows = values.transpose(0, 2, 3, 1).reshape(-1, 3) if values.ndim == 4 else values
-            np.save(self.file(name + ".npy"), rows)
         self.ours = Ours(options.bench, options.weights)
-        self.ours.give(**{name: self.file(name + ".npy") for name in files})
+        for name, values in files.items():
+            self.give(name, values)
         self.table = Table(options.commit, versions(options.commit))
 
     def file(self, name):
         return os.path.join(self.options.work, name)
+
+    def give(self, name, values):
+        """An input of our program: pictures as rows of pixels, matrices as they are."""
+        import numpy as np
+
+        rows = values.transpose(0, 2, 3, 1).reshape(-1, 3) if values.ndim == 4 else values
+        np.save(self.file(name + ".npy"), np.ascontiguousarray(rows))
+        self.ours.give(**{name: self.file(name + ".npy")})
+
+    def compete(self, name, peers, agree):
+        """Every peer is made for each number of threads; agree(peer, our output, its output) says whether it may be
+        timed. False when one may not."""
+        for threads in self.options.threads:
+            case = f"{name}-t{threads}"
+            ours = self.ours.output(case, self.file("output.npy"))
+            calls = {peer: make(threads) for peer, make in peers.items()}
+            if not all([agree(peer, ours, call()) for peer, call in calls.items()]):
+                return False
+            turns = [("retort", self.ours.runner(case)), *((peer, timed(call)) for peer, call in calls.items())]
+            self.table.add(name, threads, *rounds(turns, self.options.rounds))
+            self.ours.ask("-" + case)
+        return True
 
 
 def pictures(folder, count, size):
