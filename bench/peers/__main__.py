@@ -11,7 +11,7 @@ import sys
 import environment
 from measure import Ours, Table, rounds, timed
 
-CASES = ["forward", "step", "vit"]
+CASES = ["forward", "int8", "step", "vit", "frame", "farthest"]
 PEERS = ["onnxruntime", "openvino", "ncnn", "torch", "numpy"]
 
 
@@ -32,6 +32,9 @@ def arguments():
     p.add_argument("--weights", default="../shared/weights/yolo11n-coco.pt", help="YOLO11n checkpoint")
     p.add_argument("--onnx", default="../shared/weights/yolo11n-coco.onnx", help="its export, 1x3x640x640")
     p.add_argument("--pictures", default="../shared/data/coco128/images", help="input; absent: noise")
+    p.add_argument("--data", default="../shared/data", help="frames of fixed cameras, for embeddings")
+    p.add_argument("--frame", default="../shared/data/expressway/cam8701/images/2021_03_20_100105.jpg",
+                   help="a JPEG of 640 x 360 for the way from a file to boxes")
     p.add_argument("--threads", type=numbers, default="1,2", help="of all but the training steps")
     p.add_argument("--rounds", type=int, default=15, help="of all but the training steps")
     p.add_argument("--steps", type=sizes, default="640x4,640x16,320x16", help="size x batch of the training steps")
@@ -59,6 +62,9 @@ class Bench:
     def file(self, name):
         return os.path.join(self.options.work, name)
 
+    def read(self, paths, size):
+        return read(paths, size)
+
     def give(self, name, values):
         """An input of our program: pictures as rows of pixels, matrices as they are."""
         import numpy as np
@@ -82,16 +88,22 @@ class Bench:
         return True
 
 
-def pictures(folder, count, size):
+def read(paths, size):
     """count x 3 x size x size in [0, 1]. Stretched, not letterboxed: every engine gets these very values."""
     import numpy as np
     from PIL import Image
 
+    rows = np.stack([np.asarray(Image.open(path).convert("RGB").resize((size, size))) for path in paths])
+    return np.ascontiguousarray(rows.transpose(0, 3, 1, 2)).astype(np.float32) / np.float32(255)
+
+
+def pictures(folder, count, size):
+    """The first ones of a folder, or noise."""
+    import numpy as np
+
     if not os.path.isdir(folder):
         return np.random.default_rng(0).random((count, 3, size, size), dtype=np.float32)
-    names = sorted(os.listdir(folder))[:count]
-    read = [np.asarray(Image.open(os.path.join(folder, n)).convert("RGB").resize((size, size))) for n in names]
-    return np.ascontiguousarray(np.stack(read).transpose(0, 3, 1, 2)).astype(np.float32) / np.float32(255)
+    return read([os.path.join(folder, name) for name in sorted(os.listdir(folder))[:count]], size)
 
 
 def boxes(images, each=8):
