@@ -7,11 +7,12 @@ import argparse
 import importlib
 import os
 import sys
+import traceback
 
 import environment
 from measure import Ours, Table, rounds, timed
 
-CASES = ["forward", "int8", "step", "vit", "frame", "farthest"]
+CASES = ["forward", "int8", "step", "vit", "frame", "farthest", "cold"]
 PEERS = ["onnxruntime", "openvino", "ncnn", "torch", "numpy"]
 
 
@@ -37,6 +38,7 @@ def arguments():
                    help="a JPEG of 640 x 360 for the way from a file to boxes")
     p.add_argument("--threads", type=numbers, default="1,2", help="of all but the training steps")
     p.add_argument("--rounds", type=int, default=15, help="of all but the training steps")
+    p.add_argument("--cold-rounds", type=int, default=4, help="of whole processes")
     p.add_argument("--steps", type=sizes, default="640x4,640x16,320x16", help="size x batch of the training steps")
     p.add_argument("--step-rounds", type=int, default=3)
     p.add_argument("--step-threads", type=int, default=2)
@@ -61,6 +63,10 @@ class Bench:
 
     def file(self, name):
         return os.path.join(self.options.work, name)
+
+    def retort(self):
+        """The command, beside the program."""
+        return os.path.join(os.path.dirname(os.path.dirname(self.options.bench)), "retort")
 
     def read(self, paths, size):
         return read(paths, size)
@@ -128,6 +134,15 @@ def versions(commit):
     return found
 
 
+def attempt(bench, kind):
+    """A kind of case that fails does not take the others' results with it."""
+    try:
+        return importlib.import_module(kind).run(bench)
+    except Exception:
+        traceback.print_exc()
+        return False
+
+
 def main():
     options = arguments()
     environment.enter(options.work)
@@ -141,7 +156,7 @@ def main():
     print(f"{before['cpu']}, {before['isa']}, commit {options.commit}, "
           f"peaks {', '.join(f'{g:.1f}' for g in before['peaks'].values())} GFLOP/s")
     print("outputs first; then ms, minimum (median), and how many times ours:")
-    good = all([importlib.import_module(kind).run(bench) for kind in options.only.split(",")])
+    good = all([attempt(bench, kind) for kind in options.only.split(",")])
     bench.ours.end()
     if bench.table.rows:
         bench.table.write(before, bench.ours.machine(threads))

@@ -1,6 +1,7 @@
 """The other engines: each function takes a model, an input and a number of threads and returns a call that runs it."""
 import os
 import subprocess
+import warnings
 from types import SimpleNamespace
 
 
@@ -76,6 +77,15 @@ def ncnn(path, x, threads):
         return np.array(extractor.extract("out0")[1])
 
     return run
+
+
+def export(model, shape, path):
+    """A module in evaluation mode as ONNX."""
+    import torch
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(model, torch.zeros(shape), path, dynamo=False, opset_version=17)
 
 
 def ncnn_from_onnx(path, shape, folder):

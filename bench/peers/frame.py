@@ -45,17 +45,20 @@ def agree(name, ours, theirs):
                 check(name, "box", float(np.abs(ours - theirs)[:, :4].max(initial=0)))])
 
 
-def made_up(path):
-    """A picture of the right size where the data are absent."""
+def picture(bench):
+    """A file of 640 x 360; made up where the data are absent."""
     from PIL import Image
 
+    if os.path.exists(bench.options.frame):
+        return bench.options.frame
+    path = bench.file("frame.jpg")
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (360, SIZE, 3), np.uint8)).save(path, quality=90)
     return path
 
 
 def run(bench):
     o = bench.options
-    path = o.frame if os.path.exists(o.frame) else made_up(bench.file("frame.jpg"))
+    path = picture(bench)
     bench.ours.give(picture=path)
     readers = {"pillow": read_pil} | ({"cv2": read_cv2} if present("cv2") else {})
     makers = {"onnxruntime": engines.onnxruntime} | ({"openvino": engines.openvino} if present("openvino") else {})

@@ -31,8 +31,7 @@ def quantise_ours(bench, names, path):
     listed = bench.file("calibration.txt")
     with open(listed, "w") as file:
         file.writelines(os.path.abspath(name) + "\n" for name in names)
-    retort = os.path.join(os.path.dirname(os.path.dirname(bench.options.bench)), "retort")
-    subprocess.run([retort, "quantize", "--quiet", "-m", bench.options.weights, "-f", listed, "-n", str(len(names)),
+    subprocess.run([bench.retort(), "quantize", "--quiet", "-m", bench.options.weights, "-f", listed, "-n", str(len(names)),
                     "--compare", "0", "-o", path], check=True, stdout=subprocess.DEVNULL)
 
 
@@ -94,7 +93,7 @@ def run(bench):
     paths = {}
     for name, (file, make) in makers.items():
         paths[name] = bench.file(file)
-        if not os.path.exists(paths[name]):
+        if name == "retort" or not os.path.exists(paths[name]):  # our quantiser may have changed
             make(paths[name])
     bench.ours.give(int8=paths["retort"])
     peers = {name: lambda t, name=name: getattr(engines, name)(paths[name], x, t) for name in paths if name != "retort"}

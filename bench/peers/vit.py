@@ -1,6 +1,4 @@
 """ViT-S/14 at 224, random weights: PyTorch, ONNX Runtime, OpenVINO. All tokens are compared."""
-import warnings
-
 import numpy as np
 
 import engines
@@ -86,15 +84,12 @@ def agree(name, ours, theirs):
 
 def run(bench):
     """The weights go into a file of ours and into ONNX; the input is part of a picture, scaled to -2 .. 2."""
-    import torch
     from safetensors.torch import save_file
 
     model, weights, onnx = build(), bench.file("vit.safetensors"), bench.file("vit.onnx")
     x = np.ascontiguousarray((bench.nchw[:1, :, :SIDE, :SIDE] - np.float32(0.5)) * np.float32(4))
     save_file(model.state_dict(), weights)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(model, torch.from_numpy(x), onnx, dynamo=False, opset_version=17)
+    engines.export(model, x.shape, onnx)
     bench.ours.give(vit=weights)
     bench.give("patches", x)
     peers = {"onnxruntime": lambda t: engines.onnxruntime(onnx, x, t), "pytorch": lambda t: engines.pytorch(model, x, t)}
