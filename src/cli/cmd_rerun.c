@@ -169,6 +169,7 @@ static enum status rerun(struct run *run, struct run *again, void *again_values,
     TRY(file_make_folder(folder, err));
     TRY(move_outputs(again, again_values, manifest, folder, paths, err));
     again->common.quiet = run->common.quiet;
+    again->common.json = manifest->json;
     again->common.threads = run->common.threads;
     again->console.silent = true;
     bool *const resume = resume_of(again->command, again_values);

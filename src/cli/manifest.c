@@ -156,8 +156,10 @@ enum status manifest_write(const char *path, const struct manifest *manifest, st
     text_add(&out, "],\n");
     put_list(&out, "inputs", &manifest->inputs);
     put_list(&out, "outputs", &manifest->outputs);
-    text_format(&out, "  \"stdout\": {\"bytes\": %llu, \"sha256\": \"%s\"},\n  \"machine\": {\"isa\": ",
-                (unsigned long long)manifest->result_bytes, manifest->result_sha256);
+    text_format(
+        &out, "  \"stdout\": {\"json\": %s, \"bytes\": %llu, \"sha256\": \"%s\"},\n  \"machine\": {\"isa\": ",
+        manifest->json ? "true" : "false", (unsigned long long)manifest->result_bytes,
+        manifest->result_sha256);
     text_json_string(&out, manifest->isa);
     text_format(&out, ", \"threads\": %d}\n}\n", manifest->threads);
     enum status status = text_check(&out, path, err);

@@ -43,6 +43,7 @@ struct manifest {
     const char *const *operands;
     int operand_count;
     struct manifest_list inputs, outputs;
+    bool json;             /* what was printed is that of --json */
     uint64_t result_bytes; /* printed on standard output */
     char result_sha256[SHA256_HEX];
     int threads; /* informative, as is the ISA */

@@ -96,7 +96,10 @@ static enum status read_members(struct manifest *manifest, const struct json *ro
     TRY(read_operands(manifest, json_member(root, "operands"), source, arena, err));
     TRY(read_list(&manifest->inputs, json_member(root, "inputs"), source, arena, err));
     TRY(read_list(&manifest->outputs, json_member(root, "outputs"), source, arena, err));
-    TRY(read_file(&printed, json_member(root, "stdout"), source, err));
+    const struct json *const out = json_member(root, "stdout");
+    TRY(read_file(&printed, out, source, err));
+    if (json_kind(json_member(out, "json")) != JSON_KIND_MISSING)
+        TRY(json_get_bool(&manifest->json, out, "json", source, err));
     manifest->result_bytes = printed.bytes;
     memcpy(manifest->result_sha256, printed.sha256, SHA256_HEX);
     return OK;

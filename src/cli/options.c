@@ -180,8 +180,12 @@ bool option_given(const struct option *option, const void *values)
     const void *where = const_place(option, values);
     switch (option->type) {
     case OPTION_FLAG:
-    case OPTION_CHOICE:
         return true;
+    case OPTION_CHOICE: {
+        const struct option_choice *choice = option->choices;
+        while (choice->name && choice->value != *(const int *)where) choice++;
+        return choice->name != NULL;
+    }
     case OPTION_INT:
     case OPTION_BYTES: {
         const double value = (double)*(const int64_t *)where;

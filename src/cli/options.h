@@ -3,7 +3,8 @@
  * Values live in a plain struct of the command; each option names its place by offsetof. Types of the places:
  *   OPTION_FLAG bool, OPTION_INT and OPTION_BYTES int64_t, OPTION_REAL double, OPTION_CHOICE int, OPTION_INTS
  * struct option_ints, OPTION_SIZE struct option_size, the others const char * (NULL when not given). A number
- * whose default lies outside its range is "not given" as long as it holds that default. */
+ * whose default lies outside its range is "not given" as long as it holds that default; a choice, while none
+ * of its names has its value. */
 #ifndef RETORT_CLI_OPTIONS_H
 #define RETORT_CLI_OPTIONS_H
 
@@ -100,8 +101,7 @@ enum status option_set_text(const struct option *option, void *values, const cha
 /* Sets the options of a preset. A wrong name or value in it is a caller's mistake. */
 void options_apply(const struct option_set *set, const struct option_preset *preset);
 
-/* True when a number, list, size or text holds a value (see the top of the file); flags and choices always
- * do. */
+/* True when a number, choice, list, size or text holds a value (see the top of the file); flags always do. */
 bool option_given(const struct option *option, const void *values);
 
 /* One member a line: "name": value, after `indent`, without the enclosing braces. Values not given are left

@@ -23,7 +23,6 @@ static void value_json(struct text *out, const struct option *option, const void
                 text_json_string(out, choice->name);
                 return;
             }
-        text_add(out, "null");
         return;
     case OPTION_INTS: {
         const struct option_ints *list = where;

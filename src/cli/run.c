@@ -158,6 +158,7 @@ static enum status write_manifest(const char *path, struct manifest_list *inputs
         .plan = plan_of(run),
         .operands = (const char *const *)run->operands,
         .operand_count = run->operand_count,
+        .json = run->common.json,
         .threads = run->threads,
     };
     const struct kernels *kernels;

@@ -32,6 +32,15 @@ sed 's/"man": false/"mann": false/' m.json >name.json
 expect option_unknown 3 'option mann: unknown' "$RETORT" rerun name.json
 check nothing_left_behind sh -c '! ls | grep "\.json\."'
 
+# Results printed as JSON are repeated as JSON; a choice that was not given (--scale) stays so.
+check json_manifest "$RETORT" verify --json m.json --manifest j.json
+check json_is_noted grep -q '"stdout": {"json": true, ' j.json
+expect rerun_prints_json_again 0 ' 0 different' "$RETORT" rerun j.json
+check world "$RETORT" world -q --seed 7 --frames 2 --size 160x96 --hours 8-9 --out day
+check train "$RETORT" train -q --scale pico -d day/data.yaml --size 64 -E 1 --out first
+check train_on "$RETORT" train -q -m first/weights.safetensors -d day --size 64 -E 1 --out second
+expect rerun_of_training 0 ' 0 different' "$RETORT" rerun second/manifest.json
+
 # verify as the repeated command: it has an input.
 check manifest_with_an_input "$RETORT" verify m.json --manifest v.json
 check rerun_with_an_input "$RETORT" rerun --out kept v.json
