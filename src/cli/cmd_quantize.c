@@ -38,7 +38,7 @@ static const struct option options[] = {
      .help = "frames to use at most, evenly spread over what there is"},
     {"size", 's', OPTION_INT, AT(size), "640", 32, 8192,
      .help = "side of the network input, a multiple of 32"},
-    {"test", 't', OPTION_INPUT, AT(test), .help = "labelled pictures: average precision before and after"},
+    {"test", 0, OPTION_INPUT, AT(test), .help = "labelled pictures: average precision before and after"},
     {"max-drop", 0, OPTION_REAL, AT(max_drop), "-1", 0, 1,
      .help = "write nothing when mAP50-95 on --test falls by more than this"},
     {"compare", 0, OPTION_INT, AT(compare), "2", 0, MAX_FRAMES,

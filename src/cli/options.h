@@ -42,7 +42,7 @@ struct option_size {
     int width, height;
 };
 
-/* Tables end with {0}. Several names may have the same value; the first is shown and dumped. */
+/* Tables end with {0}. Several names may have the same value; the first is dumped. */
 struct option_choice {
     const char *name;
     int value;

@@ -71,7 +71,8 @@ static void describe(struct text *out, const struct option *option)
     }
     if (option->required) text_add(out, " (needed)");
     if (!option->value || option->type == OPTION_FLAG) return;
-    const bool number = option->type == OPTION_INT || option->type == OPTION_REAL;
+    const bool number =
+        option->type == OPTION_INT || option->type == OPTION_REAL || option->type == OPTION_BYTES;
     double value;
     if (number && (sscanf(option->value, "%lf", &value) != 1 || value < option->low || value > option->high))
         return;

@@ -17,7 +17,7 @@ const struct option common_option_table[] = {
      .help = "write what ran, with the hashes of all inputs and outputs, for retort verify and retort rerun"},
     {"json", 'j', OPTION_FLAG, offsetof(struct common_options, json), .help = "print the result as JSON"},
     {"quiet", 'q', OPTION_FLAG, offsetof(struct common_options, quiet),
-     .help = "no progress, no messages, errors only"},
+     .help = "no progress, no messages but errors"},
     {"help", 'h', OPTION_FLAG, offsetof(struct common_options, help), .help = "show this page"},
     {0},
 };

@@ -31,6 +31,10 @@ for command in $("$RETORT" help --names); do
         failed "help_$command" "a line is longer than 80 characters"
     elif grep -q '[[:space:]]$' page; then
         failed "help_$command" "blanks at the end of a line"
+    elif sed -n 's/^  \(-[A-Za-z]\), --.*/\1/p' page | sort | uniq -d | grep -q .; then
+        failed "help_$command" "a letter stands for two options"
+    elif grep -q 'memory-limit' page && tr -s ' \n' ' ' <page | grep -q 'Pictures do not count \['; then
+        failed "help_$command" "a default outside its range is shown"
     else
         passed "help_$command"
     fi
