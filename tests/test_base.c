@@ -9,6 +9,8 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static void arena_gives_aligned_zeroed_memory(void **state)
 {
@@ -71,6 +73,27 @@ static void writing_is_atomic(void **state)
     file_unmap(&view);
     assert_int_equal(file_map(&view, "/nowhere/at/all", &err), ERR_INPUT);
     assert_non_null(strstr(err.message, "/nowhere/at/all"));
+}
+
+static void devices_and_links_stay(void **state)
+{
+    (void)state;
+    struct error err;
+    struct stat info;
+    char path[600], link[600];
+    snprintf(path, sizeof path, "%s/pipe", check_folder());
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(file_write(path, "new", 3, &err), ERR_INPUT);
+    assert_non_null(strstr(err.message, "pipe or a device"));
+    assert_true(stat(path, &info) == 0 && S_ISFIFO(info.st_mode));
+    assert_int_equal(file_write(check_folder(), "new", 3, &err), ERR_INPUT);
+    snprintf(path, sizeof path, "%s/file", check_folder());
+    snprintf(link, sizeof link, "%s/link", check_folder());
+    check_ok(file_write(path, "old", 3, &err), &err);
+    assert_int_equal(symlink("file", link), 0);
+    check_ok(file_write(link, "longer", 6, &err), &err);
+    assert_true(lstat(link, &info) == 0 && S_ISLNK(info.st_mode));
+    assert_true(stat(path, &info) == 0 && info.st_size == 6);
 }
 
 static void a_full_disk_leaves_the_old_file(void **state)
@@ -149,6 +172,7 @@ int main(void)
         cmocka_unit_test(hash_matches_published_vectors),
         cmocka_unit_test(random_streams_match_the_specification),
         cmocka_unit_test(writing_is_atomic),
+        cmocka_unit_test(devices_and_links_stay),
         cmocka_unit_test(a_full_disk_leaves_the_old_file),
         cmocka_unit_test(parallel_shares_cover_each_output_once),
         cmocka_unit_test(workers_are_unique_and_their_shares_ascend),

@@ -74,10 +74,22 @@ void file_unmap(struct file_view *view)
     *view = (struct file_view){(const uint8_t *)"", 0, NULL};
 }
 
+enum status file_check_target(const char *path, struct error *err)
+{
+    struct stat info;
+    if (stat(path, &info) || S_ISREG(info.st_mode)) return OK;
+    return fail(err, ERR_INPUT, "%s: is a %s, expected a file", path,
+                S_ISDIR(info.st_mode) ? "folder" : "pipe or a device");
+}
+
 enum status file_create(struct file_writer *writer, const char *path, struct error *err)
 {
-    *writer = (struct file_writer){.path = strdup(path)};
-    if (!writer->path || asprintf(&writer->temporary, "%s.XXXXXX", path) < 0) {
+    TRY(file_check_target(path, err)); /* the rename would put a file in the place of a device */
+    struct stat info;
+    const bool link = lstat(path, &info) == 0 && S_ISLNK(info.st_mode);
+    char *const target = link ? realpath(path, NULL) : NULL; /* NULL: of a link that leads nowhere, too */
+    *writer = (struct file_writer){.path = target ? target : strdup(path)};
+    if (!writer->path || asprintf(&writer->temporary, "%s.XXXXXX", writer->path) < 0) {
         free(writer->path);
         return fail_memory(err, path, strlen(path));
     }

@@ -29,7 +29,11 @@ struct file_writer {
     char *path, *temporary;
 };
 
-/* Opens a temporary file beside path. After OK exactly one of commit and discard must follow. */
+/* ERR_INPUT when a folder, a pipe or a device is where the file would be written. */
+enum status file_check_target(const char *path, struct error *err);
+
+/* Opens a temporary file beside path, or beside what it is a link to. After OK exactly one of commit and
+ * discard must follow. */
 enum status file_create(struct file_writer *writer, const char *path, struct error *err);
 enum status file_commit(struct file_writer *writer, struct error *err); /* discards by itself when it fails */
 void file_discard(struct file_writer *writer);
@@ -37,8 +41,8 @@ void file_discard(struct file_writer *writer);
 /* Writes n bytes to path in one atomic step. */
 enum status file_write(const char *path, const void *data, size_t n, struct error *err);
 
-/* The same without waiting for the disk: whole or not there after a kill, but not after a power cut. For files by the
- * thousand that can be made again. */
+/* The same without waiting for the disk: whole or not there after a kill, but not after a power cut. For
+ * files by the thousand that can be made again. */
 enum status file_write_loose(const char *path, const void *data, size_t n, struct error *err);
 
 /* Makes the folder and its parents; an existing folder is fine. */

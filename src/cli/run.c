@@ -1,12 +1,15 @@
 /* One run of a command: defaults, checks, the command, its manifest. */
+#include "base/file.h"
 #include "base/par.h"
 #include "cli/command.h"
 #include "cli/manifest.h"
 #include "kernels/kernels.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { MAX_EXTRA_INPUTS = 1024 };
 
@@ -138,6 +141,31 @@ static enum status manifest_path(const char **path, struct run *run, struct erro
     return OK;
 }
 
+/* What could not be written at the end fails before the work. */
+static enum status check_output(const char *path, bool folders, struct run *run, struct error *err)
+{
+    const char *const slash = strrchr(path, '/');
+    const char *const folder = slash ? arena_printf(&run->arena, "%.*s/", (int)(slash - path), path) : ".";
+    if (!folder) return fail_memory(err, path, strlen(path));
+    TRY(file_check_target(path, err));
+    return access(folder, W_OK | X_OK) && !(folders && errno == ENOENT) ? fail_errno(err, "write", path) : OK;
+}
+
+/* Where the command fills a folder, others may lie in it and come with it. */
+static enum status check_outputs(struct run *run, const char *manifest, struct error *err)
+{
+    const struct option *const table = table_of(run->command);
+    bool folders = false;
+    for (const struct option *option = table; option->name; option++)
+        folders = folders || (option->type == OPTION_OUTPUT_FOLDER && text_at(option, run->values));
+    for (const struct option *option = table; option->name; option++)
+        if (option->type == OPTION_OUTPUT && text_at(option, run->values))
+            TRY(check_output(text_at(option, run->values), folders, run, err));
+    for (int i = 0; i < run->operand_count; i++)
+        if (role_of(run->command, i) == 'o') TRY(check_output(run->operands[i], folders, run, err));
+    return manifest ? check_output(manifest, folders, run, err) : OK;
+}
+
 /* The name of the plan that --plan chose, or NULL. */
 static const char *plan_of(const struct run *run)
 {
@@ -208,6 +236,7 @@ enum status run_execute(struct run *run, struct error *err)
     const char *path;
     struct manifest_list inputs = {0};
     TRY(manifest_path(&path, run, err));
+    TRY(check_outputs(run, path, err));
     if (path) TRY(collect(&inputs, run, false, err)); /* before: an output may replace an input */
     const enum status status = run->command->run(run, err);
     struct error unwritten;

@@ -18,7 +18,10 @@ check verify "$RETORT" verify m.json
 check rerun "$RETORT" rerun m.json
 expect rerun_json 0 '^{"compared": 1, "different": 0}$' "$RETORT" rerun --json m.json
 expect rerun_other_threads 0 ' 0 different' "$RETORT" rerun -t 3 m.json
-expect manifest_cannot_be_written 3 'nowhere/m.json' "$RETORT" help --manifest nowhere/m.json
+"$RETORT" help --manifest nowhere/m.json >said 2>output
+check manifest_cannot_be_written test $? -eq 3 -a ! -s said
+mkdir folder
+expect folder_in_a_files_place 3 'folder: is a folder, expected a file' "$RETORT" help --manifest folder
 
 sed 's/"stdout": {\(.*\)"sha256": "......../"stdout": {\1"sha256": "00000000/' m.json >other.json
 expect rerun_finds_a_difference 1 'standard output: sha256' "$RETORT" rerun other.json
