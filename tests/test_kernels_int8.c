@@ -3,6 +3,7 @@
 
 #include "base/rng.h"
 #include "kernels/kernels.h"
+#include "nn/int8_pack.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -10,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PIXELS = 27, CHANNELS = 70, DEPTH = 90, TAPS = 9, GUARD = 0xA5, ROUNDS = 60 };
+enum { PIXELS = 27, CHANNELS = 70, STEPS = 90, WINDOW = 300, TAPS = 9, GUARD = 0xA5, ROUNDS = 60 };
 
 struct draws {
     uint64_t key, next;
@@ -31,9 +32,6 @@ struct finish_case {
     float scale[CHANNELS + 16], bias[CHANNELS + 16];
     uint8_t shortcut[PIXELS][CHANNELS], bytes[PIXELS][CHANNELS + 3];
     float real[PIXELS][CHANNELS + 3];
-    const uint8_t *residual[PIXELS];
-    uint8_t *out[PIXELS];
-    float *reals[PIXELS];
     struct int8_finish finish;
 };
 
@@ -44,22 +42,21 @@ static void make_finish(struct finish_case *c, struct draws *d, float largest)
         c->scale[i] = draw_float(d, 0.2f, 8.f) / largest;
         c->bias[i] = draw_float(d, -3.f, 3.f);
     }
-    for (int p = 0; p < PIXELS; p++) {
+    for (int p = 0; p < PIXELS; p++)
         for (int i = 0; i < CHANNELS; i++) c->shortcut[p][i] = (uint8_t)draw(d, 0, 255);
-        c->residual[p] = c->shortcut[p];
-        c->out[p] = c->bytes[p];
-        c->reals[p] = c->real[p];
-    }
     const bool bytes = draw(d, 0, 3) != 0, added = draw(d, 0, 1);
     c->finish = (struct int8_finish){.start = c->start,
                                      .scale = c->scale,
                                      .bias = c->bias,
                                      .activation = (enum activation)draw(d, ACT_NONE, ACT_SIGMOID),
-                                     .residual = added ? c->residual : NULL,
+                                     .residual = added ? c->shortcut[0] : NULL,
+                                     .residual_stride = CHANNELS,
                                      .residual_scale = draw_float(d, 0.01f, 0.1f),
                                      .residual_zero = (float)draw(d, 0, 255),
-                                     .out = bytes ? c->out : NULL,
-                                     .real = c->reals,
+                                     .out = bytes ? c->bytes[0] : NULL,
+                                     .out_stride = CHANNELS + 3,
+                                     .real = c->real[0],
+                                     .real_stride = CHANNELS + 3,
                                      .inverse = draw_float(d, 5.f, 60.f),
                                      .zero = (float)draw(d, 0, 255)};
 }
@@ -75,14 +72,12 @@ static void copy_case(struct finish_case *to, const struct finish_case *from)
 {
     *to = *from;
     clear_output(to);
-    for (int p = 0; p < PIXELS; p++)
-        to->residual[p] = to->shortcut[p], to->out[p] = to->bytes[p], to->reals[p] = to->real[p];
     to->finish.start = to->start;
     to->finish.scale = to->scale;
     to->finish.bias = to->bias;
-    to->finish.residual = from->finish.residual ? to->residual : NULL;
-    to->finish.out = from->finish.out ? to->out : NULL;
-    to->finish.real = to->reals;
+    to->finish.residual = from->finish.residual ? to->shortcut[0] : NULL;
+    to->finish.out = from->finish.out ? to->bytes[0] : NULL;
+    to->finish.real = to->real[0];
 }
 
 static uint8_t byte_of(float t, float inverse, float zero)
@@ -137,66 +132,124 @@ static int extreme_byte(struct draws *d)
     return kind == 0 ? 255 : draw(d, 0, 255);
 }
 
+/* Weights of 16 outputs, as they are and packed; heavy ones are rare, usual or everywhere. */
+static void make_column(struct draws *d, int8_t (*weights)[16][4], int steps, int32_t *column)
+{
+    static const int per_mille[] = {0, 0, 1, 5, 300};
+    const int spread = draw(d, 4, draw(d, 8, 127)), heavy = per_mille[draw(d, 0, 4)];
+    for (int i = 0; i < steps; i++)
+        for (int n = 0; n < 16; n++)
+            for (int k = 0; k < 4; k++)
+                weights[i][n][k] =
+                    (int8_t)(draw(d, 0, 999) < heavy ? extreme_weight(d) : draw(d, -spread, spread));
+    for (int i = 0; i < steps; i++) memcpy(int8_pack_step(column, steps, i), weights[i], sizeof weights[i]);
+}
+
+/* Every step once, and 16 bits hold what the kernels put there. */
+static void check_column(const struct int8_column *c, const int32_t *order, int steps,
+                         int8_t (*weights)[16][4])
+{
+    bool seen[STEPS] = {false};
+    assert_int_equal(c->twos + c->ones + c->wides, steps);
+    assert_int_equal(c->twos % 2, 0);
+    for (int i = 0; i < steps; i++) {
+        assert_in_range(order[i], 0, steps - 1);
+        assert_false(seen[order[i]]);
+        seen[order[i]] = true;
+    }
+    for (int i = 0; i < c->twos + c->ones; i += i < c->twos ? 2 : 1)
+        for (int h = 0; h < 32; h++) {
+            int most = 0, least = 0;
+            for (int j = i; j < i + (i < c->twos ? 2 : 1); j++)
+                for (int k = 0; k < 2; k++) {
+                    const int w = weights[order[j]][h / 2][h % 2 * 2 + k];
+                    *(w > 0 ? &most : &least) += w;
+                }
+            assert_true(255 * most <= INT16_MAX && 255 * least >= INT16_MIN);
+        }
+}
+
 static void test_conv_kernel(void **state)
 {
     (void)state;
-    static int16_t in[PIXELS * DEPTH], w[(CHANNELS + 16) * DEPTH];
+    enum { COLUMNS = (CHANNELS + 15) / 16 };
+    static uint8_t in[PIXELS * WINDOW + WINDOW];
+    static int8_t w[COLUMNS][STEPS][16][4];
+    static int32_t packed[COLUMNS * (STEPS + 16 + 32 * STEPS)];
     static struct finish_case expected, got;
-    int tables;
+    int tables, kinds[3] = {0};
     const struct kernels *const *list = kernels_available(&tables), *scalar = scalar_table();
     for (int round = 0; round < ROUNDS; round++) {
         struct draws d = {rng_step(rng_key(1, "conv_int8"), (uint64_t)round), 0};
-        const int pixels = draw(&d, 1, PIXELS), cout = draw(&d, 1, CHANNELS), pairs = draw(&d, 1, DEPTH / 2);
-        for (int i = 0; i < pixels * 2 * pairs; i++) in[i] = (int16_t)extreme_byte(&d);
-        for (int i = 0; i < (cout + 15) / 16 * 16 * 2 * pairs; i++) w[i] = (int16_t)extreme_weight(&d);
-        make_finish(&expected, &d, 255.f * 127 * (float)pairs);
+        const int cout = draw(&d, 1, CHANNELS), steps = draw(&d, 1, STEPS), columns = (cout + 15) / 16;
+        const int height = draw(&d, 1, 3), width = draw(&d, 1, PIXELS / height);
+        const struct int8_windows windows = {in, draw(&d, 0, 4 * WINDOW), draw(&d, 1, WINDOW / 4), height,
+                                             width};
+        struct int8_column counts[COLUMNS];
+        int32_t offset[STEPS];
+        for (size_t i = 0; i < sizeof in; i++) in[i] = (uint8_t)extreme_byte(&d);
+        for (int i = 0; i < steps; i++) offset[i] = draw(&d, 0, WINDOW - 4);
+        make_finish(&expected, &d, 255.f * 127 * 2 * (float)steps);
         clear_output(&expected);
-        for (int p = 0; p < pixels; p++)
+        for (int c = 0; c < columns; c++) {
+            int32_t *column = packed + c * int8_column_size(steps);
+            make_column(&d, w[c], steps, column);
+            counts[c] = int8_pack_column(column, steps);
+            check_column(counts + c, column, steps, w[c]);
+            for (int i = 0; i < steps; i++) column[i] = offset[column[i]];
+            kinds[0] += counts[c].twos, kinds[1] += counts[c].ones, kinds[2] += counts[c].wides;
+        }
+        for (int p = 0; p < height * width; p++)
             for (int o = 0; o < cout; o++) {
+                const uint8_t *x = in + p / width * windows.row + p % width * windows.pixel;
                 int64_t sum = 0;
-                for (int k = 0; k < 2 * pairs; k++)
-                    sum += in[p * 2 * pairs + k] * w[((o / 16 * pairs + k / 2) * 16 + o % 16) * 2 + k % 2];
+                for (int i = 0; i < steps; i++)
+                    for (int k = 0; k < 4; k++) sum += x[offset[i] + k] * w[o / 16][i][o % 16][k];
                 finish_plainly(&expected, scalar, sum, p, o);
             }
         for (int t = 0; t < tables; t++) {
             copy_case(&got, &expected);
-            list[t]->conv_int8(&(struct int8_block){in, pixels, pairs, cout, w, got.finish});
+            list[t]->conv_int8(&(struct int8_block){windows, cout, steps, counts, packed, got.finish});
             expect_equal(&got, &expected, list[t]->name);
         }
     }
+    for (int k = 0; k < 3; k++) assert_true(kinds[k] > 500);
 }
 
 static void test_depthwise_kernel(void **state)
 {
     (void)state;
-    static uint8_t rows[PIXELS][CHANNELS];
+    static uint8_t in[PIXELS * WINDOW + WINDOW];
     static int16_t w[(TAPS + 1) * CHANNELS];
     static struct finish_case expected, got;
-    const uint8_t *in[TAPS * PIXELS];
     int tables;
     const struct kernels *const *list = kernels_available(&tables), *scalar = scalar_table();
     for (int round = 0; round < ROUNDS; round++) {
         struct draws d = {rng_step(rng_key(1, "depthwise_int8"), (uint64_t)round), 0};
-        const int pixels = draw(&d, 1, PIXELS), channels = draw(&d, 1, CHANNELS), taps = draw(&d, 1, TAPS);
+        const int channels = draw(&d, 1, CHANNELS), taps = draw(&d, 1, 4) == 1 ? draw(&d, 1, TAPS) : TAPS;
+        const int height = draw(&d, 1, 3), width = draw(&d, 1, PIXELS / height);
+        const struct int8_windows windows = {in, draw(&d, 0, 4 * WINDOW), draw(&d, 1, WINDOW / 4), height,
+                                             width};
+        int32_t offset[TAPS];
         memset(w, 0, sizeof w);
-        for (int p = 0; p < PIXELS; p++)
-            for (int c = 0; c < CHANNELS; c++) rows[p][c] = (uint8_t)extreme_byte(&d);
-        for (int i = 0; i < taps * pixels; i++) in[i] = rows[draw(&d, 0, PIXELS - 1)];
+        for (size_t i = 0; i < sizeof in; i++) in[i] = (uint8_t)extreme_byte(&d);
+        for (int t = 0; t < taps; t++) offset[t] = draw(&d, 0, WINDOW - CHANNELS);
         for (int t = 0; t < taps; t++)
             for (int c = 0; c < channels; c++)
                 w[(t / 2 * channels + c) * 2 + t % 2] = (int16_t)extreme_weight(&d);
         make_finish(&expected, &d, 255.f * 127 * (float)taps);
         clear_output(&expected);
-        for (int p = 0; p < pixels; p++)
+        for (int p = 0; p < height * width; p++)
             for (int c = 0; c < channels; c++) {
+                const uint8_t *x = in + p / width * windows.row + p % width * windows.pixel;
                 int64_t sum = 0;
                 for (int t = 0; t < taps; t++)
-                    sum += in[t * pixels + p][c] * w[(t / 2 * channels + c) * 2 + t % 2];
+                    sum += x[offset[t] + c] * w[(t / 2 * channels + c) * 2 + t % 2];
                 finish_plainly(&expected, scalar, sum, p, c);
             }
         for (int t = 0; t < tables; t++) {
             copy_case(&got, &expected);
-            list[t]->depthwise_int8(&(struct int8_depthwise){in, pixels, taps, channels, w, got.finish});
+            list[t]->depthwise_int8(&(struct int8_depthwise){windows, taps, channels, offset, w, got.finish});
             expect_equal(&got, &expected, list[t]->name);
         }
     }
@@ -208,12 +261,12 @@ static void test_small_kernels(void **state)
     enum { ROWS = 5, STRIDE = CHANNELS + 5 };
     float x[ROWS * STRIDE], factor[CHANNELS], inverse[CHANNELS], zero[CHANNELS], y[ROWS * STRIDE];
     uint8_t bytes[ROWS * STRIDE], other[ROWS * STRIDE];
-    int16_t words[ROWS * STRIDE + INT8_SLACK];
+    int16_t words[ROWS * STRIDE];
     int tables;
     const struct kernels *const *list = kernels_available(&tables);
     for (int round = 0; round < ROUNDS; round++) {
         struct draws d = {rng_step(rng_key(1, "borders"), (uint64_t)round), 0};
-        const int cols = draw(&d, 1, CHANNELS), n = draw(&d, 0, ROWS * STRIDE - INT8_SLACK);
+        const int cols = draw(&d, 1, CHANNELS), n = draw(&d, 0, ROWS * STRIDE);
         for (int i = 0; i < ROWS * STRIDE; i++)
             x[i] = draw_float(&d, -6.f, 6.f), other[i] = (uint8_t)draw(&d, 0, 255);
         x[0] = 1e30f, x[1] = -1e30f;
@@ -235,16 +288,14 @@ static void test_small_kernels(void **state)
                 assert_true(
                     y[i] ==
                     (i % STRIDE < cols ? ((float)bytes[i] - zero[i % STRIDE]) * factor[i % STRIDE] : -1.f));
-            list[t]->widen(words, other, n);
-            for (int i = 0; i < n; i++) assert_int_equal(words[i], other[i]);
             uint8_t most[ROWS * STRIDE];
             memcpy(most, bytes, sizeof most);
             list[t]->maximum_bytes(most, other, n);
             for (int i = 0; i < ROWS * STRIDE; i++)
                 assert_int_equal(most[i], i < n && other[i] > bytes[i] ? other[i] : bytes[i]);
             int32_t sum = 0;
-            for (int i = 0; i < n; i++) sum += bytes[i] * (words[i] - 128);
-            for (int i = 0; i < n; i++) words[i] = (int16_t)(words[i] - 128);
+            for (int i = 0; i < n; i++) words[i] = (int16_t)(other[i] - 128);
+            for (int i = 0; i < n; i++) sum += bytes[i] * words[i];
             assert_int_equal(list[t]->dot_bytes(bytes, words, n), sum);
         }
     }

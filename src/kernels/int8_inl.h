@@ -1,9 +1,12 @@
 /* Integer convolutions on bytes: exact sums, then one rule in float (kernels.h, struct int8_finish).
  *
- * The vocabulary's integer part: a vw holds 2 * VW words, the weights of VW channels for a pair of inputs;
- * vw_pair(x) repeats x[0], x[1]; vp_madd(a, w, x) adds w[n][0] * x[0] + w[n][1] * x[1] to channel n of a, and
- * vp_sum(a) is the VW sums; vw_zip(p, q) is p[0], q[0], p[1], q[1], ... of VW bytes each. Products of a byte
- * and a weight of -127..127 fit a word, pairs of them 32 bits, so nothing saturates on any ISA. vf_from_int
+ * The vocabulary's integer part. vp holds the sums of VW channels in the making, vp_sum(a) is the sums. A vx
+ * is four bytes of the input for all channels: vp_dot(a, x, w) adds x[0..3] * w[n][0..3] to channel n, where
+ * the products 0, 1 and the products 2, 3 have sums of 16 bits, and vp_dot_two(a, x, v, y, w) two of these,
+ * where the sums over both have (kernels.h, struct int8_column). For any weights: a vw holds 2 * VW words,
+ * vp_madd(a, w, x) adds w[n][0] * x[n][0] + w[n][1] * x[n][1]; vw_even(x) is the bytes 0 and 2 for all
+ * channels, vw_odd(x) 1 and 3; vw_zip(p, q) is p[0], q[0], p[1], q[1], ... of VW bytes each. Pairs of
+ * products of a byte and a weight of -127..127 fit 32 bits, so nothing saturates on any ISA. vf_from_int
  * rounds to nearest even. */
 #include "kernels/kernels.h"
 #include "kernels/math_inl.h"
@@ -14,7 +17,7 @@
 #define INT8_COLUMNS 16
 #define INT8_VECTORS 1
 #elif defined(VF_AVX2)
-#define INT8_ROWS 6
+#define INT8_ROWS 5
 #define INT8_COLUMNS 16
 #define INT8_VECTORS 2
 #elif defined(VF_NEON) && defined(__aarch64__)
@@ -48,8 +51,8 @@ _Static_assert(INT8_VECTORS *VW == INT8_COLUMNS, "a tile is a whole number of ve
 #include "kernels/tile_int8.h"
 #endif
 
-typedef void int8_tile_function(const int16_t *in, ptrdiff_t stride, int pairs, const int16_t *w,
-                                int32_t *acc);
+typedef void int8_tile_function(const uint8_t *in, ptrdiff_t step, const struct int8_column *column,
+                                const int32_t *offset, const int8_t *w, int32_t *acc);
 
 /* Clamped first: conversions out of range differ from CPU to CPU. */
 INLINE vi vi_quantise(vf t, vf inverse, vf zero)
@@ -65,9 +68,11 @@ INLINE void int8_finish_rows(const struct int8_finish *f, const int32_t *acc, in
 {
     const vf inverse = vf_set1(f->inverse), zero = vf_set1(f->zero);
     const vf residual_scale = vf_set1(f->residual_scale), residual_zero = vf_set1(f->residual_zero);
-    uint8_t *const *out = f->out + p;
-    float *const *reals = f->real + p;
-    const uint8_t *const *residual = f->residual + p;
+    const ptrdiff_t out_stride = f->out_stride, real_stride = f->real_stride;
+    const ptrdiff_t residual_stride = f->residual_stride;
+    uint8_t *const out = real ? NULL : f->out + p * out_stride;
+    float *const reals = real ? f->real + p * real_stride : NULL;
+    const uint8_t *const residual = added ? f->residual + p * residual_stride : NULL;
     for (int n = c; n < c + columns; n += VW, acc += VW) {
         const vi start = vi_load(f->start + n);
         const vf scale = vf_load(f->scale + n), bias = vf_load(f->bias + n);
@@ -75,13 +80,14 @@ INLINE void int8_finish_rows(const struct int8_finish *f, const int32_t *acc, in
             vf t = vf_fma(vf_from_int(vi_add(vi_load(acc + m * KERNEL_BLOCK), start)), scale, bias);
             t = vf_activate(t, activation);
             if (added) {
-                const vf r = vf_sub(vf_from_int(vi_load_bytes(residual[m] + n)), residual_zero);
+                const vf r =
+                    vf_sub(vf_from_int(vi_load_bytes(residual + m * residual_stride + n)), residual_zero);
                 t = vf_flush(vf_fma(r, residual_scale, t));
             }
             if (real)
-                vf_store(reals[m] + n, t);
+                vf_store(reals + m * real_stride + n, t);
             else
-                vi_store_bytes(out[m] + n, vi_quantise(t, inverse, zero));
+                vi_store_bytes(out + m * out_stride + n, vi_quantise(t, inverse, zero));
         }
     }
 }
@@ -111,98 +117,108 @@ static void int8_finish_tile(const struct int8_finish *f, const int32_t *acc, in
         int8_finish_whole(f, acc, rows, p, c, valid);
         return;
     }
-    uint8_t bytes[KERNEL_BLOCK], shortcut[KERNEL_BLOCK] = {0}, *out = bytes;
-    float reals[KERNEL_BLOCK], *real = reals;
-    const uint8_t *residual = shortcut;
+    uint8_t bytes[KERNEL_BLOCK], shortcut[KERNEL_BLOCK] = {0};
+    float reals[KERNEL_BLOCK];
     struct int8_finish one = *f;
-    one.out = f->out ? &out : NULL;
-    one.real = &real;
-    one.residual = f->residual ? &residual : NULL;
+    one.out = f->out ? bytes : NULL;
+    one.real = reals;
+    one.residual = f->residual ? shortcut : NULL;
     one.start += c;
     one.scale += c;
     one.bias += c;
     for (int m = 0; m < rows; m++) {
-        if (f->residual) memcpy(shortcut, f->residual[p + m] + c, (size_t)valid);
+        if (f->residual) memcpy(shortcut, f->residual + (p + m) * f->residual_stride + c, (size_t)valid);
         int8_finish_whole(&one, acc + m * KERNEL_BLOCK, 1, 0, 0, (valid + VW - 1) / VW * VW);
         if (f->out)
-            memcpy(f->out[p + m] + c, bytes, (size_t)valid);
+            memcpy(f->out + (p + m) * f->out_stride + c, bytes, (size_t)valid);
         else
-            memcpy(f->real[p + m] + c, reals, (size_t)valid * sizeof *reals);
+            memcpy(f->real + (p + m) * f->real_stride + c, reals, (size_t)valid * sizeof *reals);
     }
 }
 
-/* All pixels of one column range; the last tile overlaps the one before. */
-static void int8_columns(const struct int8_block *b, int8_tile_function *tile, int rows, int columns, int c0,
-                         const int16_t *w)
+/* All pixels of channels [c0, c0 + columns), which begin at w of each step; the last tile of a row overlaps
+ * the one before. */
+static void int8_columns(const struct int8_block *b, int8_tile_function *tile, int rows, int columns, int c0)
 {
+    const struct int8_column *column = b->columns + c0 / KERNEL_BLOCK;
+    const int32_t *offset = b->weights + c0 / KERNEL_BLOCK * int8_column_size(b->steps);
+    const int8_t *w = (const int8_t *)(offset + int8_column_offsets(b->steps)) + c0 % KERNEL_BLOCK * 4;
     int32_t acc[10 * KERNEL_BLOCK];
-    const int valid = b->cout - c0 < columns ? b->cout - c0 : columns;
-    const ptrdiff_t stride = 2 * (ptrdiff_t)b->pairs;
-    for (int p = 0; p < b->pixels;) {
-        if (b->pixels - p < rows && b->pixels >= rows) p = b->pixels - rows;
-        const int n = b->pixels >= rows ? rows : 1;
-        (n == 1 ? int8_tile_single : tile)(b->in + p * stride, stride, b->pairs, w, acc);
-        int8_finish_tile(&b->finish, acc, n, p, c0, valid);
-        p += n;
-    }
+    const int valid = b->cout - c0 < columns ? b->cout - c0 : columns, width = b->in.width;
+    for (int y = 0; y < b->in.height; y++)
+        for (int x = 0; x < width;) {
+            if (width - x < rows && width >= rows) x = width - rows;
+            const int n = width >= rows ? rows : 1;
+            const uint8_t *in = b->in.first + y * b->in.row + x * b->in.pixel;
+            (n == 1 ? int8_tile_single : tile)(in, b->in.pixel, column, offset, w, acc);
+            int8_finish_tile(&b->finish, acc, n, y * width + x, c0, valid);
+            x += n;
+        }
 }
 
 static void conv_int8(const struct int8_block *b)
 {
-    const ptrdiff_t size = 2 * (ptrdiff_t)b->pairs * KERNEL_BLOCK;
-    for (int block = 0; block < b->cout; block += KERNEL_BLOCK) {
-        const int16_t *w = b->weights + block / KERNEL_BLOCK * size;
+    for (int c = 0; c < b->cout; c += INT8_COLUMNS) {
 #if defined(VF_AVX2)
-        if (b->cout - block <= VW) {
-            int8_columns(b, int8_tile_narrow, INT8_NARROW_ROWS, VW, block, w);
+        if (b->cout - c <= VW) {
+            int8_columns(b, int8_tile_narrow, INT8_NARROW_ROWS, VW, c);
             continue;
         }
 #endif
-        for (int c = 0; c < KERNEL_BLOCK && block + c < b->cout; c += INT8_COLUMNS)
-            int8_columns(b, int8_tile, INT8_ROWS, INT8_COLUMNS, block + c, w + 2 * c);
+        int8_columns(b, int8_tile, INT8_ROWS, INT8_COLUMNS, c);
     }
 }
 
-/* Channels [c, c + valid) of pixels [p, p + rows): vectors, then what is left one by one. */
-static void depthwise_int8_sums(const struct int8_depthwise *b, int p, int rows, int c, int valid,
-                                int32_t *acc)
+enum { INT8_DEPTHWISE_ROWS = 8 };
+
+/* Sums of channels [c, c + valid) of `rows` pixels from `in`: vectors, then what is left one by one. `taps`
+ * is a constant where it is the usual one. */
+INLINE void depthwise_int8_sums(const struct int8_depthwise *b, int taps, const uint8_t *in, int rows, int c,
+                                int valid, int32_t *acc)
 {
     const int16_t *weights = b->weights + 2 * c;
+    const int32_t *offset = b->offset;
+    in += c;
     int i = 0;
     for (; i + VW <= valid; i += VW)
         for (int m = 0; m < rows; m++) {
-            const uint8_t *const *in = b->in + p + m;
+            const uint8_t *x = in + m * b->in.pixel + i;
             vp sum = vp_zero();
-            for (int t = 0; t < b->taps; t += 2) {
-                const int next = t + 1 < b->taps ? t + 1 : t; /* its weights are 0 */
-                sum = vp_madd(
-                    sum, vw_load(weights + (ptrdiff_t)t * b->channels + 2 * i),
-                    vw_zip(in[(ptrdiff_t)t * b->pixels] + c + i, in[(ptrdiff_t)next * b->pixels] + c + i));
+            for (int t = 0; t < taps; t += 2) {
+                const int next = t + 1 < taps ? t + 1 : t; /* its weights are 0 */
+                sum = vp_madd(sum, vw_load(weights + (ptrdiff_t)t * b->channels + 2 * i),
+                              vw_zip(x + offset[t], x + offset[next]));
             }
             vi_store(acc + m * KERNEL_BLOCK + i, vp_sum(sum));
         }
     for (; i < valid; i++)
         for (int m = 0; m < rows; m++) {
+            const uint8_t *x = in + m * b->in.pixel + i;
             int32_t sum = 0;
-            for (int t = 0; t < b->taps; t++)
-                sum += b->in[t * b->pixels + p + m][c + i] *
-                       weights[(ptrdiff_t)(t - t % 2) * b->channels + 2 * i + t % 2];
+            for (int t = 0; t < taps; t++)
+                sum += x[offset[t]] * weights[(ptrdiff_t)(t - t % 2) * b->channels + 2 * i + t % 2];
             acc[m * KERNEL_BLOCK + i] = sum;
         }
 }
 
 static void depthwise_int8(const struct int8_depthwise *b)
 {
-    enum { ROWS_AT_ONCE = 8 };
-    for (int c = 0; c < b->channels; c += KERNEL_BLOCK) {
-        const int valid = b->channels - c < KERNEL_BLOCK ? b->channels - c : KERNEL_BLOCK;
-        for (int p = 0; p < b->pixels; p += ROWS_AT_ONCE) {
-            const int rows = b->pixels - p < ROWS_AT_ONCE ? b->pixels - p : ROWS_AT_ONCE;
-            int32_t acc[ROWS_AT_ONCE * KERNEL_BLOCK] = {0};
-            depthwise_int8_sums(b, p, rows, c, valid, acc);
-            int8_finish_tile(&b->finish, acc, rows, p, c, valid);
+    for (int y = 0; y < b->in.height; y++)
+        for (int c = 0; c < b->channels; c += KERNEL_BLOCK) {
+            const int valid = b->channels - c < KERNEL_BLOCK ? b->channels - c : KERNEL_BLOCK;
+            for (int x = 0; x < b->in.width; x += INT8_DEPTHWISE_ROWS) {
+                const int rest = b->in.width - x,
+                          rows = rest < INT8_DEPTHWISE_ROWS ? rest : INT8_DEPTHWISE_ROWS;
+                const uint8_t *in = b->in.first + y * b->in.row + x * b->in.pixel;
+                int32_t acc[INT8_DEPTHWISE_ROWS * KERNEL_BLOCK];
+                if (valid < KERNEL_BLOCK) memset(acc, 0, sizeof acc);
+                if (b->taps == 9)
+                    depthwise_int8_sums(b, 9, in, rows, c, valid, acc);
+                else
+                    depthwise_int8_sums(b, b->taps, in, rows, c, valid, acc);
+                int8_finish_tile(&b->finish, acc, rows, y * b->in.width + x, c, valid);
+            }
         }
-    }
 }
 
 static void quantise(uint8_t *y, ptrdiff_t y_stride, const float *x, ptrdiff_t x_stride, const float *inverse,
@@ -232,12 +248,6 @@ static void dequantise(float *y, ptrdiff_t y_stride, const uint8_t *x, ptrdiff_t
                                    vf_load(scale + c)));
         for (; c < cols; c++) y[c] = ((float)x[c] - zero[c]) * scale[c];
     }
-}
-
-static void widen(int16_t *y, const uint8_t *x, ptrdiff_t n)
-{
-    for (ptrdiff_t i = 0; i < n; i += INT8_SLACK)
-        for (int k = 0; k < INT8_SLACK; k++) y[i + k] = x[i + k];
 }
 
 static void maximum_bytes(uint8_t *y, const uint8_t *x, int n)

@@ -34,7 +34,6 @@ const struct kernels KERNELS_TABLE = {
     .depthwise_int8 = depthwise_int8,
     .quantise = quantise,
     .dequantise = dequantise,
-    .widen = widen,
     .maximum_bytes = maximum_bytes,
     .dot_bytes = dot_bytes,
     .sum = sum,

@@ -90,28 +90,57 @@ struct int8_finish {
     const int32_t *start;     /* the bias of the sums: minus weights times zero points of the inputs */
     const float *scale, *bias; /* of a sum of products */
     enum activation activation;
-    const uint8_t *const *residual; /* [pixels], or NULL */
+    const uint8_t *residual; /* rows residual_stride apart, or NULL */
+    ptrdiff_t residual_stride;
     float residual_scale, residual_zero;
-    uint8_t *const *out; /* [pixels], or NULL: real is written */
-    float *const *real;
+    uint8_t *out; /* likewise, or NULL: real is written */
+    ptrdiff_t out_stride;
+    float *real;
+    ptrdiff_t real_stride;
     float inverse, zero;
 };
 
-/* One block of an integer convolution: acc[p][n] = sum over k < 2 * pairs of in[p][k] * w[k][n], exact. Inputs are
- * bytes widened to words, weights words of -127..127, packed [ceil(cout/16)][pairs][16][2], zero-filled; 2 * pairs is
- * at most INT8_MAX_DEPTH, so that no sum leaves 32 bits. */
+/* Where the inputs of height x width pixels lie: the window of (y, x) begins at first + y * row + x * pixel. */
+struct int8_windows {
+    const uint8_t *first;
+    ptrdiff_t row, pixel;
+    int height, width;
+};
+
 enum { INT8_MAX_DEPTH = 65536, INT8_SLACK = 16 };
+
+/* Weights of 16 outputs, in steps of four inputs that lie side by side. The sums of four products of one output are
+ * taken in two halves, and most fit 16 bits whatever the inputs are:
+ *
+ *   twos    pairs of steps whose halves fit 16 bits when both steps are added: positive weights of at most INT8_LIGHT
+ *           together, and negative ones likewise. [16][4] bytes a step
+ *   ones    steps whose own halves do. [16][4] bytes
+ *   wides   others. Words: [16][2] for the inputs 0 and 2, then [16][2] for 1 and 3 */
+struct int8_column {
+    int32_t twos, ones, wides; /* steps; twos is even */
+};
+enum { INT8_LIGHT = 128 };     /* times 255 it is less than 2^15 */
+
+/* Integers (4 bytes) of a column: offsets of its steps in the window, padded to 16, then weights of at most 128 bytes
+ * a step. */
+static inline ptrdiff_t int8_column_offsets(int steps) { return (steps + 15) / 16 * 16; }
+static inline ptrdiff_t int8_column_size(int steps) { return int8_column_offsets(steps) + 32 * (ptrdiff_t)steps; }
+
+/* One block of an integer convolution, exact: bytes times weights of -127..127, at most INT8_MAX_DEPTH of them an
+ * output, so that no sum leaves 32 bits. Up to 3 bytes behind a window may be read. */
 struct int8_block {
-    const int16_t *in; /* [pixels][2 * pairs] */
-    int pixels, pairs, cout;
-    const int16_t *weights;
+    struct int8_windows in;
+    int cout, steps;
+    const struct int8_column *columns; /* [ceil(cout / 16)] */
+    const int32_t *weights;            /* [ceil(cout / 16)][int8_column_size(steps)] */
     struct int8_finish finish;
 };
 
-/* Depthwise: acc[p][c] = sum over t of in[t * pixels + p][c] * w[t][c], weights packed by pairs of taps. */
+/* Depthwise: acc[c] = sum over t of window[offset[t] + c] * w[t][c], weights packed by pairs of taps. */
 struct int8_depthwise {
-    const uint8_t *const *in; /* [taps][pixels] */
-    int pixels, taps, channels;
+    struct int8_windows in;
+    int taps, channels;
+    const int32_t *offset;  /* [taps] */
     const int16_t *weights; /* [(taps + 1) / 2][channels][2], zero-filled */
     struct int8_finish finish;
 };
@@ -176,8 +205,6 @@ struct kernels {
                      const float *zero, int rows, int cols);
     void (*dequantise)(float *y, ptrdiff_t y_stride, const uint8_t *x, ptrdiff_t x_stride, const float *scale,
                        const float *zero, int rows, int cols);
-    /* y = x; reads and writes on to the next multiple of INT8_SLACK elements, whatever lies there */
-    void (*widen)(int16_t *y, const uint8_t *x, ptrdiff_t n);
     void (*maximum_bytes)(uint8_t *y, const uint8_t *x, int n); /* y = max(x, y), in place by nature */
     /* sum of x[i] * y[i], exact; the caller sees to it that no partial sum, in any order, leaves 32 bits */
     int32_t (*dot_bytes)(const uint8_t *x, const int16_t *y, int n);

@@ -1,36 +1,62 @@
 /* Register tile of the integer product: a template. Include with NAME, MR and NV defined.
  *
- *   acc[m][n] = sum over k < 2 * pairs of in[m * stride + k] * w[k / 2][n][k % 2]
+ *   acc[m][n] = sum over the steps i and k < 4 of in[m * step + offset[i] + k] * w[i][n][k]
  *
- * MR rows x NV vectors of output channels; w walks [pairs][16][2], acc is [MR][16]. */
+ * MR pixels x NV vectors of output channels, the first of which w points to; acc is [MR][16]. */
 #define TILE_DECLARE_1(m, n) vp a##m##_##n = vp_zero();
-#define TILE_DECLARE(m)                                                                                      \
-    COLS(TILE_DECLARE_1, m)                                                                                  \
-    const int16_t *p##m = in + m * stride;
-#define TILE_WEIGHT(m, n) const vw w##n = vw_load(w + 2 * n * VW);
-#define TILE_MADD_1(m, n) a##m##_##n = vp_madd(a##m##_##n, w##n, x);
-#define TILE_MADD(m)                                                                                         \
+#define TILE_DECLARE(m) COLS(TILE_DECLARE_1, m)
+#define TILE_TWO_1(m, n)                                                                                     \
+    a##m##_##n = vp_dot_two(a##m##_##n, x, w + 4 * n * VW, y, w + 4 * (KERNEL_BLOCK + n * VW));
+#define TILE_TWO(m)                                                                                          \
     {                                                                                                        \
-        const vw x = vw_pair(p##m + k);                                                                      \
-        COLS(TILE_MADD_1, m)                                                                                 \
+        const vx x = vx_load(p + m * step), y = vx_load(q + m * step);                                       \
+        COLS(TILE_TWO_1, m)                                                                                  \
+    }
+#define TILE_ONE_1(m, n) a##m##_##n = vp_dot(a##m##_##n, x, w + 4 * n * VW);
+#define TILE_ONE(m)                                                                                          \
+    {                                                                                                        \
+        const vx x = vx_load(p + m * step);                                                                  \
+        COLS(TILE_ONE_1, m)                                                                                  \
+    }
+#define TILE_WIDE_1(m, n)                                                                                    \
+    a##m##_##n = vp_madd(vp_madd(a##m##_##n, vw_load(words + 2 * n * VW), even),                             \
+                         vw_load(words + 2 * (KERNEL_BLOCK + n * VW)), odd);
+#define TILE_WIDE(m)                                                                                         \
+    {                                                                                                        \
+        const vx x = vx_load(p + m * step);                                                                  \
+        const vw even = vw_even(x), odd = vw_odd(x);                                                         \
+        COLS(TILE_WIDE_1, m)                                                                                 \
     }
 #define TILE_STORE_1(m, n) vi_store(acc + m * KERNEL_BLOCK + n * VW, vp_sum(a##m##_##n));
 #define TILE_STORE(m) COLS(TILE_STORE_1, m)
 
-static void NAME(const int16_t *in, ptrdiff_t stride, int pairs, const int16_t *w, int32_t *acc)
+static void NAME(const uint8_t *in, ptrdiff_t step, const struct int8_column *column, const int32_t *offset,
+                 const int8_t *w, int32_t *acc)
 {
     ROWS(TILE_DECLARE)
-    for (ptrdiff_t k = 0; k < 2 * (ptrdiff_t)pairs; k += 2, w += 2 * KERNEL_BLOCK) {
-        COLS(TILE_WEIGHT, 0)
-        ROWS(TILE_MADD)
+    for (const int32_t *end = offset + column->twos; offset < end; offset += 2, w += 8 * KERNEL_BLOCK) {
+        const uint8_t *p = in + offset[0], *q = in + offset[1];
+        ROWS(TILE_TWO)
+    }
+    for (const int32_t *end = offset + column->ones; offset < end; offset++, w += 4 * KERNEL_BLOCK) {
+        const uint8_t *p = in + offset[0];
+        ROWS(TILE_ONE)
+    }
+    for (const int32_t *end = offset + column->wides; offset < end; offset++, w += 8 * KERNEL_BLOCK) {
+        const uint8_t *p = in + offset[0];
+        const int16_t *words = (const int16_t *)w;
+        ROWS(TILE_WIDE)
     }
     ROWS(TILE_STORE)
 }
 #undef TILE_DECLARE_1
 #undef TILE_DECLARE
-#undef TILE_WEIGHT
-#undef TILE_MADD_1
-#undef TILE_MADD
+#undef TILE_TWO_1
+#undef TILE_TWO
+#undef TILE_ONE_1
+#undef TILE_ONE
+#undef TILE_WIDE_1
+#undef TILE_WIDE
 #undef TILE_STORE_1
 #undef TILE_STORE
 #undef NAME

@@ -57,16 +57,32 @@ INLINE void vf_store_part(float *p, vf a, int n) /* a masked store takes tens of
     if (n & 1) _mm_store_ss(p, rest);
 }
 
-/* Integers (contracts in int8_inl.h). maddubs saturates sums of two products; madd of words never does here. */
+/* Integers (contracts in int8_inl.h). maddubs saturates sums of two products, hence the contract of vp_dot. */
 typedef __m256i vp;
 typedef __m256i vw;
-INLINE vw vw_load(const int16_t *p) { return _mm256_loadu_si256((const __m256i *)p); }
-INLINE vw vw_pair(const int16_t *p)
+typedef __m256i vx;
+INLINE vx vx_load(const uint8_t *p)
 {
-    int32_t pair;
-    memcpy(&pair, p, sizeof pair);
-    return _mm256_set1_epi32(pair);
+    int32_t four;
+    memcpy(&four, p, sizeof four);
+    return _mm256_set1_epi32(four);
 }
+INLINE __m256i vx_halves(vx x, const int8_t *w)
+{
+    return _mm256_maddubs_epi16(x, _mm256_loadu_si256((const __m256i *)w));
+}
+INLINE vp vp_add_halves(vp a, __m256i h)
+{
+    return _mm256_add_epi32(a, _mm256_madd_epi16(h, _mm256_set1_epi16(1)));
+}
+INLINE vp vp_dot(vp a, vx x, const int8_t *w) { return vp_add_halves(a, vx_halves(x, w)); }
+INLINE vp vp_dot_two(vp a, vx x, const int8_t *v, vx y, const int8_t *w)
+{
+    return vp_add_halves(a, _mm256_add_epi16(vx_halves(x, v), vx_halves(y, w)));
+}
+INLINE vw vw_even(vx x) { return _mm256_and_si256(x, _mm256_set1_epi16(255)); }
+INLINE vw vw_odd(vx x) { return _mm256_srli_epi16(x, 8); }
+INLINE vw vw_load(const int16_t *p) { return _mm256_loadu_si256((const __m256i *)p); }
 INLINE vw vw_zip(const uint8_t *p, const uint8_t *q)
 {
     return _mm256_cvtepu8_epi16(

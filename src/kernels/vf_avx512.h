@@ -48,13 +48,26 @@ INLINE void vf_store_part(float *p, vf a, int n) { _mm512_mask_storeu_ps(p, (__m
 /* Integers (contracts in int8_inl.h), with BW. */
 typedef __m512i vp;
 typedef __m512i vw;
-INLINE vw vw_load(const int16_t *p) { return _mm512_loadu_si512(p); }
-INLINE vw vw_pair(const int16_t *p)
+typedef __m512i vx;
+INLINE vx vx_load(const uint8_t *p)
 {
-    int32_t pair;
-    memcpy(&pair, p, sizeof pair);
-    return _mm512_set1_epi32(pair);
+    int32_t four;
+    memcpy(&four, p, sizeof four);
+    return _mm512_set1_epi32(four);
 }
+INLINE __m512i vx_halves(vx x, const int8_t *w) { return _mm512_maddubs_epi16(x, _mm512_loadu_si512(w)); }
+INLINE vp vp_add_halves(vp a, __m512i h)
+{
+    return _mm512_add_epi32(a, _mm512_madd_epi16(h, _mm512_set1_epi16(1)));
+}
+INLINE vp vp_dot(vp a, vx x, const int8_t *w) { return vp_add_halves(a, vx_halves(x, w)); }
+INLINE vp vp_dot_two(vp a, vx x, const int8_t *v, vx y, const int8_t *w)
+{
+    return vp_add_halves(a, _mm512_add_epi16(vx_halves(x, v), vx_halves(y, w)));
+}
+INLINE vw vw_even(vx x) { return _mm512_and_si512(x, _mm512_set1_epi16(255)); }
+INLINE vw vw_odd(vx x) { return _mm512_srli_epi16(x, 8); }
+INLINE vw vw_load(const int16_t *p) { return _mm512_loadu_si512(p); }
 INLINE vw vw_zip(const uint8_t *p, const uint8_t *q)
 {
     const __m128i a = _mm_loadu_si128((const __m128i *)p), b = _mm_loadu_si128((const __m128i *)q);

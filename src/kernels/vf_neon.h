@@ -65,12 +65,30 @@ typedef struct {
 } vp;
 typedef int16x8_t vw;
 INLINE vw vw_load(const int16_t *p) { return vld1q_s16(p); }
-INLINE vw vw_pair(const int16_t *p)
+typedef uint16x8_t vx; /* bytes */
+INLINE vx vx_load(const uint8_t *p)
 {
-    int32_t pair;
-    memcpy(&pair, p, sizeof pair);
-    return vreinterpretq_s16_s32(vdupq_n_s32(pair));
+    uint32_t four;
+    memcpy(&four, p, sizeof four);
+    return vreinterpretq_u16_u32(vdupq_n_u32(four));
 }
+INLINE vw vx_words(vx x) { return vreinterpretq_s16_u16(vmovl_u8(vget_low_u8(vreinterpretq_u8_u16(x)))); }
+INLINE vp vp_dot(vp a, vx x, const int8_t *w)
+{
+    const int8x16_t b = vld1q_s8(w);
+    return (vp){vpadalq_s16(a.low, vmulq_s16(vmovl_s8(vget_low_s8(b)), vx_words(x))),
+                vpadalq_s16(a.high, vmulq_s16(vmovl_s8(vget_high_s8(b)), vx_words(x)))};
+}
+INLINE vp vp_dot_two(vp a, vx x, const int8_t *v, vx y, const int8_t *w)
+{
+    const int8x16_t b = vld1q_s8(v), c = vld1q_s8(w);
+    const int16x8_t low = vmulq_s16(vmovl_s8(vget_low_s8(b)), vx_words(x));
+    const int16x8_t high = vmulq_s16(vmovl_s8(vget_high_s8(b)), vx_words(x));
+    return (vp){vpadalq_s16(a.low, vmlaq_s16(low, vmovl_s8(vget_low_s8(c)), vx_words(y))),
+                vpadalq_s16(a.high, vmlaq_s16(high, vmovl_s8(vget_high_s8(c)), vx_words(y)))};
+}
+INLINE vw vw_even(vx x) { return vreinterpretq_s16_u16(vandq_u16(x, vdupq_n_u16(255))); }
+INLINE vw vw_odd(vx x) { return vreinterpretq_s16_u16(vshrq_n_u16(x, 8)); }
 INLINE vw vw_zip(const uint8_t *p, const uint8_t *q)
 {
     uint32_t a, b;

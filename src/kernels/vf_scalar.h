@@ -68,8 +68,21 @@ typedef int32_t vp;
 typedef struct {
     int16_t first, second;
 } vw;
+typedef struct {
+    uint8_t byte[4];
+} vx;
+INLINE vx vx_load(const uint8_t *p) { return (vx){{p[0], p[1], p[2], p[3]}}; }
+INLINE vp vp_dot(vp a, vx x, const int8_t *w)
+{
+    return a + x.byte[0] * w[0] + x.byte[1] * w[1] + x.byte[2] * w[2] + x.byte[3] * w[3];
+}
+INLINE vp vp_dot_two(vp a, vx x, const int8_t *v, vx y, const int8_t *w)
+{
+    return vp_dot(vp_dot(a, x, v), y, w);
+}
+INLINE vw vw_even(vx x) { return (vw){x.byte[0], x.byte[2]}; }
+INLINE vw vw_odd(vx x) { return (vw){x.byte[1], x.byte[3]}; }
 INLINE vw vw_load(const int16_t *p) { return (vw){p[0], p[1]}; }
-INLINE vw vw_pair(const int16_t *p) { return (vw){p[0], p[1]}; }
 INLINE vw vw_zip(const uint8_t *p, const uint8_t *q) { return (vw){*p, *q}; }
 INLINE vp vp_zero(void) { return 0; }
 INLINE vp vp_madd(vp a, vw w, vw x) { return a + w.first * x.first + w.second * x.second; }

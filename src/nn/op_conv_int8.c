@@ -1,92 +1,152 @@
 /* Convolution of bytes with a quantised layer (quant.h): exact sums, then the rule of struct int8_finish.
  *
- * Pixels go in blocks. The general form widens each pixel's window into a row of words (taps x channels,
- * padded to an even number); depthwise layers read bytes through pointers. Taps in the padding read
- * input_zero. */
+ * Kernels read windows where rows and pixels are constant distances apart: pointwise layers the input itself,
+ * the others a strip of padded input rows, a copy for some output rows. In the strip a kernel row is one run
+ * of taps x channels (dilated: one run a tap), cut into steps of four; the last step of a run may reach
+ * beyond it, where weights are 0. Taps in the padding read input_zero. */
 #include "nn/op.h"
 
 #include "base/par.h"
+#include "nn/int8_pack.h"
 #include "nn/quant.h"
 
 #include <assert.h>
 #include <string.h>
 
-enum { GRAIN = 12, BLOCK_PIXELS = 48, BLOCK_WORDS = 24576, MAX_TAPS = 256 };
+enum { GRAIN = 20, BLOCK_PIXELS = 80, STRIP_BYTES = 24576, BLOCKS = 16, MAX_TAPS = 256 };
 
 struct shape {
     const struct conv_options *options;
-    int in, out, taps, depth, pairs, blocks;
-    bool depthwise;
+    int in, out, taps, blocks;
+    int height, width;      /* of the output */
+    int runs, run, steps;   /* runs of `run` bytes; steps of all runs */
+    int rows, line, pixels; /* of a strip: output rows, bytes of an input row, pixels of it */
+    bool depthwise, pointwise;
 };
+
+static int rows_in(const struct shape *s, int rows)
+{
+    const struct conv_options *o = s->options;
+    return (rows - 1) * o->stride + (o->kernel - 1) * o->dilation + 1;
+}
+
+/* Enough rows for few copies, but few enough that the strip stays in cache and threads find work. */
+static int strip_rows(const struct shape *s)
+{
+    int rows = 1;
+    while ((rows + 1) * BLOCKS <= s->height && (int64_t)rows_in(s, rows + 1) * s->line <= STRIP_BYTES) rows++;
+    return rows;
+}
 
 static struct shape shape_of(const struct net *net, const struct node *node)
 {
     const struct conv_options *o = &node->as.conv;
+    const struct tensor *out = net->graph->tensors + node->output;
     struct shape s = {.options = o,
                       .in = net->graph->tensors[node->input[0]].channels,
-                      .out = net->graph->tensors[node->output].channels,
+                      .out = out->channels,
                       .taps = o->kernel * o->kernel,
-                      .depthwise = o->groups > 1};
-    s.depth = s.depthwise ? s.taps : s.taps * s.in;
-    s.pairs = (s.depth + 1) / 2;
+                      .height = out->height,
+                      .width = out->width,
+                      .depthwise = o->groups > 1,
+                      .pointwise = o->kernel == 1 && o->stride == 1 && !o->padding && o->groups == 1};
     s.blocks = (s.out + KERNEL_BLOCK - 1) / KERNEL_BLOCK;
-    assert(s.taps <= MAX_TAPS && s.depth < INT8_MAX_DEPTH);
+    s.runs = o->dilation == 1 ? o->kernel : s.taps;
+    s.run = o->dilation == 1 ? o->kernel * s.in : s.in;
+    s.steps = s.runs * ((s.run + 3) / 4);
+    s.pixels = (s.width - 1) * o->stride + (o->kernel - 1) * o->dilation + 1;
+    s.line = s.pixels * s.in;
+    s.rows = strip_rows(&s);
+    assert(s.taps <= MAX_TAPS && s.taps * (s.depthwise ? 1 : s.in) < INT8_MAX_DEPTH);
     return s;
 }
 
-/* ---- Packed: start, scale and bias of padded channels, then the weights as words ---- */
+static int tap_offset(const struct shape *s, int t)
+{
+    const struct conv_options *o = s->options;
+    return t / o->kernel * o->dilation * s->line + t % o->kernel * o->dilation * s->in;
+}
+
+/* ---- Packed: start, scale and bias of padded channels, then the weights ---- */
 
 static size_t channel_floats(const struct shape *s) { return (size_t)s->blocks * KERNEL_BLOCK; }
 
-static size_t weight_words(const struct shape *s)
+/* Counts of each column, padded so that weights begin where a cache line does. */
+static size_t column_ints(const struct shape *s)
 {
-    return 2 * (size_t)s->pairs * (s->depthwise ? (size_t)s->in : channel_floats(s));
+    return ((size_t)s->blocks * (sizeof(struct int8_column) / sizeof(int32_t)) + 15) / 16 * 16;
 }
 
 static size_t int8_packed(const struct net *net, const struct node *node)
 {
     const struct shape s = shape_of(net, node);
-    return 3 * channel_floats(&s) + (weight_words(&s) + 1) / 2;
+    const size_t weights = s.depthwise
+                               ? ((size_t)s.taps + 1) / 2 * (size_t)s.in
+                               : column_ints(&s) + (size_t)s.blocks * (size_t)int8_column_size(s.steps);
+    return 3 * channel_floats(&s) + weights;
 }
 
-static int16_t *packed_weights(const struct net *net, const struct node *node, const struct shape *s)
+static void *packed_weights(const struct net *net, const struct node *node, const struct shape *s)
 {
-    return (int16_t *)(op_packed(net, node) + 3 * channel_floats(s));
+    return op_packed(net, node) + 3 * channel_floats(s);
 }
 
-static size_t weight_index(const struct shape *s, int o, int i, int t)
+static int quantised(const struct net *net, const struct node *node, const struct shape *s, int o, int i,
+                     int t)
 {
-    if (s->depthwise) return ((size_t)(t / 2) * (size_t)s->in + (size_t)o) * 2 + (size_t)(t % 2);
-    const size_t k = (size_t)t * (size_t)s->in + (size_t)i;
-    return (((size_t)(o / KERNEL_BLOCK) * (size_t)s->pairs + k / 2) * KERNEL_BLOCK +
-            (size_t)(o % KERNEL_BLOCK)) *
-               2 +
-           k % 2;
+    const float *weight = op_param(net, node, CONV_WEIGHT);
+    const int group = s->depthwise ? 1 : s->in; /* inputs of an output */
+    return quant_weight(node->quant, o, s->depthwise ? o : i, weight[((size_t)o * group + i) * s->taps + t]);
+}
+
+static void pack_depthwise(const struct net *net, const struct node *node, const struct shape *s,
+                           int32_t *start)
+{
+    int16_t *words = packed_weights(net, node, s);
+    for (int o = 0; o < s->out; o++)
+        for (int t = 0; t < s->taps; t++) {
+            const int w = quantised(net, node, s, o, 0, t);
+            words[(t / 2 * s->in + o) * 2 + t % 2] = (int16_t)w;
+            start[o] -= w * node->quant->input_zero[o];
+        }
+}
+
+static void pack_block(const struct net *net, const struct node *node, const struct shape *s, int block,
+                       int32_t *start)
+{
+    struct int8_column *counts = packed_weights(net, node, s);
+    int32_t *column = (int32_t *)counts + column_ints(s) + block * int8_column_size(s->steps);
+    const int steps = s->steps / s->runs; /* of a run */
+    for (int n = 0; n < KERNEL_BLOCK && block * KERNEL_BLOCK + n < s->out; n++)
+        for (int t = 0; t < s->taps; t++)
+            for (int i = 0; i < s->in; i++) {
+                const int o = block * KERNEL_BLOCK + n, w = quantised(net, node, s, o, i, t);
+                const int run = s->runs == s->taps ? t : t / s->options->kernel;
+                const int at = s->runs == s->taps ? i : t % s->options->kernel * s->in + i;
+                int8_pack_step(column, s->steps, run * steps + at / 4)[4 * n + at % 4] = (int8_t)w;
+                start[o] -= w * node->quant->input_zero[i];
+            }
+    counts[block] = int8_pack_column(column, s->steps);
+    for (int i = 0; i < s->steps; i++) {
+        const int run = column[i] / steps;
+        column[i] =
+            tap_offset(s, s->runs == s->taps ? run : run * s->options->kernel) + column[i] % steps * 4;
+    }
 }
 
 static void int8_pack(struct net *net, const struct node *node)
 {
     const struct shape s = shape_of(net, node);
-    const struct quant_layer *layer = node->quant;
-    const float *weight = op_param(net, node, CONV_WEIGHT), *bias = op_param(net, node, CONV_BIAS);
-    const int group = s.depthwise ? 1 : s.in; /* inputs of an output */
+    const float *bias = op_param(net, node, CONV_BIAS);
     int32_t *start = (int32_t *)op_packed(net, node);
     float *scales = op_packed(net, node) + channel_floats(&s), *biases = scales + channel_floats(&s);
-    int16_t *words = packed_weights(net, node, &s);
     memset(start, 0, int8_packed(net, node) * sizeof(float));
     for (int o = 0; o < s.out; o++) {
-        for (int i = 0; i < group; i++)
-            for (int t = 0; t < s.taps; t++) {
-                const int c = s.depthwise ? o : i;
-                const int w = quant_weight(
-                    layer, o, c,
-                    weight[((size_t)o * (size_t)group + (size_t)i) * (size_t)s.taps + (size_t)t]);
-                words[weight_index(&s, o, i, t)] = (int16_t)w;
-                start[o] -= w * layer->input_zero[c];
-            }
-        scales[o] = layer->weight_scale[o];
+        scales[o] = node->quant->weight_scale[o];
         biases[o] = op_flushed(bias[o]);
     }
+    if (s.depthwise) pack_depthwise(net, node, &s, start);
+    for (int block = 0; block < s.blocks && !s.depthwise; block++) pack_block(net, node, &s, block, start);
 }
 
 /* ---- Forward ---- */
@@ -94,164 +154,154 @@ static void int8_pack(struct net *net, const struct node *node)
 struct walk {
     const struct net *net;
     struct shape shape;
-    struct byte_view source, shortcut, bytes;
-    struct view real;
-    int height, width;
+    struct byte_view source;
     const uint8_t *zero; /* a pixel of the padding */
-    const int16_t *weights;
-    struct int8_finish finish;
-    bool fused, to_bytes;
+    const void *weights;
+    struct int8_finish finish; /* of the first pixel */
+    int32_t offset[MAX_TAPS];  /* of the taps of a depthwise layer */
 };
 
-struct position {
-    int64_t image;
-    int y, x; /* of the output */
-};
-
-static struct position position_at(const struct walk *w, int64_t index)
+static struct int8_finish finish_from(const struct walk *w, int64_t pixel)
 {
-    const int64_t area = (int64_t)w->height * w->width;
-    const int rest = (int)(index % area);
-    return (struct position){index / area, rest / w->width, rest % w->width};
+    struct int8_finish f = w->finish;
+    if (f.residual) f.residual += pixel * f.residual_stride;
+    if (f.out) f.out += pixel * f.out_stride;
+    if (f.real) f.real += pixel * f.real_stride;
+    return f;
 }
 
-static const uint8_t *source_at(const struct walk *w, int64_t image, int y, int x)
+static void compute(const struct walk *w, struct int8_windows in, int64_t pixel)
 {
-    if ((unsigned)y >= (unsigned)w->source.height || (unsigned)x >= (unsigned)w->source.width) return w->zero;
-    return w->source.data + ((image * w->source.height + y) * w->source.width + x) * w->source.stride;
-}
-
-/* One window as words. Where a kernel row lies in memory as one piece it is widened as one. */
-static void widen_window(const struct walk *w, struct position p, int16_t *to)
-{
-    const struct conv_options *o = w->shape.options;
-    const int channels = w->shape.in, x = p.x * o->stride - o->padding;
-    const bool whole =
-        w->source.stride == channels && o->dilation == 1 && x >= 0 && x + o->kernel <= w->source.width;
-    int16_t *const end = to + 2 * w->shape.pairs;
-    for (int kh = 0; kh < o->kernel; kh++) {
-        const int y = p.y * o->stride - o->padding + kh * o->dilation;
-        if (whole && (unsigned)y < (unsigned)w->source.height) {
-            w->net->kernels->widen(to, source_at(w, p.image, y, x), o->kernel * channels);
-            to += o->kernel * channels;
-            continue;
-        }
-        for (int kw = 0; kw < o->kernel; kw++, to += channels)
-            w->net->kernels->widen(to, source_at(w, p.image, y, x + kw * o->dilation), channels);
-    }
-    if (to < end) *to = 0;
-}
-
-static void widen_block(const struct walk *w, int64_t begin, int count, int16_t *words)
-{
-    const struct conv_options *o = w->shape.options;
-    const bool pointwise = o->kernel == 1 && o->stride == 1 && !o->padding;
-    if (pointwise && w->source.stride == w->shape.in && w->shape.in % 2 == 0) {
-        w->net->kernels->widen(words, w->source.data + begin * w->source.stride,
-                               (ptrdiff_t)count * w->shape.in);
-        return;
-    }
-    for (int i = 0; i < count; i++)
-        widen_window(w, position_at(w, begin + i), words + (ptrdiff_t)i * 2 * w->shape.pairs);
-}
-
-static void depthwise_block(const struct walk *w, int64_t begin, int count, const struct int8_finish *finish)
-{
-    const struct conv_options *o = w->shape.options;
-    const uint8_t *in[MAX_TAPS * GRAIN];
-    for (int i = 0; i < count; i++) {
-        const struct position p = position_at(w, begin + i);
-        for (int t = 0; t < w->shape.taps; t++)
-            in[t * count + i] =
-                source_at(w, p.image, p.y * o->stride - o->padding + t / o->kernel * o->dilation,
-                          p.x * o->stride - o->padding + t % o->kernel * o->dilation);
-    }
-    w->net->kernels->depthwise_int8(&(struct int8_depthwise){.in = in,
-                                                             .pixels = count,
-                                                             .taps = w->shape.taps,
-                                                             .channels = w->shape.in,
-                                                             .weights = w->weights,
-                                                             .finish = *finish});
-}
-
-static int block_pixels(const struct shape *s)
-{
-    const int fit = BLOCK_WORDS / (2 * s->pairs) / GRAIN * GRAIN;
-    return s->depthwise || fit < GRAIN ? GRAIN : fit < BLOCK_PIXELS ? fit : BLOCK_PIXELS;
+    const struct shape *s = &w->shape;
+    if (s->depthwise)
+        w->net->kernels->depthwise_int8(&(struct int8_depthwise){.in = in,
+                                                                 .taps = s->taps,
+                                                                 .channels = s->in,
+                                                                 .offset = w->offset,
+                                                                 .weights = w->weights,
+                                                                 .finish = finish_from(w, pixel)});
+    else
+        w->net->kernels->conv_int8(
+            &(struct int8_block){.in = in,
+                                 .cout = s->out,
+                                 .steps = s->steps,
+                                 .columns = w->weights,
+                                 .weights = (const int32_t *)w->weights + column_ints(s),
+                                 .finish = finish_from(w, pixel)});
 }
 
 static void walk_pixels(void *context, int64_t begin, int64_t end, int worker)
 {
+    (void)worker;
     const struct walk *w = context;
-    const int step = block_pixels(&w->shape);
-    const uint8_t *shortcut[BLOCK_PIXELS];
-    uint8_t *out[BLOCK_PIXELS];
-    float *real[BLOCK_PIXELS];
-    struct int8_finish finish = w->finish;
-    finish.residual = w->fused ? shortcut : NULL;
-    finish.out = w->to_bytes ? out : NULL;
-    finish.real = real;
-    for (int64_t p = begin; p < end; p += step) {
-        const int count = end - p < step ? (int)(end - p) : step;
-        for (int i = 0; i < count; i++) {
-            if (w->fused) shortcut[i] = w->shortcut.data + (p + i) * w->shortcut.stride;
-            if (w->to_bytes)
-                out[i] = w->bytes.data + (p + i) * w->bytes.stride;
-            else
-                real[i] = view_row(&w->real, p + i);
-        }
-        if (w->shape.depthwise) {
-            depthwise_block(w, p, count, &finish);
-            continue;
-        }
-        int16_t *words = (int16_t *)op_worker_scratch(w->net, worker);
-        widen_block(w, p, count, words);
-        w->net->kernels->conv_int8(&(struct int8_block){.in = words,
-                                                        .pixels = count,
-                                                        .pairs = w->shape.pairs,
-                                                        .cout = w->shape.out,
-                                                        .weights = w->weights,
-                                                        .finish = finish});
+    for (int64_t p = begin; p < end; p += BLOCK_PIXELS) {
+        const struct int8_windows in = {.first = w->source.data + p * w->source.stride,
+                                        .pixel = w->source.stride,
+                                        .height = 1,
+                                        .width = end - p < BLOCK_PIXELS ? (int)(end - p) : BLOCK_PIXELS};
+        compute(w, in, p);
     }
+}
+
+static uint8_t *padding(const struct walk *w, uint8_t *to, int pixels)
+{
+    const size_t bytes = (size_t)w->shape.in;
+    for (int i = 0; i < pixels; i++, to += bytes) memcpy(to, w->zero, bytes);
+    return to;
+}
+
+/* One row of the input as a line of the strip. */
+static void copy_line(const struct walk *w, int64_t image, int y, uint8_t *to)
+{
+    const int left = w->shape.options->padding, channels = w->shape.in;
+    int inside = w->shape.pixels - left;
+    if (y < 0 || y >= w->source.height) inside = 0;
+    if (inside > w->source.width) inside = w->source.width;
+    if (inside <= 0) {
+        padding(w, to, w->shape.pixels);
+        return;
+    }
+    const uint8_t *from =
+        w->source.data + (image * w->source.height + y) * w->source.width * w->source.stride;
+    to = padding(w, to, left);
+    if (w->source.stride == channels)
+        memcpy(to, from, (size_t)inside * (size_t)channels);
+    else
+        for (int x = 0; x < inside; x++)
+            memcpy(to + x * channels, from + x * w->source.stride, (size_t)channels);
+    padding(w, to + (ptrdiff_t)inside * channels, w->shape.pixels - left - inside);
+}
+
+static int strips_of(const struct shape *s) { return (s->height + s->rows - 1) / s->rows; }
+
+static void walk_strips(void *context, int64_t begin, int64_t end, int worker)
+{
+    const struct walk *w = context;
+    const struct shape *s = &w->shape;
+    const int strips = strips_of(s);
+    uint8_t *strip = (uint8_t *)op_worker_scratch(w->net, worker);
+    for (int64_t i = begin; i < end; i++) {
+        const int64_t image = i / strips;
+        const int first = (int)(i % strips) * s->rows, top = first * s->options->stride - s->options->padding;
+        const int rows = s->height - first < s->rows ? s->height - first : s->rows;
+        for (int y = 0; y < rows_in(s, rows); y++)
+            copy_line(w, image, top + y, strip + (ptrdiff_t)y * s->line);
+        const struct int8_windows in = {.first = strip,
+                                        .row = (ptrdiff_t)s->options->stride * s->line,
+                                        .pixel = (ptrdiff_t)s->options->stride * s->in,
+                                        .height = rows,
+                                        .width = s->width};
+        compute(w, in, (image * s->height + first) * s->width);
+    }
+}
+
+static struct int8_finish finish_of(const struct net *net, const struct node *node, const struct shape *s)
+{
+    const float *packed = op_packed(net, node);
+    struct int8_finish f = {.start = (const int32_t *)packed,
+                            .scale = packed + channel_floats(s),
+                            .bias = packed + 2 * channel_floats(s),
+                            .activation = s->options->activation};
+    if (node->inputs == 2) {
+        const struct byte_view shortcut = net_bytes(net, node->input[1]);
+        f.residual = shortcut.data;
+        f.residual_stride = shortcut.stride;
+        f.residual_scale = shortcut.scale[0];
+        f.residual_zero = shortcut.zero[0];
+    }
+    if (net_is_bytes(net, node->output)) {
+        const struct byte_view bytes = net_bytes(net, node->output);
+        f.out = bytes.data;
+        f.out_stride = bytes.stride;
+        f.inverse = 1.f / bytes.scale[0];
+        f.zero = bytes.zero[0];
+    } else {
+        const struct view real = op_output(net, node);
+        f.real = real.data;
+        f.real_stride = real.stride;
+    }
+    return f;
 }
 
 static void int8_forward(struct net *net, const struct node *node)
 {
-    const float *packed = op_packed(net, node);
-    const struct tensor *out = net->graph->tensors + node->output;
     struct walk w = {.net = net,
                      .shape = shape_of(net, node),
                      .source = net_bytes(net, node->input[0]),
-                     .height = out->height,
-                     .width = out->width,
-                     .zero = node->quant->input_zero,
-                     .fused = node->inputs == 2,
-                     .to_bytes = net_is_bytes(net, node->output)};
-    const size_t channels = channel_floats(&w.shape);
+                     .zero = node->quant->input_zero};
     w.weights = packed_weights(net, node, &w.shape);
-    w.finish = (struct int8_finish){.start = (const int32_t *)packed,
-                                    .scale = packed + channels,
-                                    .bias = packed + 2 * channels,
-                                    .activation = w.shape.options->activation};
-    if (w.fused) {
-        w.shortcut = net_bytes(net, node->input[1]);
-        w.finish.residual_scale = w.shortcut.scale[0];
-        w.finish.residual_zero = w.shortcut.zero[0];
-    }
-    if (w.to_bytes) {
-        w.bytes = net_bytes(net, node->output);
-        w.finish.inverse = 1.f / w.bytes.scale[0];
-        w.finish.zero = w.bytes.zero[0];
-    } else {
-        w.real = op_output(net, node);
-    }
-    par_for(net->options.threads, (int64_t)net->options.batch * w.height * w.width, GRAIN, walk_pixels, &w);
+    w.finish = finish_of(net, node, &w.shape);
+    for (int t = 0; t < w.shape.taps; t++) w.offset[t] = tap_offset(&w.shape, t);
+    if (w.shape.pointwise)
+        par_for(net->options.threads, w.source.pixels, GRAIN, walk_pixels, &w);
+    else
+        par_for(net->options.threads, (int64_t)net->options.batch * strips_of(&w.shape), 1, walk_strips, &w);
 }
 
 static size_t int8_worker_scratch(const struct net *net, const struct node *node)
 {
     const struct shape s = shape_of(net, node);
-    return s.depthwise ? 0 : (size_t)block_pixels(&s) * (size_t)s.pairs + INT8_SLACK;
+    return s.pointwise ? 0 : (size_t)rows_in(&s, s.rows) * (size_t)s.line / sizeof(float) + INT8_SLACK;
 }
 
 static const char *int8_algorithm(const struct net *net, const struct node *node)

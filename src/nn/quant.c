@@ -24,8 +24,7 @@ struct quant_layer *quant_add(struct quant *quant, const char *name, int in, int
     }
     struct quant_layer layer = {.name = arena_strdup(arena, name), .in = in, .out = out};
     layer.input_scale = arena_alloc(arena, (size_t)in, sizeof *layer.input_scale);
-    layer.input_zero =
-        arena_alloc(arena, (size_t)in + INT8_SLACK, sizeof *layer.input_zero); /* kernels widen it */
+    layer.input_zero = arena_alloc(arena, (size_t)in, sizeof *layer.input_zero);
     layer.weight_scale = arena_alloc(arena, (size_t)out, sizeof *layer.weight_scale);
     if (!layer.name || !layer.input_scale || !layer.input_zero || !layer.weight_scale) return NULL;
     quant->layers[quant->count] = layer;
