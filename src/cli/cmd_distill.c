@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "cli/command.h"
 #include "cli/evaluation_json.h"
+#include "cli/selection_choices.h"
 #include "cli/training_options.h"
 #include "kernels/kernels.h"
 #include "train/distill.h"
@@ -69,18 +70,6 @@ static const struct option_choice select_rules[] = {{"top-confidence", SELECT_TO
                                                     {"interval", SELECT_INTERVAL},
                                                     {"all", SELECT_ALL},
                                                     {0}};
-static const struct option_choice filter_rules[] = {{"farthest-first", FILTER_FARTHEST_FIRST},
-                                                    {"tfdp", FILTER_TFDP},
-                                                    {"moderate", FILTER_MODERATE},
-                                                    {"least-confidence", FILTER_LEAST_CONFIDENCE},
-                                                    {"top-confidence", FILTER_TOP_CONFIDENCE},
-                                                    {"entropy", FILTER_ENTROPY},
-                                                    {"random", FILTER_RANDOM},
-                                                    {"k-means", FILTER_K_MEANS},
-                                                    {"spherical-k-means", FILTER_SPHERICAL_K_MEANS},
-                                                    {"k-medoids", FILTER_K_MEDOIDS},
-                                                    {"none", FILTER_NONE},
-                                                    {0}};
 
 #define AT(member) offsetof(struct values, member)
 static const struct option options[] = {
@@ -119,7 +108,7 @@ static const struct option options[] = {
      .help =
          "when the stream ends before all candidates are found: take what there is, or lower the threshold "
          "by steps of 0.05 and read the stream again"},
-    {"filter", 0, OPTION_CHOICE, AT(filter), "farthest-first", .choices = filter_rules,
+    {"filter", 0, OPTION_CHOICE, AT(filter), "farthest-first", .choices = selection_filters,
      .help = "how the budget is chosen from the candidates"},
     {"confidence-source", 0, OPTION_CHOICE, AT(confidence_source), "student", .choices = confidence_sources,
      .help = "whose confidences the filters least- and top-confidence go by; the teacher's need it on all "

@@ -3,6 +3,7 @@
 #include "cli/command.h"
 #include "cli/embedding_file.h"
 #include "cli/frame_lines.h"
+#include "cli/selection_choices.h"
 #include "select/ledger.h"
 
 #include <math.h>
@@ -16,24 +17,6 @@ struct values {
     bool allow_short, mark_duplicates;
 };
 
-static const struct option_choice rules[] = {
-    {"farthest-first", FILTER_FARTHEST_FIRST},
-    {"none", FILTER_NONE},
-    {"tfdp", FILTER_TFDP},
-    {"moderate", FILTER_MODERATE},
-    {"least-confidence", FILTER_LEAST_CONFIDENCE},
-    {"top-confidence", FILTER_TOP_CONFIDENCE},
-    {"entropy", FILTER_ENTROPY},
-    {"random", FILTER_RANDOM},
-    {"k-means", FILTER_K_MEANS},
-    {"spherical-k-means", FILTER_SPHERICAL_K_MEANS},
-    {"k-medoids", FILTER_K_MEDOIDS},
-    {"ff", FILTER_FARTHEST_FIRST},
-    {0},
-};
-static const struct option_choice aggregations[] = {
-    {"max", AGGREGATE_MAX}, {"min", AGGREGATE_MIN}, {"mean", AGGREGATE_MEAN}, {"sum", AGGREGATE_SUM}, {0},
-};
 static const struct option_choice moderate_rules[] = {
     {"value", MODERATE_VALUE}, {"rank", MODERATE_RANK}, {0}};
 static const struct option_choice centers[] = {{"mean", CENTER_MEAN}, {"median", CENTER_MEDIAN}, {0}};
@@ -52,16 +35,17 @@ static const struct option options[] = {
      .help = "the selection, JSON lines with rank and score"},
     {"budget", 'n', OPTION_INT, AT(budget), "0", 1, FRAME_LINES_MAX, .required = true,
      .help = "frames to keep"},
-    {"rule", 'r', OPTION_CHOICE, AT(rule), "farthest-first", .choices = rules, .help = "how they are chosen"},
+    {"rule", 'r', OPTION_CHOICE, AT(rule), "farthest-first", .choices = selection_filters,
+     .help = "how they are chosen"},
     {"allow-short", 0, OPTION_FLAG, AT(allow_short),
      .help = "keep all when there are fewer candidates than wanted"},
     {"mark-duplicates", 0, OPTION_FLAG, AT(mark_duplicates),
      .help = "farthest-first: equal candidates go together; more than the budget can come out"},
     {"max-cosine", 0, OPTION_REAL, AT(max_cosine), "1", -1, 1,
      .help = "farthest-first: stop when all that is left is more similar than this"},
-    {"aggregate", 0, OPTION_CHOICE, AT(aggregation), "max", .choices = aggregations,
+    {"aggregate", 0, OPTION_CHOICE, AT(aggregation), "max", .choices = selection_aggregations,
      .help = "confidence of a frame from those of its objects"},
-    {"entropy-aggregate", 0, OPTION_CHOICE, AT(entropy_aggregation), "sum", .choices = aggregations,
+    {"entropy-aggregate", 0, OPTION_CHOICE, AT(entropy_aggregation), "sum", .choices = selection_aggregations,
      .help = "entropy of a frame from those of its objects"},
     {"moderate", 0, OPTION_CHOICE, AT(moderate_rule), "value", .choices = moderate_rules,
      .help = "form of moderate"},

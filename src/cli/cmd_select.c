@@ -3,6 +3,7 @@
 #include "cli/command.h"
 #include "cli/embedding_file.h"
 #include "cli/frame_lines.h"
+#include "cli/selection_choices.h"
 #include "select/ledger.h"
 
 #include <math.h>
@@ -25,9 +26,6 @@ static const struct option_choice rules[] = {
     {"top_conf", SELECT_TOP_CONFIDENCE},
     {"least_conf", SELECT_LEAST_CONFIDENCE},
     {0},
-};
-static const struct option_choice aggregations[] = {
-    {"max", AGGREGATE_MAX}, {"min", AGGREGATE_MIN}, {"mean", AGGREGATE_MEAN}, {"sum", AGGREGATE_SUM}, {0},
 };
 static const struct option_choice policies[] = {
     {"close", END_CLOSE}, {"short", END_SHORT}, {"relax", END_RELAX}, {0}};
@@ -52,7 +50,7 @@ static const struct option options[] = {
      .help = "frames without objects have confidence 0, instead of being passed over"},
     {"reserve-last", 0, OPTION_INT, AT(reserve_last), "0", 0, FRAME_LINES_MAX,
      .help = "n-first: frames left at the end"},
-    {"aggregate", 0, OPTION_CHOICE, AT(aggregation), "max", .choices = aggregations,
+    {"aggregate", 0, OPTION_CHOICE, AT(aggregation), "max", .choices = selection_aggregations,
      .help = "confidence of a frame from those of its objects"},
     {"classes", 0, OPTION_TEXT, AT(classes), CLASSES_VEHICLES,
      .help = "classes that count in detections, or all"},

@@ -37,16 +37,4 @@ static void NAME(const float *const *in, int in_stride, int taps, int channels, 
     }
     ROWS(TILE_STORE)
 }
-#undef TILE_DECLARE_1
-#undef TILE_DECLARE
-#undef TILE_POINTER
-#undef TILE_WEIGHT
-#undef TILE_FMA_1
-#undef TILE_FMA
-#undef TILE_STORE_1
-#undef TILE_STORE
-#undef TILE_FLUSH_1
-#undef TILE_FLUSH
-#undef NAME
-#undef MR
-#undef NV
+#include "kernels/tile_end.h"

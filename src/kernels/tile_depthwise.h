@@ -27,13 +27,4 @@ static void NAME(const float *const *in, int in_stride, int taps, const float *w
     }
     ROWS(TILE_STORE)
 }
-#undef TILE_DECLARE_1
-#undef TILE_DECLARE
-#undef TILE_LOAD
-#undef TILE_FMA_1
-#undef TILE_FMA
-#undef TILE_STORE_1
-#undef TILE_STORE
-#undef NAME
-#undef MR
-#undef NV
+#include "kernels/tile_end.h"

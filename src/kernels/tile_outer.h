@@ -26,13 +26,4 @@ static void NAME(float *dw, ptrdiff_t dw_stride, const float *const *x, ptrdiff_
     }
     ROWS(TILE_STORE)
 }
-#undef TILE_DECLARE_1
-#undef TILE_DECLARE
-#undef TILE_LOAD
-#undef TILE_FMA_1
-#undef TILE_FMA
-#undef TILE_STORE_1
-#undef TILE_STORE
-#undef NAME
-#undef MR
-#undef NV
+#include "kernels/tile_end.h"

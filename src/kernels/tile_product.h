@@ -24,13 +24,4 @@ static void NAME(const float *in, ptrdiff_t in_stride, int channels, const float
     }
     ROWS(TILE_STORE)
 }
-#undef TILE_DECLARE_1
-#undef TILE_DECLARE
-#undef TILE_WEIGHT
-#undef TILE_FMA_1
-#undef TILE_FMA
-#undef TILE_STORE_1
-#undef TILE_STORE
-#undef NAME
-#undef MR
-#undef NV
+#include "kernels/tile_end.h"

@@ -1,0 +1,20 @@
+#include "cli/selection_choices.h"
+
+#include "select/confidence.h"
+#include "select/filter.h"
+
+const struct option_choice selection_filters[] = {{"farthest-first", FILTER_FARTHEST_FIRST},
+                                                  {"tfdp", FILTER_TFDP},
+                                                  {"moderate", FILTER_MODERATE},
+                                                  {"least-confidence", FILTER_LEAST_CONFIDENCE},
+                                                  {"top-confidence", FILTER_TOP_CONFIDENCE},
+                                                  {"entropy", FILTER_ENTROPY},
+                                                  {"random", FILTER_RANDOM},
+                                                  {"k-means", FILTER_K_MEANS},
+                                                  {"spherical-k-means", FILTER_SPHERICAL_K_MEANS},
+                                                  {"k-medoids", FILTER_K_MEDOIDS},
+                                                  {"none", FILTER_NONE},
+                                                  {"ff", FILTER_FARTHEST_FIRST},
+                                                  {0}};
+const struct option_choice selection_aggregations[] = {
+    {"max", AGGREGATE_MAX}, {"min", AGGREGATE_MIN}, {"mean", AGGREGATE_MEAN}, {"sum", AGGREGATE_SUM}, {0}};
