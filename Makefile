@@ -9,6 +9,7 @@
 #   make weights              trains weights/ from nothing, hours; WEIGHTS="pico n" some of them, QUICK=1 a minute
 #   make embedder-quality     nearest neighbours on held-out cameras; EMBEDDERS="one.safetensors other.safetensors"
 #   make bench                times of the network, training and selection; PEERS=1 compares with other engines
+#   make bench-tables         the tables of README and docs/performance.md from bench/results
 #   make main-job             distils for four cameras of ../shared, three seeds, two ways to choose; takes hours
 #   make san                  tests under address and undefined-behaviour sanitizers
 #   make fuzz                 libFuzzer harnesses of every parser (clang); tools/fuzz.sh runs them
@@ -127,7 +128,7 @@ LIBRARY := $(BUILD)/libretort.a
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 
-.PHONY: all lib test golden golden-cross demo weights embedder-quality bench main-job san fuzz install clean
+.PHONY: all lib test golden golden-cross demo weights embedder-quality bench bench-tables main-job san fuzz install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -219,6 +220,9 @@ else
 	$(Q)$(BENCH_PROGRAM) --commit "$(COMMIT)" $(BENCH)
 	@echo "other engines: not compared (PEERS=1 compares)"
 endif
+
+bench-tables:
+	$(Q)python3 bench/tables.py
 
 # Leaks stay on; what OpenMP's runtime keeps for its threads is named in tests/leaks.txt.
 san:

@@ -48,7 +48,7 @@ def commands(bench, size, threads, picture):
     o = bench.options
     ours = bench.file("yolo11n.safetensors")
     if size == 640:
-        subprocess.run([bench.retort(), "convert", o.weights, ours], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([bench.retort(), "convert", "--quiet", o.weights, ours], check=True, stdout=subprocess.DEVNULL)
     script = [sys.executable, os.path.join(os.path.dirname(os.path.abspath(__file__)), "cold_python.py")]
     place, onnx = [str(size), str(threads)], onnx_at(bench, size)
     made = {"retort": [bench.retort(), "detect", "--quiet", "--square", "--threads", str(threads), "--size", str(size),
@@ -89,8 +89,10 @@ def run(bench):
                 if k >= 0:
                     one[name].append(results[0])
                     nine[name].append(results[1])
-        beyond = {name: [[v[i] - (w[i] - v[i]) / MORE for i in (0, 1)] for v, w in zip(one[name], nine[name])]
-                  for name in both}
+        beyond = {}
+        for name in both:
+            inference = (np.median(nine[name], 0) - np.median(one[name], 0)) / MORE
+            beyond[name] = [(np.array(values) - inference)[:2] for values in one[name]]
         peaks = {name: round(max(v[2] for v in values), 1) for name, values in one.items()}
         bench.table.add(f"cold-{size}", threads, beyond, peaks=peaks)
     starter.process.stdin.close()

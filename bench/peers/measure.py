@@ -89,16 +89,16 @@ def thread_times(process):
     return times
 
 
-def rounds(engines, count):
-    """Every engine once a round, starting one further each time; the first two rounds are not counted. Returns
+def rounds(engines, count, warm=2):
+    """Every engine once a round, starting one further each time; the first ones warm up, uncounted. Returns
     for each engine its runs and how many threads had a tenth of the busiest one's time or more."""
     times, busy = {name: [] for name, _ in engines}, {name: {} for name, _ in engines}
-    for i in range(count + 2):
+    for i in range(count + warm):
         for k in range(len(engines)):
             name, run = engines[(i + k) % len(engines)]
             before = thread_times(run.process())
             result = run()
-            if i >= 2:
+            if i >= warm:
                 times[name].append(result)
                 for thread, spent in thread_times(run.process()).items():
                     busy[name][thread] = busy[name].get(thread, 0) + spent - before.get(thread, 0)

@@ -64,7 +64,7 @@ def run(bench):
                     check(f"pytorch, {name} (relative)", "norm", abs(first["first_norm"] - norm) / norm)]):
             return False
         turns = [("retort", bench.ours.runner(case)), ("pytorch", timed(work))]
-        times, seen = rounds(turns, o.step_rounds)
+        times, seen = rounds(turns, o.step_rounds, warm=1)  # and each ran once above
         peaks = {"retort": round(bench.ours.ask("-" + case)["peak_mb"]), "pytorch": peak_megabytes()}
         bench.table.add(name, o.step_threads, times, seen, peaks)
         bench.ours.end()  # so that the next peak is its own
