@@ -12,6 +12,7 @@ import traceback
 import environment
 from measure import Ours, Table, rounds, timed
 
+COMPARED = 16  # pictures on which integers are compared, at least
 CASES = ["forward", "int8", "step", "vit", "frame", "farthest", "cold"]
 PEERS = ["onnxruntime", "openvino", "ncnn", "torch", "numpy"]
 
@@ -37,7 +38,7 @@ def arguments():
     p.add_argument("--frame", default="../shared/data/expressway/cam8701/images/2021_03_20_100105.jpg",
                    help="a JPEG of 640 x 360 for the way from a file to boxes")
     p.add_argument("--threads", type=numbers, default="1,2", help="of all but the training steps")
-    p.add_argument("--rounds", type=int, default=15, help="of all but the training steps")
+    p.add_argument("--rounds", type=int, default=12, help="of all but the training steps")
     p.add_argument("--cold-rounds", type=int, default=4, help="of whole processes")
     p.add_argument("--steps", type=sizes, default="640x4,640x16,320x16", help="size x batch of the training steps")
     p.add_argument("--step-rounds", type=int, default=3)
@@ -52,7 +53,7 @@ class Bench:
         import numpy as np
 
         self.options = options
-        count = max([1] + [batch for _, batch in options.steps])
+        count = max([COMPARED] + [batch for _, batch in options.steps])
         self.nchw, self.small = (pictures(options.pictures, count, size) for size in (640, 320))
         self.targets = boxes(count)
         files = {"input": self.nchw, "input_320": self.small, "targets": self.targets}
