@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { FIRST_FRAMES = 1024, CANDIDATE_QUALITY = 95 };
 
@@ -342,6 +343,18 @@ static enum status begin_detector(struct watch *w, const struct model *student, 
     return OK;
 }
 
+/* Without a candidate the next try, with other options, is not to be taken for another run in the same
+ * folder. */
+static void leave_nothing(const struct distill_result *result, const char *folder, struct arena *arena)
+{
+    static const char *const made[] = {"/candidates", "/validation/images", "/validation", ""};
+    for (int i = 0; i < result->extra_count; i++) remove(result->extra[i].file);
+    for (size_t i = 0; i < sizeof made / sizeof *made; i++) {
+        const char *path = arena_printf(arena, "%s%s", folder, made[i]);
+        if (path) rmdir(path); /* leaves what holds anything */
+    }
+}
+
 enum status distill_watch(struct distill_result *result, const struct distill_options *options,
                           const struct model *student, const struct progress *progress, struct arena *arena,
                           struct error *err)
@@ -368,6 +381,7 @@ enum status distill_watch(struct distill_result *result, const struct distill_op
     detector_end(&w.detector);
     if (status == OK && !result->candidate_count) {
         int seen = 0;
+        leave_nothing(result, options->folder, arena);
         for (int i = 0; i < result->frame_count; i++) seen += result->frames[i].confidence != CONFIDENCE_NONE;
         if (thresholded && !w.stream.warm)
             return fail(err, ERR_INPUT,

@@ -26,4 +26,7 @@ printf 'train: images\nnames: [car, bus]\n' >set/data.yaml
 expect from_nothing 0 '1 optimiser step,' \
     "$RETORT" train --scale pico -d set/data.yaml -o fresh --size 32 -E 1 --nominal-batch 1 --plain-epochs 0
 if has_json; then expect names_of_the_data 0 'classes: car, bus' "$RETORT" info fresh/weights.safetensors; fi
+expect watched_for_nothing 3 'the warm-up alone takes 720' \
+    "$RETORT" distill -m fresh/weights.safetensors --teacher-labels set/labels -f set/images --vehicle-classes 0 --size 32 --out few
+check which_leaves_no_folder test ! -e few
 finish
