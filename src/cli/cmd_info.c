@@ -147,7 +147,7 @@ const struct command command_info = {
         "from picture to picture: all buffers lie in one block, and share bytes where their lives do not "
         "meet. "
         "Each node is listed with its output's place in the block and the algorithm of its convolution. "
-        "Nothing of that size is allocated.",
+        "What it takes depends on threads and instruction set. Nothing of that size is allocated.",
     .operands = "FILE...",
     .roles = "i",
     .min_operands = 1,

@@ -240,8 +240,8 @@ static enum status run_world(struct run *run, struct error *err)
     const struct values *v = run->values;
     if (!v->out && !v->y4m)
         return fail(err, ERR_USAGE, "expected --out, or --y4m for a video on standard output");
-    if (!v->out && (v->masks || v->no_images))
-        return fail(err, ERR_USAGE, "--masks and --no-images need --out");
+    if (!v->out && (v->masks || v->no_images || run->common.manifest))
+        return fail(err, ERR_USAGE, "--masks, --no-images and --manifest need --out");
     if (v->y4m && v->no_images) return fail(err, ERR_USAGE, "expected one of --y4m and --no-images");
     struct job job = {.run = run, .values = v};
     job.files = (struct world_files){.folder = v->out,

@@ -27,5 +27,6 @@ check world_no_images test ! -e bare/images
 expect world_video 0 '^junction' "$RETORT" world -s 4 -n 2 --size 160x90 --y4m -o film
 "$RETORT" world -s 4 -n 2 --size 160x90 --y4m -q >film.y4m
 check world_video_on_standard_output cmp film.y4m film/video.y4m
+expect world_pipe_has_no_manifest 2 'manifest need --out' "$RETORT" world -n 2 --size 160x90 --y4m --manifest m.json
 check world_video_size test "$(wc -c <film.y4m)" -eq $((47 + 2 * (6 + 160 * 90 * 3 / 2)))
 finish
