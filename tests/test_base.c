@@ -87,6 +87,7 @@ static void devices_and_links_stay(void **state)
     assert_non_null(strstr(err.message, "pipe or a device"));
     assert_true(stat(path, &info) == 0 && S_ISFIFO(info.st_mode));
     assert_int_equal(file_write(check_folder(), "new", 3, &err), ERR_INPUT);
+    assert_int_equal(file_make_folder(path, &err), ERR_INPUT);
     snprintf(path, sizeof path, "%s/file", check_folder());
     snprintf(link, sizeof link, "%s/link", check_folder());
     check_ok(file_write(path, "old", 3, &err), &err);

@@ -189,7 +189,7 @@ enum status file_make_folder(const char *path, struct error *err)
         const char kept = *end;
         *end = 0;
         if (mkdir(copy, FOLDER_MODE) && (errno != EEXIST || !file_is_folder(copy)))
-            status = fail(err, ERR_SYSTEM, "cannot make folder %s: %s", copy, strerror(errno));
+            status = fail_errno(err, "make folder", copy);
         *end = kept;
         if (!kept) break;
     }

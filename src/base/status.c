@@ -20,8 +20,10 @@ enum status fail(struct error *err, enum status status, const char *format, ...)
 enum status fail_errno(struct error *err, const char *action, const char *path)
 {
     const int reason = errno;
-    const int missing = reason == ENOENT || reason == ENOTDIR || reason == EISDIR || reason == EACCES;
-    return fail(err, missing ? ERR_INPUT : ERR_SYSTEM, "cannot %s %s: %s", action, path, strerror(reason));
+    const int path_is_wrong =
+        reason == ENOENT || reason == ENOTDIR || reason == EISDIR || reason == EEXIST || reason == EACCES;
+    return fail(err, path_is_wrong ? ERR_INPUT : ERR_SYSTEM, "cannot %s %s: %s", action, path,
+                strerror(reason));
 }
 
 enum status fail_memory(struct error *err, const char *purpose, unsigned long long bytes)
