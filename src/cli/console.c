@@ -6,10 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { BAR = 24, LINE = 79 };
+enum { BAR = 24, LINE = 79, LINE_WITH_BAR = 60 };
 static const double bar_interval = 0.1, line_interval = 5;
 
 static volatile sig_atomic_t interrupted;
@@ -136,13 +137,22 @@ static int put_duration(char *out, size_t room, double seconds)
     return snprintf(out, room, "%ld:%02ld", whole / 60, whole % 60);
 }
 
-/* "embed [####----] 12/100  3.1/s  0:28 left  note", the bar on terminals only; no "/100" while the end is
- * not known. */
+/* One less than the terminal has, so that nothing wraps. */
+static int line_width(const struct console *console)
+{
+    struct winsize size;
+    const bool known = console->terminal && !ioctl(STDERR_FILENO, TIOCGWINSZ, &size) && size.ws_col > 1;
+    return known && size.ws_col <= LINE ? size.ws_col - 1 : LINE;
+}
+
+/* "embed [####----] 12/100  3.1/s  0:28 left  note", the bar on wide terminals only; no "/100" while the end
+ * is not known. */
 static void describe(const struct console *console, char line[LINE + 1], int64_t done, int64_t total,
                      double seconds, const char *note)
 {
     char bar[BAR + 4] = "", rate[32] = "", left[48] = "", all[24] = "", duration[32];
-    if (console->terminal && total > 0) {
+    const int width = line_width(console);
+    if (console->terminal && total > 0 && width >= LINE_WITH_BAR) {
         const int filled = (int)((double)BAR * (double)done / (double)total);
         bar[0] = '[';
         for (int i = 0; i < BAR; i++) bar[1 + i] = i < filled ? '#' : '-';
@@ -158,8 +168,8 @@ static void describe(const struct console *console, char line[LINE + 1], int64_t
         }
     }
     if (total > 0) snprintf(all, sizeof all, "/%lld", (long long)total);
-    const int n = snprintf(line, LINE + 1, "%s %s%lld%s%s%s%s%s", console->stage, bar, (long long)done, all,
-                           rate, left, *note ? "  " : "", note);
+    const int n = snprintf(line, (size_t)width + 1, "%s %s%lld%s%s%s%s%s", console->stage, bar,
+                           (long long)done, all, rate, left, *note ? "  " : "", note);
     if (n < 0) *line = 0; /* longer lines are cut */
 }
 

@@ -45,6 +45,16 @@ if command -v groff >/dev/null; then
     check manual_page_is_clean_roff test ! -s warnings
 fi
 
+# On a narrow terminal the line of progress is cut, as a wrapped one could not be written over.
+if command -v script >/dev/null; then
+    progress="$RETORT world -n 40 --size 64x64 -o day"
+    TERM=xterm script -qec "stty cols 20; $progress >/dev/null" typescript </dev/null >/dev/null 2>&1
+    check narrow_progress sh -c 'tr "\r" "\n" <typescript | grep -q "^world [0-9]" &&
+        ! tr "\r" "\n" <typescript | grep "^world" | grep -q "^.\{20\}"'
+else
+    skipped narrow_progress "script is missing"
+fi
+
 "$RETORT" help >/dev/full 2>output
 check full_output_is_an_error test $? -eq 4
 finish
