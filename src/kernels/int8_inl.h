@@ -16,22 +16,27 @@
 #define INT8_ROWS 10
 #define INT8_COLUMNS 16
 #define INT8_VECTORS 1
+#define INT8_TOGETHER 5 /* rows of sums that are finished together */
 #elif defined(VF_AVX2)
 #define INT8_ROWS 5
 #define INT8_COLUMNS 16
 #define INT8_VECTORS 2
+#define INT8_TOGETHER 5
 #elif defined(VF_NEON) && defined(__aarch64__)
 #define INT8_ROWS 2
 #define INT8_COLUMNS 16
 #define INT8_VECTORS 4
+#define INT8_TOGETHER 2
 #elif defined(VF_NEON)
 #define INT8_ROWS 2
 #define INT8_COLUMNS 8
 #define INT8_VECTORS 2
+#define INT8_TOGETHER 2
 #else
 #define INT8_ROWS 2
 #define INT8_COLUMNS 8
 #define INT8_VECTORS 8
+#define INT8_TOGETHER 1
 #endif
 _Static_assert(INT8_VECTORS *VW == INT8_COLUMNS, "a tile is a whole number of vectors");
 
@@ -54,59 +59,73 @@ _Static_assert(INT8_VECTORS *VW == INT8_COLUMNS, "a tile is a whole number of ve
 typedef void int8_tile_function(const uint8_t *in, ptrdiff_t step, const struct int8_column *column,
                                 const int32_t *offset, const int8_t *w, int32_t *acc);
 
-/* Clamped first: conversions out of range differ from CPU to CPU. */
-INLINE vi vi_quantise(vf t, vf inverse, vf zero)
+/* a, clamped to [0, 255], to nearest even. Clamped first: conversions out of range differ from CPU to CPU. */
+#if !defined(VF_HAS_STORE_BYTES)
+INLINE void vf_store_bytes(uint8_t *p, vf a)
 {
-    const vf v = vf_min(vf_max(vf_fma(t, inverse, zero), vf_set1(0.f)), vf_set1(255.f));
-    return vi_and(vf_asint(vf_add(v, vf_set1(VF_ROUND_MAGIC))), vi_set1(255));
+    const vf v = vf_min(vf_max(a, vf_set1(0.f)), vf_set1(255.f));
+    vi_store_bytes(p, vi_and(vf_asint(vf_add(v, vf_set1(VF_ROUND_MAGIC))), vi_set1(255)));
 }
+#endif
 
-/* Rows of one tile of sums, acc[m][16], to pixels p + m, channels [c, c + columns), a multiple of VW. The
- * last three are constants; what is in registers is named, because a store of bytes may be one to *f. */
-INLINE void int8_finish_rows(const struct int8_finish *f, const int32_t *acc, int rows, int p, int c,
-                             int columns, enum activation activation, int added, int real)
+/* VW channels from n of `count` rows of sums, acc[m][16], to as many pixels from p. Constants are count and
+ * the last four; what is in registers is named, because a store of bytes may be one to *f. */
+INLINE void int8_finish_some(const struct int8_finish *f, const int32_t *acc, int count, int p, int n,
+                             enum activation activation, int tiny, int added, int real)
 {
     const vf inverse = vf_set1(f->inverse), zero = vf_set1(f->zero);
     const vf residual_scale = vf_set1(f->residual_scale), residual_zero = vf_set1(f->residual_zero);
-    const ptrdiff_t out_stride = f->out_stride, real_stride = f->real_stride;
-    const ptrdiff_t residual_stride = f->residual_stride;
-    uint8_t *const out = real ? NULL : f->out + p * out_stride;
-    float *const reals = real ? f->real + p * real_stride : NULL;
-    const uint8_t *const residual = added ? f->residual + p * residual_stride : NULL;
-    for (int n = c; n < c + columns; n += VW, acc += VW) {
-        const vi start = vi_load(f->start + n);
-        const vf scale = vf_load(f->scale + n), bias = vf_load(f->bias + n);
-        for (int m = 0; m < rows; m++) {
-            vf t = vf_fma(vf_from_int(vi_add(vi_load(acc + m * KERNEL_BLOCK), start)), scale, bias);
-            t = vf_activate(t, activation);
-            if (added) {
-                const vf r =
-                    vf_sub(vf_from_int(vi_load_bytes(residual + m * residual_stride + n)), residual_zero);
-                t = vf_flush(vf_fma(r, residual_scale, t));
-            }
-            if (real)
-                vf_store(reals + m * real_stride + n, t);
-            else
-                vi_store_bytes(out + m * out_stride + n, vi_quantise(t, inverse, zero));
-        }
+    const vi start = vi_load(f->start + n);
+    const vf scale = vf_load(f->scale + n), bias = vf_load(f->bias + n);
+    const ptrdiff_t stride = real ? f->real_stride : f->out_stride, residual_stride = f->residual_stride;
+    uint8_t *const out = real ? NULL : f->out + p * stride + n;
+    float *const reals = real ? f->real + p * stride + n : NULL;
+    const uint8_t *const residual = added ? f->residual + p * residual_stride + n : NULL;
+    vf t[VF_MANY];
+    for (int m = 0; m < count; m++)
+        t[m] = vf_fma(vf_from_int(vi_add(vi_load(acc + m * KERNEL_BLOCK), start)), scale, bias);
+    vf_activate_many(t, count, activation, tiny);
+    for (int m = 0; m < count && added; m++) {
+        const vf r = vf_sub(vf_from_int(vi_load_bytes(residual + m * residual_stride)), residual_zero);
+        t[m] = vf_flush(vf_fma(r, residual_scale, t[m]));
+    }
+    for (int m = 0; m < count; m++) {
+        if (real)
+            vf_store(reals + m * stride, t[m]);
+        else
+            vf_store_bytes(out + m * stride, vf_fma(t[m], inverse, zero));
     }
 }
 
+/* Rows of one tile of sums to pixels p + m, channels [c, c + columns), a multiple of VW. */
+INLINE void int8_finish_rows(const struct int8_finish *f, const int32_t *acc, int rows, int p, int c,
+                             int columns, enum activation activation, int tiny, int added, int real)
+{
+    for (int n = c; n < c + columns; n += VW, acc += VW) {
+        int m = 0;
+        for (; m + INT8_TOGETHER <= rows; m += INT8_TOGETHER)
+            int8_finish_some(f, acc + m * KERNEL_BLOCK, INT8_TOGETHER, p + m, n, activation, tiny, added,
+                             real);
+        for (; m < rows; m++)
+            int8_finish_some(f, acc + m * KERNEL_BLOCK, 1, p + m, n, activation, tiny, added, real);
+    }
+}
+
+/* Bytes do not show whether t was flushed: below 2^-40 and times less than 2^38 it rounds to the zero. */
 static NOINLINE void int8_finish_whole(const struct int8_finish *f, const int32_t *acc, int rows, int p,
                                        int c, int columns)
 {
-    if (f->activation == ACT_SILU && f->out) {
-        if (f->residual)
-            int8_finish_rows(f, acc, rows, p, c, columns, ACT_SILU, 1, 0);
-        else
-            int8_finish_rows(f, acc, rows, p, c, columns, ACT_SILU, 0, 0);
-    } else if (f->out) {
-        int8_finish_rows(f, acc, rows, p, c, columns, f->activation, f->residual != NULL, 0);
-    } else if (f->activation == ACT_NONE) {
-        int8_finish_rows(f, acc, rows, p, c, columns, ACT_NONE, f->residual != NULL, 1);
-    } else {
-        int8_finish_rows(f, acc, rows, p, c, columns, f->activation, f->residual != NULL, 1);
-    }
+    const int added = f->residual != NULL;
+    if (f->activation == ACT_SILU && f->out && !added && f->inverse < 0x1p38f)
+        int8_finish_rows(f, acc, rows, p, c, columns, ACT_SILU, 1, 0, 0);
+    else if (f->activation == ACT_SILU && f->out && added)
+        int8_finish_rows(f, acc, rows, p, c, columns, ACT_SILU, 0, 1, 0);
+    else if (f->out)
+        int8_finish_rows(f, acc, rows, p, c, columns, f->activation, 0, added, 0);
+    else if (f->activation == ACT_NONE)
+        int8_finish_rows(f, acc, rows, p, c, columns, ACT_NONE, 0, added, 1);
+    else
+        int8_finish_rows(f, acc, rows, p, c, columns, f->activation, 0, added, 1);
 }
 
 /* The same for any number of channels, through copies of what is there. */
@@ -136,23 +155,30 @@ static void int8_finish_tile(const struct int8_finish *f, const int32_t *acc, in
     }
 }
 
-/* All pixels of channels [c0, c0 + columns), which begin at w of each step; the last tile of a row overlaps
- * the one before. */
+/* All pixels of channels [c0, c0 + columns), which begin at w of each step: sums of part of a row, where the
+ * last tile overlaps the one before, then their finish. */
 static void int8_columns(const struct int8_block *b, int8_tile_function *tile, int rows, int columns, int c0)
 {
+    enum { PART = 40, REST = 10 };
     const struct int8_column *column = b->columns + c0 / KERNEL_BLOCK;
     const int32_t *offset = b->weights + c0 / KERNEL_BLOCK * int8_column_size(b->steps);
     const int8_t *w = (const int8_t *)(offset + int8_column_offsets(b->steps)) + c0 % KERNEL_BLOCK * 4;
-    int32_t acc[10 * KERNEL_BLOCK];
-    const int valid = b->cout - c0 < columns ? b->cout - c0 : columns, width = b->in.width;
+    int32_t acc[(PART + REST) * KERNEL_BLOCK];
+    const int valid = b->cout - c0 < columns ? b->cout - c0 : columns;
+    int count;
     for (int y = 0; y < b->in.height; y++)
-        for (int x = 0; x < width;) {
-            if (width - x < rows && width >= rows) x = width - rows;
-            const int n = width >= rows ? rows : 1;
-            const uint8_t *in = b->in.first + y * b->in.row + x * b->in.pixel;
-            (n == 1 ? int8_tile_single : tile)(in, b->in.pixel, column, offset, w, acc);
-            int8_finish_tile(&b->finish, acc, n, y * width + x, c0, valid);
-            x += n;
+        for (int begin = 0; begin < b->in.width; begin += count) {
+            const uint8_t *in = b->in.first + y * b->in.row + begin * b->in.pixel;
+            count = b->in.width - begin;
+            if (count > PART + REST) count = PART;
+            for (int x = 0; x < count;) {
+                if (count - x < rows && count >= rows) x = count - rows;
+                const int n = count >= rows ? rows : 1;
+                (n == 1 ? int8_tile_single : tile)(in + x * b->in.pixel, b->in.pixel, column, offset, w,
+                                                   acc + x * KERNEL_BLOCK);
+                x += n;
+            }
+            int8_finish_tile(&b->finish, acc, count, y * b->in.width + begin, c0, valid);
         }
 }
 
@@ -169,7 +195,7 @@ static void conv_int8(const struct int8_block *b)
     }
 }
 
-enum { INT8_DEPTHWISE_ROWS = 8 };
+enum { INT8_DEPTHWISE_ROWS = 10 };
 
 /* Sums of channels [c, c + valid) of `rows` pixels from `in`: vectors, then what is left one by one. `taps`
  * is a constant where it is the usual one. */
@@ -227,13 +253,12 @@ static void quantise(uint8_t *y, ptrdiff_t y_stride, const float *x, ptrdiff_t x
     for (int r = 0; r < rows; r++, x += x_stride, y += y_stride) {
         int c = 0;
         for (; c + VW <= cols; c += VW)
-            vi_store_bytes(y + c, vi_quantise(vf_load(x + c), vf_load(inverse + c), vf_load(zero + c)));
+            vf_store_bytes(y + c, vf_fma(vf_load(x + c), vf_load(inverse + c), vf_load(zero + c)));
         if (c >= cols) continue;
         uint8_t bytes[VW];
         const int rest = cols - c;
-        vi_store_bytes(bytes,
-                       vi_quantise(vf_load_part(x + c, rest, 0.f), vf_load_part(inverse + c, rest, 0.f),
-                                   vf_load_part(zero + c, rest, 0.f)));
+        vf_store_bytes(bytes, vf_fma(vf_load_part(x + c, rest, 0.f), vf_load_part(inverse + c, rest, 0.f),
+                                     vf_load_part(zero + c, rest, 0.f)));
         memcpy(y + c, bytes, (size_t)rest);
     }
 }

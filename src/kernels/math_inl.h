@@ -74,19 +74,28 @@ INLINE vf vf_div_bounded(vf x, vf d) { return vf_div(x, d); }
 #endif
 
 /* 1 + exp(-x) in [1, 2^64], as 1 + 2^t with t = -x log2 e clamped to [-64, 64]: 2^t = 2^round(t) * p(rest).
- */
+ * For n vectors, a constant of at most VF_MANY, one step for all at a time: one alone is a chain of
+ * operations, each of which waits for the last. */
+enum { VF_MANY = 8 };
+INLINE void vf_one_plus_exp_minus_many(vf *y, const vf *x, int n)
+{
+    vf magic[VF_MANY], f[VF_MANY];
+    for (int i = 0; i < n; i++)
+        f[i] = vf_min(vf_max(vf_mul(x[i], vf_set1(-1.44269504f)), vf_set1(-64.f)), vf_set1(64.f));
+    for (int i = 0; i < n; i++) magic[i] = vf_add(f[i], vf_set1(VF_ROUND_MAGIC));
+    for (int i = 0; i < n; i++) f[i] = vf_sub(f[i], vf_sub(magic[i], vf_set1(VF_ROUND_MAGIC)));
+    for (int i = 0; i < n; i++) y[i] = vf_horner(vf_set1(1.3276473e-3f), f[i], 9.6755421e-3f);
+    for (int i = 0; i < n; i++) y[i] = vf_horner(y[i], f[i], 5.5507133e-2f);
+    for (int i = 0; i < n; i++) y[i] = vf_horner(y[i], f[i], 2.4022120e-1f);
+    for (int i = 0; i < n; i++) y[i] = vf_horner(y[i], f[i], 6.9314697e-1f);
+    for (int i = 0; i < n; i++) y[i] = vf_horner(y[i], f[i], 1.f);
+    for (int i = 0; i < n; i++) y[i] = vf_add(vf_scale_by_power(y[i], magic[i]), vf_set1(1.f));
+}
 INLINE vf vf_one_plus_exp_minus(vf x)
 {
-    const vf t = vf_min(vf_max(vf_mul(x, vf_set1(-1.44269504f)), vf_set1(-64.f)), vf_set1(64.f));
-    const vf magic = vf_add(t, vf_set1(VF_ROUND_MAGIC));
-    const vf f = vf_sub(t, vf_sub(magic, vf_set1(VF_ROUND_MAGIC)));
-    vf p = vf_set1(1.3276473e-3f);
-    p = vf_horner(p, f, 9.6755421e-3f);
-    p = vf_horner(p, f, 5.5507133e-2f);
-    p = vf_horner(p, f, 2.4022120e-1f);
-    p = vf_horner(p, f, 6.9314697e-1f);
-    p = vf_horner(p, f, 1.f);
-    return vf_add(vf_scale_by_power(p, magic), vf_set1(1.f));
+    vf y;
+    vf_one_plus_exp_minus_many(&y, &x, 1);
+    return y;
 }
 
 /* 1 / (1 + exp(-x)), flushed; absolute error 1.1e-7. */
@@ -216,6 +225,18 @@ INLINE vf vf_activate(vf x, enum activation activation)
         break;
     }
     return vf_flush(x);
+}
+
+/* The same for n vectors in place, n a constant of at most VF_MANY. Where tiny results may stay, SiLU is not
+ * flushed. */
+INLINE void vf_activate_many(vf *x, int n, enum activation activation, int tiny)
+{
+    vf d[VF_MANY];
+    if (activation == ACT_SILU) vf_one_plus_exp_minus_many(d, x, n);
+    for (int i = 0; i < n; i++)
+        x[i] = activation != ACT_SILU ? vf_activate(x[i], activation)
+               : tiny                 ? vf_div_bounded(x[i], d[i])
+                                      : vf_silu_of(x[i], d[i]);
 }
 
 /* Its derivative at x, flushed so that a product with a stored gradient is never subnormal. */

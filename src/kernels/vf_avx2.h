@@ -95,8 +95,10 @@ INLINE vi vi_load(const int32_t *p) { return _mm256_loadu_si256((const __m256i *
 INLINE void vi_store(int32_t *p, vi a) { _mm256_storeu_si256((__m256i *)p, a); }
 INLINE vf vf_from_int(vi a) { return _mm256_cvtepi32_ps(a); }
 INLINE vi vi_load_bytes(const uint8_t *p) { return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p)); }
-INLINE void vi_store_bytes(uint8_t *p, vi a)
+#define VF_HAS_STORE_BYTES /* far below 0 the conversion gives INT32_MIN, and packing makes that 0 */
+INLINE void vf_store_bytes(uint8_t *p, vf a)
 {
-    const __m128i words = _mm_packus_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
+    const __m256i i = _mm256_cvtps_epi32(_mm256_min_ps(a, _mm256_set1_ps(255.f)));
+    const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(i), _mm256_extracti128_si256(i, 1));
     _mm_storel_epi64((__m128i *)p, _mm_packus_epi16(words, words));
 }
