@@ -106,7 +106,7 @@ static void man_overview(struct text *out)
     man_section(out, "DESCRIPTION", purpose);
     text_add(out, ".SH COMMANDS\n");
     for (int i = 0; i < command_count; i++) {
-        text_format(out, ".TP\n\\fB%s\\fR(1)\n", commands[i]->name);
+        text_format(out, ".TP\n\\fBretort-%s\\fR(1)\n", commands[i]->name);
         man_escape(out, commands[i]->summary);
         text_add(out, "\n");
     }

@@ -368,9 +368,9 @@ enum status distill_watch(struct distill_result *result, const struct distill_op
     w.key = rng_key(options->trainer.seed, "uniform_select");
     TRY(begin_detector(&w, student, err));
     enum status status = source_open(&source, options->frames, err);
+    if (status == OK) status = open_stream(&w, source_count(source), err);
     if (status == OK) status = file_make_folder(folder, err);
     if (status == OK && options->validation == DISTILL_EXTRA) status = file_make_folder(extra, err);
-    if (status == OK) status = open_stream(&w, source_count(source), err);
     if (status == OK) status = watch_stream(&w, source, &frame, err);
     if (status == OK) status = relax(&w, &frame, err);
     const bool thresholded =

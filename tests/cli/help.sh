@@ -38,6 +38,7 @@ for command in $("$RETORT" help --names); do
     else
         passed "help_$command"
     fi
+    check "overview_names_$command" sh -c '"$RETORT" help --man | grep -q "^.fBretort-$0.fR(1)"' "$command"
     expect "man_$command" 0 '^\.SH OPTIONS' "$RETORT" help --man "$command"
 done
 if command -v groff >/dev/null; then

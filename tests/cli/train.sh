@@ -28,5 +28,7 @@ expect from_nothing 0 '1 optimiser step,' \
 if has_json; then expect names_of_the_data 0 'classes: car, bus' "$RETORT" info fresh/weights.safetensors; fi
 expect watched_for_nothing 3 'the warm-up alone takes 720' \
     "$RETORT" distill -m fresh/weights.safetensors --teacher-labels set/labels -f set/images --vehicle-classes 0 --size 32 --out few
-check which_leaves_no_folder test ! -e few
+expect too_few_frames 3 'of which 300 are to validate' "$RETORT" distill -m fresh/weights.safetensors --val extra \
+    --teacher-labels set/labels --frames set/images --vehicle-classes 0 --size 32 --out few
+check which_leave_no_folder test ! -e few
 finish
