@@ -115,6 +115,10 @@ static void wrong_files_are_refused_by_line(void **state)
         assert_int_equal(parse(&l, text, 4, &err), ERR_INPUT);
         assert_true(!strncmp(err.message, "a.txt:2: expected ", 18));
     }
+    struct labels l;
+    struct error err;
+    assert_int_equal(parse(&l, "7 .5 .5 .1 .1\n", 4, &err), ERR_INPUT);
+    assert_non_null(strstr(err.message, "a class number from 0 to 3, found 7"));
 }
 
 static void files_are_written_and_read_alike(void **state)

@@ -95,7 +95,8 @@ static enum status read_row(struct label *label, struct reader *r, struct arena 
     double class_id, v[6];
     TRY(read_number(&class_id, r));
     if (!(class_id >= 0 && class_id < classes && class_id == (int)class_id))
-        return bad(r, "a class number below the number of classes", "another one");
+        return fail(r->err, ERR_INPUT, "%s:%zu: expected a class number from 0 to %d, found %.10g", r->name,
+                    r->line, classes - 1, class_id);
     size_t n = 0;
     for (; n < 6; n++) {
         skip_blanks(r);

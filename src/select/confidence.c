@@ -59,8 +59,9 @@ enum status class_set_parse(struct class_set *set, const char *text, struct erro
         const char *start = at;
         for (; *at >= '0' && *at <= '9' && number < CLASS_LIMIT; at++) number = number * 10 + (*at - '0');
         if (at == start || number >= CLASS_LIMIT || (*at && *at != ','))
-            return fail(err, ERR_USAGE, "classes: \"%s\": expected numbers below %d with commas, or \"all\"",
-                        text, CLASS_LIMIT);
+            return fail(err, ERR_USAGE,
+                        "--classes: expected numbers below %d with commas between, or all, found \"%.60s\"",
+                        CLASS_LIMIT, text);
         set->bits[number / 64] |= (uint64_t)1 << number % 64;
         if (!*at) return OK;
     }
