@@ -266,7 +266,9 @@ static void shows_who_was_scored(void **state)
     const struct distill_options o = options_of(f);
     struct distill_result r = result_of(f);
     char *page = page_of(f, &o, &r);
-    expect(page, "<td>student before</td><td class=\"r\">0.3000</td><td class=\"r\">0.2000</td><td class=\"r\"></td>");
+    expect(
+        page,
+        "<td>student before</td><td class=\"r\">0.3000</td><td class=\"r\">0.2000</td><td class=\"r\"></td>");
     expect(page, "<td>student after</td>");
     assert_null(strstr(page, "<td>teacher</td><td class=\"r\">"));
     assert_null(strstr(page, "as coded"));
@@ -275,9 +277,13 @@ static void shows_who_was_scored(void **state)
     r.before_as_coded = (struct metric_result){true, .map50 = 0.25, .map50_95 = 0.125};
     r.teacher_as_coded = (struct metric_result){true, .map50 = 0.5, .map50_95 = 0.25};
     page = page_of(f, &o, &r);
-    expect(page, "<td>teacher</td><td class=\"r\">0.7500</td><td class=\"r\">0.5000</td><td class=\"r\">+0.3000</td>");
-    expect(page, "<td>student before, as coded</td><td class=\"r\">0.2500</td><td class=\"r\">0.1250</td><td class=\"r\">-0.0750</td>");
-    expect(page, "<td>teacher, as coded</td><td class=\"r\">0.5000</td><td class=\"r\">0.2500</td><td class=\"r\">+0.0500</td>");
+    expect(
+        page,
+        "<td>teacher</td><td class=\"r\">0.7500</td><td class=\"r\">0.5000</td><td class=\"r\">+0.3000</td>");
+    expect(page, "<td>student before, as coded</td><td class=\"r\">0.2500</td><td class=\"r\">0.1250</td><td "
+                 "class=\"r\">-0.0750</td>");
+    expect(page, "<td>teacher, as coded</td><td class=\"r\">0.5000</td><td class=\"r\">0.2500</td><td "
+                 "class=\"r\">+0.0500</td>");
     expect(page, "boxes above confidence 0.4 only and of any class");
     free(page);
 }
