@@ -89,7 +89,10 @@ enum status file_create(struct file_writer *writer, const char *path, struct err
     const bool link = lstat(path, &info) == 0 && S_ISLNK(info.st_mode);
     char *const target = link ? realpath(path, NULL) : NULL; /* NULL: of a link that leads nowhere, too */
     *writer = (struct file_writer){.path = target ? target : strdup(path)};
-    if (!writer->path || asprintf(&writer->temporary, "%s.XXXXXX", writer->path) < 0) {
+    const char *const slash = writer->path ? strrchr(writer->path, '/') : NULL;
+    const int folder = slash ? (int)(slash + 1 - writer->path) : 0;
+    if (!writer->path ||
+        asprintf(&writer->temporary, "%.*s.%s.XXXXXX", folder, writer->path, writer->path + folder) < 0) {
         free(writer->path);
         return fail_memory(err, path, strlen(path));
     }

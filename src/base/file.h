@@ -1,6 +1,6 @@
 /* Files: read-only views and atomic writing.
  *
- * All writing goes through struct file_writer: a temporary file in the same folder, fsync, rename, fsync of
+ * All writing goes through struct file_writer: a hidden temporary file in the same folder, fsync, rename, fsync of
  * the folder. A reader sees the old file or the new one, whole, whatever happens in between; a full disk or a
  * kill leaves the old file as it was. */
 #ifndef RETORT_BASE_FILE_H

@@ -43,13 +43,13 @@ while [ $round -lt 40 ]; do
     fi
     round=$((round + 1))
 done
-temporaries=$(ls -A out | grep -c '^w\.safetensors\.')
+temporaries=$(ls -A out | grep -c '^\.w\.safetensors\.')
 echo "40 kills: $kept times the new file, $other times the old one; $temporaries while the temporary was there"
 check killed_leaves_a_whole_file test $torn -eq 0
-# Only temporaries may be left over: the target's name, a dot and six characters.
-left=$(ls -A out | grep -v '^w\.safetensors$' | grep -vc '^w\.safetensors\.[A-Za-z0-9]\{6\}$')
+# Only temporaries may be left over: a dot, the target's name, a dot and six characters.
+left=$(ls -A out | grep -v '^w\.safetensors$' | grep -vc '^\.w\.safetensors\.[A-Za-z0-9]\{6\}$')
 check leftovers_are_recognisable test "$left" -eq 0
-rm -f out/w.safetensors.*
+rm -f out/.w.safetensors.*
 
 # A limit on the size of files in the middle of the new one, its signal ignored as a full disk sends none.
 check restore "$RETORT" convert -q one.safetensors out/w.safetensors

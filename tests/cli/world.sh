@@ -29,4 +29,8 @@ expect world_video 0 '^junction' "$RETORT" world -s 4 -n 2 --size 160x90 --y4m -
 check world_video_on_standard_output cmp film.y4m film/video.y4m
 expect world_pipe_has_no_manifest 2 'manifest need --out' "$RETORT" world -n 2 --size 160x90 --y4m --manifest m.json
 check world_video_size test "$(wc -c <film.y4m)" -eq $((47 + 2 * (6 + 160 * 90 * 3 / 2)))
+# What a kill leaves behind is no part of the world.
+: >film/.video.y4m.aB3dE6
+check world_made_whole "$RETORT" world -s 4 -n 2 --size 160x90 --y4m -q -o film
+has_json && expect world_leftover_is_not_counted 0 ' 0 different' "$RETORT" rerun -q film/manifest.json
 finish
