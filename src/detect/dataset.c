@@ -43,7 +43,7 @@ static enum status list_folder(struct dataset *dataset, const char *images, cons
 {
     size_t n = 0;
     for (const struct dirent *e; (e = readdir(dir));) n += is_picture(e->d_name);
-    if (!n) return fail(err, ERR_INPUT, "%s: expected pictures (.jpg, .png, .ppm), found none", images);
+    if (!n) return fail(err, ERR_INPUT, "%s: expected pictures (.jpg, .png, .ppm, .pgm), found none", images);
     if (n > DATASET_MAX_PICTURES)
         return fail(err, ERR_INPUT, "%s: expected at most %d pictures, found %zu", images,
                     DATASET_MAX_PICTURES, n);
