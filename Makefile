@@ -5,7 +5,8 @@
 #   make golden               tests/golden.txt on every ISA of this machine, 1, 2, 3 and 7 threads
 #   make golden UPDATE=1      writes tests/golden.txt anew (say why in the commit)
 #   make golden-cross         the same file on AArch64, ARMv7 and RISC-V under qemu-user
-#   make demo                 distils for one camera of ../shared (tools/demo.sh)
+#   make demo                 distils for a camera that is drawn (tools/demo.sh)
+#   make demo-expressway      distils for one camera of ../shared (tools/demo_expressway.sh)
 #   make weights              trains weights/ from nothing, hours; WEIGHTS="pico n" some of them, QUICK=1 a minute
 #   make embedder-quality     nearest neighbours on held-out cameras; EMBEDDERS="one.safetensors other.safetensors"
 #   make bench                times of the network, training and selection; PEERS=1 compares with other engines
@@ -128,7 +129,8 @@ LIBRARY := $(BUILD)/libretort.a
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 
-.PHONY: all lib test golden golden-cross demo weights embedder-quality bench bench-tables main-job san fuzz install clean
+.PHONY: all lib test golden golden-cross demo demo-expressway weights embedder-quality bench bench-tables main-job san fuzz \
+    install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -192,6 +194,9 @@ $(CROSS:%=golden-cross-%): golden-cross-%:
 
 demo: all
 	$(Q)RETORT=$(BUILD)/retort tools/demo.sh
+
+demo-expressway: all
+	$(Q)RETORT=$(BUILD)/retort tools/demo_expressway.sh
 
 weights: all
 	$(Q)RETORT=$(BUILD)/retort tools/weights.sh $(if $(QUICK),--quick) $(WEIGHTS)

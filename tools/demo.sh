@@ -1,51 +1,49 @@
 #!/bin/sh
-# Distils YOLO11n for one expressway camera and shows the score before and after.
-#   tools/demo.sh [--dry-run] [camera]        camera: 8706 (default), 2703, 3704, 8701
-# Uses $RETORT (build/retort) and the test data below $RETORT_SHARED (../shared). Every third frame is kept for
-# scoring; the labels that people drew stand in for the teacher. Results go to run/demo-CAMERA. --dry-run prints the
-# command. Exit status: that of retort; 3 when files are missing.
-dry=
-if [ "${1:-}" = --dry-run ]; then dry=echo && shift; fi
-camera=${1:-8706}
-retort=${RETORT:-build/retort}
-shared=${RETORT_SHARED:-../shared}
-student=$shared/weights/yolo11n-coco.safetensors
-frames=$shared/data/expressway/cam$camera
-table=$shared/data/expressway/cameras.csv
-
-for need in "$student" "$frames/images" "$frames/labels" "$table"; do
-    if [ ! -e "$need" ]; then
-        echo "demo: please give $student (YOLO11n weights), $frames/images and labels (frames with YOLO labels)" \
-            "and $table; $need is absent" >&2
-        exit 3
-    fi
-done
-
-# Labels are complete only below this line of the picture; what lies above is not scored.
-horizon=$(awk -F, -v camera="$camera" '
-    NR == 1 { for (i = 1; i <= NF; i++) if ($i == "p5_box_top_y_px") column = i }
-    NR > 1 && $1 == camera { print $column }' "$table")
-if [ -z "$horizon" ]; then
-    echo "demo: $table: expected a line for camera $camera with p5_box_top_y_px" >&2
-    exit 3
+# Draws a camera that nobody trained on, distils the small student of weights/ for it, and shows what it gained.
+#   tools/demo.sh [--quick] [SEED]        every SEED is another camera of `retort world`
+# Uses $RETORT (build/retort), $WEIGHTS (weights), $THREADS (0: all CPUs). Everything goes to run/demo; the frames
+# that are scored are others than those of the stream. --quick: tiny, to see whether all of it runs.
+# Exit status: that of retort; 3 when files are missing.
+set -e
+picture=640x360 size=320 stream=1200 scored=160 choice="--warmup 120 --budget 32 --gamma 8 --at-end relax"
+if [ "${1:-}" = --quick ]; then
+    shift
+    picture=160x96 size=96 stream=12 scored=3 choice="--select all --budget 4 --epochs 1"
 fi
+seed=${1:-7}
+retort=${RETORT:-build/retort}
+weights=${WEIGHTS:-weights}
+threads=${THREADS:-0}
+run=run/demo
 
-run=run/demo-$camera
-data=$run/data
+student=$weights/pico.safetensors
+if [ ! -e "$student" ]; then exec "$(dirname "$0")/demo_expressway.sh"; fi
 rm -rf "$run"
-mkdir -p "$data/pool/images" "$data/pool/labels" "$data/test/images" "$data/test/labels" || exit 4
-source=$(cd "$frames" && pwd)
-index=0
-for image in "$source"/images/*; do
-    name=$(basename "$image")
-    part=pool
-    if [ $((index % 3)) -eq 0 ]; then part=test; fi
-    index=$((index + 1))
-    ln -s "$image" "$data/$part/images/$name" || exit 4
-    label=$source/labels/${name%.*}.txt
-    if [ -e "$label" ]; then ln -s "$label" "$data/$part/labels/" || exit 4; fi
-done
+mkdir -p "$run"
+began=$(date +%s)
 
-$dry "$retort" distill --student "$student" --teacher-labels "$data/pool/labels" --frames "$data/pool/images" \
-    --test "$data/test" --val none --label-classes 0,1,2,4 --ignore-above "$horizon" --select all --filter random \
-    --budget 32 --epochs "${EPOCHS:-20}" --out "$run"
+echo "drawing a day of camera $seed ..."
+world() {
+    "$retort" world --quiet --threads "$threads" --seed "$seed" --size $picture "$@" >/dev/null
+}
+world --frames $stream --fps 2 --hours 6-22 --out $run/camera
+world --frames $scored --fps 0.01 --hours 6:30-22:30 --out $run/scored
+
+teacher="--teacher-labels $run/camera/labels --label-classes 2,3,5,7"
+if [ -e "$weights/teacher.safetensors" ]; then teacher="--teacher $weights/teacher.safetensors --teacher-size 512"; fi
+# shellcheck disable=SC2086
+"$retort" distill --student "$student" $teacher --vehicle-classes 2,3,5,7 --frames $run/camera/images \
+    --test $run/scored $choice --size $size --fair-only --val none --threads "$threads" --out $run/distilled \
+    --json >$run/result.json
+took=$(($(date +%s) - began))
+
+# score NAME: mAP50-95 of a network, empty without it. count NAME: a number.
+score() { sed -n "s/.*\"$1\":{\"map50\":[^,]*,\"map50_95\":\([^,]*\),.*/\1/p" $run/result.json; }
+count() { sed -n "s/.*\"$1\":\([0-9]*\).*/\1/p" $run/result.json; }
+row() { if [ -n "$2" ]; then printf '%-16s %.3f\n' "$1" "$2"; fi; }
+printf '\nmAP50-95 of vehicles in %s other frames of this camera:\n' $scored
+row "student before" "$(score before)"
+row teacher "$(score teacher)"
+row "student after" "$(score after)"
+echo "$(count selected) of $(count frames) frames uploaded, $took seconds in all"
+echo "what was chosen and why, before and after: $run/distilled/report.html"

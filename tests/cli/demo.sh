@@ -1,9 +1,9 @@
 #!/bin/sh
-# The demo names what is missing in one line, and builds its command from the camera table.
+# The demo of an expressway names what is missing in one line, and builds its command from the camera table.
 . tests/report.sh
 work=$(mktemp -d) || exit 4
 trap 'rm -rf "$work"' EXIT
-demo=$(pwd)/tools/demo.sh
+demo=$(pwd)/tools/demo_expressway.sh
 cd "$work" || exit 4
 
 RETORT_SHARED=absent sh "$demo" >out 2>err
@@ -21,7 +21,7 @@ found=$command
 case $command in *"distill --student shared/weights/yolo11n-coco.safetensors "*" --ignore-above 123 "*) found= ;; esac
 report demo_reads_the_camera_table "$found"
 
-kept=$(cd run/demo-7/data && find . -name '*.jpg' -o -name '*.txt' | sort | tr '\n' ' ')
+kept=$(cd run/expressway-7/data && find . -name '*.jpg' -o -name '*.txt' | sort | tr '\n' ' ')
 found="kept $kept"
 if [ "$kept" = "./pool/images/2.jpg ./pool/images/3.jpg ./pool/images/5.jpg ./pool/labels/2.txt ./pool/labels/3.txt \
 ./pool/labels/5.txt ./test/images/1.jpg ./test/images/4.jpg ./test/labels/1.txt ./test/labels/4.txt " ]; then found=; fi

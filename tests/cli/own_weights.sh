@@ -23,4 +23,11 @@ for name in pico embedder; do
 done
 expect licence_is_in_the_file 0 '^licence: Apache-2.0' "$RETORT" info first/out/pico.safetensors
 expect names_are_in_the_file 0 'person, bicycle, car' "$RETORT" info first/out/pico.safetensors
+demo() { RETORT=$RETORT WEIGHTS=$1 THREADS=2 "$here/../../tools/demo.sh" --quick 3; }
+RETORT_SHARED=absent expect demo_without_weights_is_another 3 'please give absent/weights/yolo11n' demo none
+expect demo_scores_the_student 0 '^student after *0\.[0-9]*$' demo first/out
+check demo_writes_its_report test -s run/demo/distilled/report.html
+expect demo_without_a_teacher 0 '^4 of 12 frames uploaded, [0-9]* seconds in all$' demo first/out
+cp first/out/pico.safetensors first/out/teacher.safetensors
+expect demo_asks_a_teacher 3 'teacher found nothing' demo first/out
 finish
