@@ -285,6 +285,6 @@ install: all man $(BUILD)/install/libretort.a $(BUILD)/retort.pc
 	$(INSTALL) -m 644 $(BUILD)/man/*.1 "$(DESTDIR)$(PREFIX)/share/man/man1/"
 
 clean:
-	rm -rf build
+	rm -rf build "$(BUILD)"
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

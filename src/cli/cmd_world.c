@@ -185,9 +185,11 @@ static enum status show(struct job *job, struct error *err)
     if (!job->run->common.json) {
         console_print(
             console,
-            "%s: %lld frames, %lld labels, %lld objects too small or hidden, %lld frames without a label\n",
-            world_setting(job->world), (long long)f->frames, (long long)f->objects, (long long)f->ignored,
-            (long long)f->empty);
+            "%s: %lld frame%s, %lld label%s, %lld object%s too small or hidden, %lld frame%s without a "
+            "label\n",
+            world_setting(job->world), (long long)f->frames, text_plural(f->frames), (long long)f->objects,
+            text_plural(f->objects), (long long)f->ignored, text_plural(f->ignored), (long long)f->empty,
+            text_plural(f->empty));
         return OK;
     }
     struct console_json json;

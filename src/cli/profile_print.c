@@ -61,9 +61,9 @@ static void table_pass(struct text *out, const struct profile *p, enum profile_p
 void profile_table(struct text *out, const struct profile *p)
 {
     const struct profile_options *o = &p->options;
-    text_format(out, "%s of %d at %dx%d, %d thread%s, %s, %d rounds; plan %s takes %.1f MB\n",
+    text_format(out, "%s of %d at %dx%d, %d thread%s, %s, %d round%s; plan %s takes %.1f MB\n",
                 o->train ? "training step" : "inference", o->batch, o->size, o->size, o->threads,
-                o->threads == 1 ? "" : "s", p->isa, o->rounds, net_plan_name(o->plan),
+                text_plural(o->threads), p->isa, o->rounds, text_plural(o->rounds), net_plan_name(o->plan),
                 1e-6 * (double)p->plan_bytes);
     text_format(out, "multiply-add peak %.1f GFLOP/s before, %.1f after; memory %.1f GB/s\n",
                 1e-9 * p->peak_before, 1e-9 * p->peak_after, 1e-9 * p->bandwidth);

@@ -16,5 +16,5 @@ expect table 0 '^model.0  *conv 3x3/2 3->16 at 32x32 *patches' run --trace trace
 expect overhead_is_told 0 '^watching costs ' run
 expect trace 0 '^{"displayTimeUnit":"ms","traceEvents":\[{' cat trace.json
 expect json 0 '^  "kind": "training step",' run --json --train --batch 2
-expect trace_needs_its_folder 3 'cannot create nowhere/trace.json' run --trace nowhere/trace.json
+expect trace_needs_its_folder 3 'cannot write nowhere/trace.json' run --trace nowhere/trace.json
 finish
