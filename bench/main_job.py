@@ -74,7 +74,7 @@ def run(a, way, camera, seed):
                "--ignore-above", limit, "--budget", str(BUDGET), "--gamma", "2", "--select", "all", *WAYS[way],
                "--epochs", "100", "--batch", "16", "--size", "640", "--seed", str(seed), "--plan", a.plan,
                "--threads", a.threads, "--json"]
-    if os.path.exists(os.path.join(folder, "train/checkpoint.safetensors")):
+    if os.path.exists(folder):
         command.append("--resume")
     print(f"{way}, camera {camera}, seed {seed}", file=sys.stderr, flush=True)
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
