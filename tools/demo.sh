@@ -3,6 +3,7 @@
 #   tools/demo.sh [--quick] [SEED]        every SEED is another camera of `retort world`
 # Uses $RETORT (build/retort), $WEIGHTS (weights), $THREADS (0: all CPUs). Everything goes to run/demo; the frames
 # that are scored are others than those of the stream. --quick: tiny, to see whether all of it runs.
+# Without the student's weights it is the demo of demo_expressway.sh.
 # Exit status: that of retort; 3 when files are missing.
 set -e
 picture=640x360 size=320 stream=1200 scored=160 choice="--warmup 120 --budget 32 --gamma 8 --at-end relax"

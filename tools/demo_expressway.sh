@@ -2,8 +2,8 @@
 # Distils YOLO11n for one expressway camera and shows the score before and after.
 #   tools/demo_expressway.sh [--dry-run] [camera]        camera: 8706 (default), 2703, 3704, 8701
 # Uses $RETORT (build/retort) and the test data below $RETORT_SHARED (../shared). Every third frame is kept for
-# scoring; the labels that people drew stand in for the teacher. Results go to run/expressway-CAMERA. --dry-run prints the
-# command. Exit status: that of retort; 3 when files are missing.
+# scoring; the labels that people drew stand in for the teacher. Results go to run/expressway-CAMERA. --dry-run prints
+# the command. Exit status: that of retort; 3 when files are missing.
 dry=
 if [ "${1:-}" = --dry-run ]; then dry=echo && shift; fi
 camera=${1:-8706}

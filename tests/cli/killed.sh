@@ -4,8 +4,6 @@ if ! has_json; then
     skipped killed "this build has no JSON reader"
     finish
 fi
-other=scalar
-case $(uname -m) in x86_64) other=fma ;; esac # the exact product without hardware takes minutes
 
 # killed JOB CHECKPOINT COMMAND...: kills it once the checkpoint is there, then goes on.
 killed() {

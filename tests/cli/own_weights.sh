@@ -4,8 +4,6 @@ if ! has_json; then
     skipped own_weights "this build has no JSON reader"
     finish
 fi
-other=scalar
-case $(uname -m) in x86_64) other=fma ;; esac # the exact product without hardware takes minutes
 make_weights() { # FOLDER THREADS NAME...
     folder=$1 THREADS=$2
     shift 2
