@@ -12,6 +12,10 @@
 /* The reference prints four decimals, and single detections near a threshold may differ. */
 static const double tolerance = 0.0005;
 
+struct figures {
+    double map50_95, map50;
+};
+
 /* The reference sorts pictures by shape with an unstable sort, ours keeps equals in their order. These pairs
  * of equal shape changed places with each other between two batches of different canvas; all other pictures
  * lie on the same canvas either way. */
@@ -48,7 +52,7 @@ static struct dataset_item *in_reference_order(const struct dataset *dataset)
 
 static double distance(double a, double b) { return a < b ? b - a : a - b; }
 
-static void expect_figures(bool rectangular, enum net_plan plan, double map50_95, double map50)
+static struct figures figures_of(bool rectangular, enum net_plan plan, bool reference_order)
 {
     const char *const weights = check_shared("weights/yolo11n-coco.safetensors");
     const char *const data = check_shared("data/coco128");
@@ -65,33 +69,50 @@ static void expect_figures(bool rectangular, enum net_plan plan, double map50_95
     options.batch = 16;
     options.plan = plan;
     struct dataset_item *const items = in_reference_order(&dataset);
-    check_ok(
-        evaluate_run(&e, &model, kernels, par_default_threads(), items, dataset.count, &options, NULL, &err),
-        &err);
-    printf("%s, %s: mAP50-95 %.4f (reference %.4f), mAP50 %.4f (%.4f), %zu pictures, %zu labels\n",
-           net_plan_name(plan), rectangular ? "rectangular" : "square", e.result.map50_95, map50_95,
-           e.result.map50, map50, e.result.images, e.result.labels);
+    check_ok(evaluate_run(&e, &model, kernels, par_default_threads(), reference_order ? items : dataset.items,
+                          dataset.count, &options, NULL, &err),
+             &err);
+    printf("%s, %s, %s order: mAP50-95 %.5f, mAP50 %.5f, %zu pictures, %zu labels\n", net_plan_name(plan),
+           rectangular ? "rectangular" : "square", reference_order ? "the reference's" : "own",
+           e.result.map50_95, e.result.map50, e.result.images, e.result.labels);
     assert_int_equal(e.result.images, 128);
-    assert_true(distance(e.result.map50_95, map50_95) <= tolerance);
-    assert_true(distance(e.result.map50, map50) <= tolerance);
+    const struct figures figures = {e.result.map50_95, e.result.map50};
     evaluate_free(&e);
     free(items);
     dataset_close(&dataset);
     model_free(&model);
+    return figures;
 }
 
+static void expect(struct figures found, struct figures reference, double limit)
+{
+    assert_true(distance(found.map50_95, reference.map50_95) <= limit);
+    assert_true(distance(found.map50, reference.map50) <= limit);
+}
+
+static const struct figures square = {0.5169, 0.6921}, rectangular = {0.5116, 0.6796};
+
 /* One of the two under each plan: the fast one's sums differ in the last digits and are held to the same
- * figures. */
+ * figures. Every picture has the same square canvas, so that the order does not matter. */
 static void square_validation_gives_the_reference_figures(void **state)
 {
     (void)state;
-    expect_figures(false, PLAN_FAST, 0.5169, 0.6921);
+    expect(figures_of(false, PLAN_FAST, false), square, tolerance);
 }
 
 static void rectangular_validation_gives_the_reference_figures(void **state)
 {
     (void)state;
-    expect_figures(true, PLAN_EXACT, 0.5116, 0.6796);
+    expect(figures_of(true, PLAN_EXACT, true), rectangular, tolerance);
+}
+
+/* As the command computes it. Six of the 128 pictures lie on another canvas than the reference's, which moves
+ * the figures by 0.0004 and 0.0007 (docs/NUMERICS.md); the rest of the bound is the room of single
+ * detections near a threshold. */
+static void rectangular_validation_in_its_own_order_is_near_the_reference(void **state)
+{
+    (void)state;
+    expect(figures_of(true, PLAN_FAST, false), rectangular, 0.001);
 }
 
 int main(void)
@@ -99,6 +120,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(square_validation_gives_the_reference_figures),
         cmocka_unit_test(rectangular_validation_gives_the_reference_figures),
+        cmocka_unit_test(rectangular_validation_in_its_own_order_is_near_the_reference),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

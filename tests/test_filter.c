@@ -62,6 +62,40 @@ static const int *picking_order(const struct filter_result *result, struct arena
     return order;
 }
 
+/* Of a frame's row from the mean row, where the case lists no distances. */
+static double distance_to_mean(const struct filter_frames *frames, int frame)
+{
+    double sum = 0;
+    for (int j = 0; j < frames->width; j++) {
+        const float *column = frames->embeddings + j;
+        double mean = 0;
+        for (int i = 0; i < frames->count; i++) mean += (double)column[i * frames->embedding_stride];
+        const double d = (double)column[frame * frames->embedding_stride] - mean / frames->count;
+        sum += d * d;
+    }
+    return sqrt(sum);
+}
+
+/* Scores are made of distances and their median: |distance - median| by the value rule, the distance by the
+ * rank rule, whose window holds the median unless it is too narrow. Relative 1e-12 of the distance. */
+static void check_moderate(const struct check_case *c, const struct filter_options *options,
+                           const struct filter_frames *frames, const struct filter_result *result)
+{
+    const struct json *distances = json_member(c->expect, "distances");
+    const double median = json_number(json_member(c->expect, "median"), NAN);
+    const int m = frames->count, b = options->budget;
+    const bool by_rank = options->moderate_rule == MODERATE_RANK;
+    if (b == m) return; /* all, unseen */
+    for (int i = 0; i < b; i++) {
+        const int frame = result->frames[i];
+        const double d = distances ? json_number(json_item(distances, (size_t)frame), NAN)
+                                   : distance_to_mean(frames, frame);
+        CHECK_CASE(c, fabs(result->scores[i] - (by_rank ? d : fabs(d - median))) <= 1e-12 * d);
+        if (by_rank && result->ranks[i] == (m - 1) / 2 - (m - b + 1) / 2)
+            CHECK_CASE(c, fabs(result->scores[i] - median) <= 1e-12 * median);
+    }
+}
+
 static void run_case(const struct check_case *c)
 {
     struct filter_options options = filter_defaults();
@@ -105,10 +139,7 @@ static void run_case(const struct check_case *c)
         for (int i = 0; scores && i < result.count; i++)
             CHECK_CASE(c, options.budget == frames.count ||
                               check_near(result.scores[i], json_item(scores, (size_t)result.frames[i])));
-        const struct json *distances = json_member(c->expect, "distances");
-        for (int i = 0; distances && options.moderate_rule == MODERATE_RANK && i < result.count; i++)
-            CHECK_CASE(c, options.budget == frames.count ||
-                              check_near(result.scores[i], json_item(distances, (size_t)result.frames[i])));
+        if (options.rule == FILTER_MODERATE) check_moderate(c, &options, &frames, &result);
     }
 }
 

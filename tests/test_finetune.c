@@ -173,8 +173,9 @@ static void predictions_match(const struct course *course)
         scores = fmax(scores, check_max_difference(found + 4 * anchors, reference + 4 * anchors, anchors));
     }
     printf("after %d steps: boxes within %.2g px, probabilities within %.2g\n", STEPS, boxes, scores);
-    /* The reference with its input scaled by 1 + 1.2e-7 gives probabilities 1.4e-4 away; ten times that. */
-    assert_true(scores <= 1.4e-3);
+    /* The reference with its input scaled by 1 + k * 1.2e-7, k of -1, 1 and 2, gives boxes up to 0.05 px and
+     * probabilities up to 1.6e-4 away (the golden file states 1.4e-4); ten times that. */
+    assert_true(boxes <= 0.5 && scores <= 1.4e-3);
     free(found);
     free(expected);
     net_free(&net);
@@ -217,7 +218,7 @@ static void first_gradient_matches(void **state)
     float *unscaled = malloc(n * sizeof *unscaled);
     assert_non_null(unscaled);
     for (size_t i = 0; i < n; i++) unscaled[i] = course.learner.gradient[i] * 0x1p-32f;
-    check_gradients(&course.model.params, unscaled, "golden/yolo11/finetune_real.safetensors");
+    check_gradients(&course.model.params, unscaled, "golden/yolo11/finetune_real.safetensors", 61 - 3);
     free(unscaled);
     end(&course);
 }

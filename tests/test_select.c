@@ -8,6 +8,7 @@
 #include "select/confidence.h"
 #include "select/quantile.h"
 #include "select/stream.h"
+#include "train/mask.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -419,6 +420,18 @@ static void test_state_refused(void **state)
     arena_free(&arena);
 }
 
+/* Eight of forty coordinates in index order, as a mask's first phase takes them. */
+static void check_selection_sampling(uint64_t key, const struct json *expected)
+{
+    uint8_t mask[40];
+    int chosen[40], count = 0;
+    const struct optim_tensor tensor = {"t", 0, 40, OPTIM_WEIGHT, true};
+    mask_random_exact(mask, (struct mask_table){&tensor, 1}, 8, (struct mask_draws){NULL, key});
+    for (int i = 0; i < 40; i++)
+        if (mask[i]) chosen[count++] = i;
+    assert_true(check_list(expected, chosen, count));
+}
+
 /* The named random streams of the specification. */
 static void test_named_streams(void **state)
 {
@@ -451,6 +464,7 @@ static void test_named_streams(void **state)
         struct rng rng = {key, 0};
         rng_choose(&rng, 40, 8, picks, order);
         assert_true(check_list(json_member(item, "k_of_n_8_of_40_in_order"), picks, 8));
+        check_selection_sampling(key, json_member(item, "selection_sampling_8_of_40"));
     }
     json_free(root);
 }

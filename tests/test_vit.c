@@ -1,7 +1,9 @@
 /* The vision transformer against the reference implementation: forward, position tables, gradients. */
 #include "check.h"
+#include "check_json.h"
 #include "check_net.h"
 
+#include "base/json.h"
 #include "select/vit.h"
 
 #include <math.h>
@@ -70,11 +72,49 @@ static void rows_match(const struct run *run, int tensor, int first, const struc
     free(expected);
 }
 
+/* Sums over all tokens, of which the tensors above hold the first eight: no further away than all values
+ * together may be. */
+static void sums_match(const struct run *run, int tensor, const struct json *taps, const char *name,
+                       double tolerance)
+{
+    const struct json *tap = json_member(taps, name), *shape = json_member(tap, "shape");
+    const struct view v = net_value(&run->net, tensor);
+    assert_int_equal(v.stride, v.channels);
+    assert_int_equal(json_int(json_item(shape, 0), -1), v.pixels);
+    assert_int_equal(json_int(json_item(shape, 1), -1), v.channels);
+    const int64_t n = v.pixels * v.channels;
+    double sum = 0, sum_abs = 0;
+    for (int64_t i = 0; i < n; i++) {
+        sum += (double)v.data[i];
+        sum_abs += fabs((double)v.data[i]);
+    }
+    const double signed_difference = fabs(sum - json_number(json_member(tap, "sum"), NAN));
+    const double difference = fabs(sum_abs - json_number(json_member(tap, "sum_abs"), NAN));
+    printf("%s: sums %.2g and %.2g (limit %.2g)\n", name, signed_difference, difference,
+           tolerance * (double)n);
+    assert_true(signed_difference <= tolerance * (double)n && difference <= tolerance * (double)n);
+}
+
+static void sums_of_s_match(const struct run *run)
+{
+    struct json *root;
+    struct error err;
+    check_ok(json_read_file(&root, check_shared("golden/vit/vit.json"), 1 << 20, &err), &err);
+    const struct json *taps = json_member(root, "tap_sums_f64");
+    sums_match(run, run->model.tokens, taps, "tokens", 2e-5);
+    sums_match(run, run->model.block[0], taps, "block1", 2e-5);
+    sums_match(run, run->model.block[5], taps, "block6", 1e-4);
+    sums_match(run, run->model.block[11], taps, "block12", 1e-4);
+    sums_match(run, run->model.norm, taps, "norm", 2e-5);
+    json_free(root);
+}
+
 /* All tolerances are golden/vit's: the reference differs between float32 and float64 by 3.5e-6 after the
  * embedding, 1.6e-5 after block 12 and 1.6e-6 in the class token. */
 static void every_block_of_s_matches(void **state)
 {
     (void)state;
+    check_needs_json();
     struct weights reference;
     struct run run;
     open_reference(&reference, check_shared("golden/vit/vits14_synth.safetensors"));
@@ -85,6 +125,7 @@ static void every_block_of_s_matches(void **state)
     rows_match(&run, run.model.block[5], 0, &reference, "224x224.block6", 1e-4);
     rows_match(&run, run.model.block[11], 0, &reference, "224x224.block12", 1e-4);
     rows_match(&run, run.model.norm, 0, &reference, "224x224.norm", 2e-5);
+    sums_of_s_match(&run);
     finish(&run);
     weights_close(&reference);
 }
