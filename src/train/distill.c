@@ -1,9 +1,7 @@
 #include "train/distill.h"
 
 #include "base/file.h"
-#include "base/hash.h"
 #include "detect/labels.h"
-#include "image/decode.h"
 #include "nn/load.h"
 #include "train/distill_label.h"
 #include "train/distill_score.h"
@@ -24,6 +22,7 @@ struct distill {
     struct arena *arena;
     struct model before, student; /* the deployed student; the one that learns */
     struct dataset test;
+    struct known_pictures known; /* its pictures */
     struct scored_set validation, guard;
     struct pictures pictures;
     struct dataset_item *chosen; /* [chosen_count] pictures and labels of the set */
@@ -76,29 +75,6 @@ static enum status make_extra(struct distill *d, struct error *err)
         d->extra[i].image = r->extra[i].file;
         d->extra[i].labels = arena_printf(d->arena, "%s/%.*s.txt", labels, (int)strcspn(name, "."), name);
         if (!d->extra[i].labels) return fail_memory(err, "a path", strlen(name));
-    }
-    return OK;
-}
-
-/* Frames that score the result must not teach it. */
-static enum status refuse_test_frames(struct distill *d, struct error *err)
-{
-    const size_t count = d->test.count;
-    if (!d->options->test) return OK;
-    char(*hashes)[SHA256_HEX] = arena_alloc(d->arena, count, sizeof *hashes);
-    if (!hashes) return fail_memory(err, "hashes of the test frames", count * sizeof *hashes);
-    for (size_t i = 0; i < count; i++) TRY(sha256_file(d->test.items[i].image, hashes[i], err));
-    for (int i = 0; i < d->result->chosen_count + d->result->extra_count; i++) {
-        const int k = i - d->result->chosen_count;
-        const struct distill_candidate *c =
-            k < 0 ? d->result->candidates + d->result->chosen[i] : d->result->extra + k;
-        char hash[SHA256_HEX];
-        TRY(sha256_file(c->file, hash, err));
-        for (size_t t = 0; t < count; t++)
-            if (!strcmp(hash, hashes[t]))
-                return fail(err, ERR_INPUT,
-                            "%s was chosen for training or validation but is also the test frame %s",
-                            d->result->frames[c->frame].name, d->test.items[t].image);
     }
     return OK;
 }
@@ -251,6 +227,16 @@ static enum status deliver(struct distill *d, struct error *err)
     return distill_report(report, o, r, &d->before, &d->student, err);
 }
 
+/* Frames that score the result have no part in making it. */
+static enum status know_test_frames(struct distill *d, struct error *err)
+{
+    const struct distill_options *o = d->options;
+    TRY(known_pictures_read(&d->known, d->test.items, d->test.count, d->progress, d->arena, err));
+    if (o->validation == DISTILL_FOLDER)
+        TRY(known_pictures_refuse(&d->known, o->validation_folder, d->progress, err));
+    return o->guard ? known_pictures_refuse(&d->known, o->guard, d->progress, err) : OK;
+}
+
 static enum status run(struct distill *d, struct error *err)
 {
     const struct distill_options *o = d->options;
@@ -260,15 +246,15 @@ static enum status run(struct distill *d, struct error *err)
     TRY(distill_prepare_folder(o->folder, o->trainer.resume, d->arena, err));
     if (o->test) {
         TRY(dataset_open(&d->test, o->test, DATASET_VAL, err));
+        TRY(know_test_frames(d, err));
         TRY(distill_score(&d->result->before, o, &d->test, &d->before, o->scoring.size, false, d->progress,
                           d->arena, err));
     }
-    TRY(distill_watch(d->result, o, &d->before, d->progress, d->arena, err));
+    TRY(distill_watch(d->result, o, &d->before, &d->known, d->progress, d->arena, err));
     TRY(distill_filter(d->result, o, d->progress, d->arena, err));
     const char *ledger = path_in(d, "%s", "selection.jsonl");
     if (!ledger) return fail_memory(err, "a path", 1);
     TRY(distill_ledger(ledger, o, d->result, err));
-    TRY(refuse_test_frames(d, err));
     TRY(make_set(d, err));
     TRY(make_extra(d, err));
     TRY(distill_label(d->result, o, d->chosen, d->extra, d->progress, d->arena, err));

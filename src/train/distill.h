@@ -114,8 +114,8 @@ struct distill_result {
 };
 
 /* Runs all of it. The result's memory is the arena's. Statuses as those of the parts; ERR_INPUT when the
- * stream gives no candidate, a chosen frame is also a test frame, or the teacher finds nothing in any frame.
- * A frame that cannot be read is passed over. */
+ * stream gives no candidate, a frame of the stream, the validation or the guard set is also a test frame (by
+ * its pixels), or the teacher finds nothing in any frame. A frame that cannot be read is passed over. */
 enum status distill_run(struct distill_result *result, const struct distill_options *options,
                         const struct progress *progress, struct arena *arena, struct error *err);
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Pictures and labels are called 000017.jpg and 000017.txt; other files are somebody else's. */
 static bool is_ours(const char *name)
@@ -49,4 +50,15 @@ enum status distill_prepare_folder(const char *folder, bool resume, struct arena
         TRY(clear(path, arena, err));
     }
     return OK;
+}
+
+void distill_leave_nothing(const struct distill_result *result, const char *folder, struct arena *arena)
+{
+    static const char *const made[] = {"/candidates", "/validation/images", "/validation", ""};
+    for (int i = 0; i < result->candidate_count; i++) remove(result->candidates[i].file);
+    for (int i = 0; i < result->extra_count; i++) remove(result->extra[i].file);
+    for (size_t i = 0; i < sizeof made / sizeof *made; i++) {
+        const char *path = arena_printf(arena, "%s%s", folder, made[i]);
+        if (path) rmdir(path); /* leaves what holds anything */
+    }
 }

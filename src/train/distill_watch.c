@@ -3,7 +3,6 @@
 #include "base/file.h"
 #include "base/rng.h"
 #include "detect/detector.h"
-#include "image/encode.h"
 #include "image/source.h"
 #include "select/confidence.h"
 #include "select/stream.h"
@@ -14,11 +13,13 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FIRST_FRAMES = 1024, CANDIDATE_QUALITY = 95 };
+enum { FIRST_FRAMES = 1024 };
 
 struct watch {
     struct distill_result *result;
     const struct distill_options *options;
+    const struct known_pictures *test;
+    const char *candidates, *extra; /* folders */
     const struct progress *progress;
     struct arena *arena;
     struct detector detector;
@@ -31,12 +32,6 @@ struct watch {
     int capacity, candidate_capacity, extra_capacity;
 };
 
-static bool is_jpeg_name(const char *name)
-{
-    const char *end = strrchr(name, '.');
-    return end && (!strcmp(end, ".jpg") || !strcmp(end, ".jpeg") || !strcmp(end, ".JPG"));
-}
-
 /* Room for one more element of a growing array in the arena. */
 static void *grow(struct arena *arena, void *list, int count, int *capacity, size_t size)
 {
@@ -47,29 +42,6 @@ static void *grow(struct arena *arena, void *list, int count, int *capacity, siz
     if (count) memcpy(larger, list, (size_t)count * size);
     *capacity = wanted;
     return larger;
-}
-
-/* The picture as it would be uploaded: "candidates/000017.jpg". */
-static enum status store(struct watch *w, const struct frame *frame, const char *folder,
-                         struct distill_candidate *candidate, struct error *err)
-{
-    candidate->file =
-        arena_printf(w->arena, "%s/%s/%06lld.jpg", w->options->folder, folder, (long long)frame->id);
-    if (!candidate->file) return fail_memory(err, "a path", 1);
-    uint8_t *encoded = NULL;
-    struct file_view view = {0};
-    enum status status;
-    if (is_jpeg_name(frame->name) && file_exists(frame->name)) {
-        TRY(file_map(&view, frame->name, err));
-        candidate->bytes = view.size;
-        status = file_write(candidate->file, view.data, view.size, err);
-        file_unmap(&view);
-        return status;
-    }
-    TRY(image_encode(&encoded, &candidate->bytes, &frame->image, IMAGE_JPEG, CANDIDATE_QUALITY, err));
-    status = file_write(candidate->file, encoded, candidate->bytes, err);
-    free(encoded);
-    return status;
 }
 
 /* Keeps the vehicles among the detections: their boxes for the filters, their confidence for SELECT. */
@@ -130,7 +102,7 @@ static enum status add_candidate(struct watch *w, const struct frame *frame, str
         grow(w->arena, r->candidates, r->candidate_count, &w->candidate_capacity, sizeof *list);
     if (!list) return fail_memory(err, "the candidates", (size_t)w->candidate_capacity * sizeof *list);
     r->candidates = list;
-    TRY(store(w, frame, "candidates", seen, err));
+    TRY(distill_store(seen, frame, w->candidates, w->test, w->arena, err));
     r->frames[seen->frame].candidate = r->candidate_count;
     list[r->candidate_count++] = *seen;
     r->candidate_bytes += seen->bytes;
@@ -145,7 +117,7 @@ static enum status add_extra(struct watch *w, const struct frame *frame, struct 
         grow(w->arena, r->extra, r->extra_count, &w->extra_capacity, sizeof *list);
     if (!list) return fail_memory(err, "the validation frames", (size_t)w->extra_capacity * sizeof *list);
     r->extra = list;
-    TRY(store(w, frame, "validation/images", seen, err));
+    TRY(distill_store(seen, frame, w->extra, w->test, w->arena, err));
     list[r->extra_count++] = *seen;
     r->extra_bytes += seen->bytes;
     return OK;
@@ -182,6 +154,7 @@ static enum status watch_frame(struct watch *w, const struct frame *frame, struc
 {
     struct distill_result *r = w->result;
     struct distill_candidate seen = {.frame = r->frame_count, .rank = -1, .score = NAN};
+    TRY(distill_refuse_test_frame(w->test, &frame->image, frame->name, err));
     TRY(list_frame(w, frame, err));
     struct distill_frame *f = r->frames + r->frame_count;
     TRY(find_vehicles(w, frame, &seen, &f->confidence, err));
@@ -343,52 +316,53 @@ static enum status begin_detector(struct watch *w, const struct model *student, 
     return OK;
 }
 
-/* Without a candidate the next try, with other options, is not to be taken for another run in the same
- * folder. */
-static void leave_nothing(const struct distill_result *result, const char *folder, struct arena *arena)
+/* Why nothing was selected. */
+static enum status fail_empty(const struct watch *w, bool thresholded, struct error *err)
 {
-    static const char *const made[] = {"/candidates", "/validation/images", "/validation", ""};
-    for (int i = 0; i < result->extra_count; i++) remove(result->extra[i].file);
-    for (size_t i = 0; i < sizeof made / sizeof *made; i++) {
-        const char *path = arena_printf(arena, "%s%s", folder, made[i]);
-        if (path) rmdir(path); /* leaves what holds anything */
-    }
+    const struct distill_options *o = w->options;
+    const struct distill_result *r = w->result;
+    int seen = 0;
+    for (int i = 0; i < r->frame_count; i++) seen += r->frames[i].confidence != CONFIDENCE_NONE;
+    if (thresholded && !w->stream.warm)
+        return fail(err, ERR_INPUT,
+                    "%s: a vehicle was seen in %d of %d frames; the warm-up alone takes %d (--warmup)",
+                    o->frames, seen, r->frame_count, o->select.warmup);
+    return fail(err, ERR_INPUT, "%s: none of %d frames was selected", o->frames, r->frame_count);
+}
+
+static enum status watch(struct watch *w, const struct model *student, struct error *err)
+{
+    const struct distill_options *o = w->options;
+    struct source *source = NULL;
+    struct frame frame = {0};
+    TRY(begin_detector(w, student, err));
+    enum status status = source_open(&source, o->frames, err);
+    if (status == OK) status = open_stream(w, source_count(source), err);
+    if (status == OK) status = file_make_folder(w->candidates, err);
+    if (status == OK && o->validation == DISTILL_EXTRA) status = file_make_folder(w->extra, err);
+    if (status == OK) status = watch_stream(w, source, &frame, err);
+    if (status == OK) status = relax(w, &frame, err);
+    image_free(&frame.image);
+    source_close(source);
+    detector_end(&w->detector);
+    return status;
 }
 
 enum status distill_watch(struct distill_result *result, const struct distill_options *options,
-                          const struct model *student, const struct progress *progress, struct arena *arena,
-                          struct error *err)
+                          const struct model *student, const struct known_pictures *test,
+                          const struct progress *progress, struct arena *arena, struct error *err)
 {
-    struct watch w = {.result = result, .options = options, .progress = progress, .arena = arena};
-    struct source *source = NULL;
-    struct frame frame = {0};
-    const char *folder = arena_printf(arena, "%s/candidates", options->folder);
-    const char *extra = arena_printf(arena, "%s/validation/images", options->folder);
-    if (!folder || !extra) return fail_memory(err, "a path", 1);
+    struct watch w = {
+        .result = result, .options = options, .test = test, .progress = progress, .arena = arena};
+    const enum select_rule rule = options->select.rule;
+    const bool thresholded = rule == SELECT_TOP_CONFIDENCE || rule == SELECT_LEAST_CONFIDENCE;
+    w.candidates = arena_printf(arena, "%s/candidates", options->folder);
+    w.extra = arena_printf(arena, "%s/validation/images", options->folder);
+    if (!w.candidates || !w.extra) return fail_memory(err, "a path", 1);
     w.key = rng_key(options->trainer.seed, "uniform_select");
-    TRY(begin_detector(&w, student, err));
-    enum status status = source_open(&source, options->frames, err);
-    if (status == OK) status = open_stream(&w, source_count(source), err);
-    if (status == OK) status = file_make_folder(folder, err);
-    if (status == OK && options->validation == DISTILL_EXTRA) status = file_make_folder(extra, err);
-    if (status == OK) status = watch_stream(&w, source, &frame, err);
-    if (status == OK) status = relax(&w, &frame, err);
-    const bool thresholded =
-        options->select.rule == SELECT_TOP_CONFIDENCE || options->select.rule == SELECT_LEAST_CONFIDENCE;
+    enum status status = watch(&w, student, err);
     result->tau = thresholded && w.stream.warm ? w.stream.tau : NAN;
-    image_free(&frame.image);
-    source_close(source);
-    detector_end(&w.detector);
-    if (status == OK && !result->candidate_count) {
-        int seen = 0;
-        leave_nothing(result, options->folder, arena);
-        for (int i = 0; i < result->frame_count; i++) seen += result->frames[i].confidence != CONFIDENCE_NONE;
-        if (thresholded && !w.stream.warm)
-            return fail(err, ERR_INPUT,
-                        "%s: a vehicle was seen in %d of %d frames; the warm-up alone takes %d (--warmup)",
-                        options->frames, seen, result->frame_count, options->select.warmup);
-        return fail(err, ERR_INPUT, "%s: none of %d frames was selected", options->frames,
-                    result->frame_count);
-    }
+    if (status == OK && !result->candidate_count) status = fail_empty(&w, thresholded, err);
+    if (status != OK && status != ERR_INTERRUPTED) distill_leave_nothing(result, options->folder, arena);
     return status;
 }
