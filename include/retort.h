@@ -212,9 +212,10 @@ struct retort_adapt_options retort_adapt_defaults(void);
 
 /* Fine-tunes a copy of the model on labelled pictures and opens the result as a model of its own. data: a
  * folder with images/ and labels/ (YOLO txt), or a data.yaml. With another number of classes the last layer
- * of the class branch starts fresh. Writes no file. RETORT_INPUT for weights with folded batch norms (they
- * cannot be trained), for damaged files, and when no picture has a label; RETORT_CHECK names the tensor that
- * stopped being finite. */
+ * of the class branch starts fresh, except for classes that data.yaml names as the model does. Classes that
+ * stay apart get the names of data.yaml. Writes no file. RETORT_INPUT for weights with folded batch norms
+ * (they cannot be trained), for damaged files, and when no picture has a label; RETORT_CHECK names the tensor
+ * that stopped being finite. */
 enum retort_status retort_adapt(struct retort_model **adapted, const struct retort_model *model,
                                 const char *data, const struct retort_adapt_options *options,
                                 struct retort_error *err);

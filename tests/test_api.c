@@ -236,6 +236,17 @@ static void adapts_to_a_folder(void **state)
     assert_memory_equal(file[0].data, file[1].data, file[0].size);
     for (int i = 0; i < 2; i++) file_unmap(&file[i]);
 
+    const char yaml[] = "train: images\nnames: [van, Bus, truck]\n"; /* the model has car, bus, truck */
+    options.label_classes = NULL;
+    options.label_class_count = 0;
+    snprintf(path[0], sizeof path[0], "%s/data.yaml", data_folder());
+    check_ok(file_write(path[0], yaml, sizeof yaml - 1, NULL), NULL);
+    assert_int_equal(retort_adapt(&adapted, model, path[0], &options, &err), RETORT_OK);
+    assert_int_equal(retort_model_classes(adapted), 3);
+    assert_string_equal(retort_model_class_name(adapted, 0), "van");
+    assert_string_equal(retort_model_class_name(adapted, 1), "Bus");
+    retort_model_close(adapted);
+
     options.progress = stop;
     options.context = "train";
     fails(retort_adapt(&adapted, model, data_folder(), &options, &err), RETORT_INTERRUPTED, &err,

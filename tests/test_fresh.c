@@ -4,6 +4,7 @@
 #include "detect/model.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 static struct model fresh(enum yolo11_scale scale, int classes, uint64_t seed)
@@ -106,12 +107,68 @@ static void nplus_is_one_and_a_half_n(void **state)
     model_free(&model);
 }
 
+/* Row `row` of the last layer's weight or bias, [size] values. */
+static const float *row_of(const struct model *model, const char *name, int row, size_t *size)
+{
+    const struct param *param = model->params.list + params_find(&model->params, name);
+    *size = param->size / (size_t)param->shape[0];
+    return values_of(model, name) + (size_t)row * *size;
+}
+
+/* Whether class `to` of a starts as class `from` of b, at every level. */
+static bool rows_agree(const struct model *a, int to, const struct model *b, int from)
+{
+    bool same = true;
+    for (int level = 0; level < 3; level++)
+        for (int part = 0; part < 2; part++) {
+            char name[40];
+            size_t n, m;
+            snprintf(name, sizeof name, "model.23.cv3.%d.2.%s", level, part ? "bias" : "weight");
+            const float *const x = row_of(a, name, to, &n), *const y = row_of(b, name, from, &m);
+            assert_int_equal(n, m);
+            same = same && !memcmp(x, y, n * sizeof *x);
+        }
+    return same;
+}
+
+/* yolo11.md 6.7: rows whose class names match are the source's. */
+static void classes_are_found_again_by_name(void **state)
+{
+    (void)state;
+    struct error err;
+    struct model source = fresh(YOLO11_PICO, 4, 1), model, as_made;
+    static const char *const names[] = {" BUS ", "van", "0", "car", "bicycle", "3"};
+    check_ok(model_set_names(&source, "0\ncar\nBus\nbicycle\n", &err), &err);
+    for (int level = 0; level < 3; level++) { /* fresh biases are all alike */
+        char name[40];
+        snprintf(name, sizeof name, "model.23.cv3.%d.2.bias", level);
+        for (int i = 0; i < 4; i++)
+            params_values(&source.params, params_find(&source.params, name))[i] = (float)(i + 1);
+    }
+    check_ok(model_restart(&model, &source, 6, HEAD_TRANSFER, NULL, 0, 0, 7, &err), &err);
+    check_ok(model_restart(&as_made, &source, 6, HEAD_TRANSFER, NULL, 0, 0, 7, &err), &err);
+    check_ok(model_name_classes(&model, names, &source, &err), &err);
+    static const int found[] = {2, -1, -1, 1, 3, -1}; /* "0" and "3" are numbers of the source, no names */
+    for (int i = 0; i < 6; i++) {
+        assert_string_equal(model.names[i], names[i]);
+        for (int k = 0; k < 4; k++) assert_int_equal(rows_agree(&model, i, &source, k), k == found[i]);
+        assert_int_equal(rows_agree(&model, i, &as_made, i), found[i] < 0);
+    }
+    static const char *const nameless[] = {"a", "", "c", "d", "e", "f"};
+    assert_int_equal(model_name_classes(&model, nameless, &source, &err), ERR_INPUT);
+    assert_non_null(strstr(err.message, "class 1"));
+    model_free(&source);
+    model_free(&model);
+    model_free(&as_made);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(biases_are_those_of_the_reference),
         cmocka_unit_test(weights_fill_their_range),
         cmocka_unit_test(seeds_and_tensors_differ),
+        cmocka_unit_test(classes_are_found_again_by_name),
         cmocka_unit_test(nplus_is_one_and_a_half_n),
     };
     return cmocka_run_group_tests_name("fresh", tests, NULL, NULL);

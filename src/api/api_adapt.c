@@ -76,6 +76,8 @@ static enum status adapt(struct job *job, const struct retort_model *model, cons
     if (!job->student) return fail_memory(err, "a model", sizeof *job->student);
     TRY(model_restart(&job->student->model, &model->model, o->label_classes ? 1 : named, HEAD_TRANSFER, NULL,
                       0, o->freeze, o->seed, err));
+    if (!o->label_classes && job->data.names)
+        TRY(model_name_classes(&job->student->model, job->data.names, &model->model, err));
     const struct progress progress = {o->progress ? forward_progress : NULL, (void *)o};
     TRY(load(job, &progress, err));
     struct trainer_options trainer = trainer_defaults();

@@ -67,17 +67,16 @@ struct job {
     struct scored_set validation, guard;
 };
 
-/* Classes have the names that the data gives them. */
-static enum status name_classes(struct job *job, struct arena *arena, struct error *err)
+/* Classes have the names that the data gives them. source: the start weights that know some of them, or NULL.
+ */
+static enum status name_classes(struct job *job, const struct model *source, struct error *err)
 {
-    const char *lines = "";
-    if (job->student.config.classes > job->data.classes || !job->data.names) return OK;
-    for (int i = 0; lines && i < job->student.config.classes; i++)
-        lines = arena_printf(arena, "%s%s\n", lines, job->data.names[i]);
-    return lines ? model_set_names(&job->student, lines, err) : fail_memory(err, "class names", 1);
+    if (job->values->label_classes.count || !job->data.names) return OK;
+    if (job->student.config.classes > job->data.classes) return OK;
+    return model_name_classes(&job->student, job->data.names, source, err);
 }
 
-static enum status make_student(struct job *job, struct arena *arena, struct error *err)
+static enum status make_student(struct job *job, struct error *err)
 {
     const struct values *v = job->values;
     const bool merged = v->label_classes.count > 0;
@@ -86,20 +85,22 @@ static enum status make_student(struct job *job, struct arena *arena, struct err
     const struct yolo11_config config = {
         .scale = (enum yolo11_scale)(v->scale - 1), .classes = classes, .freeze = (int)v->training.freeze};
     TRY(model_fresh(&job->student, config, (uint64_t)v->training.seed, err));
-    return merged ? OK : name_classes(job, arena, err);
+    return name_classes(job, NULL, err);
 }
 
-static enum status open_student(struct job *job, struct arena *arena, struct error *err)
+static enum status open_student(struct job *job, struct error *err)
 {
     const struct values *v = job->values;
-    if (v->scale) return make_student(job, arena, err);
+    if (v->scale) return make_student(job, err);
     TRY(model_open(&job->source, v->model, err));
     TRY(model_check_trainable(&job->source, v->model, err));
     const int named = job->data.classes ? job->data.classes : job->source.config.classes;
     const int classes = v->label_classes.count ? 1 : named;
-    return model_restart(&job->student, &job->source, classes, (enum head_start)v->training.head,
-                         v->vehicles.values, v->training.head == HEAD_KEEP ? v->vehicles.count : 0,
-                         (int)v->training.freeze, (uint64_t)v->training.seed, err);
+    const enum head_start head = (enum head_start)v->training.head;
+    TRY(model_restart(&job->student, &job->source, classes, head, v->vehicles.values,
+                      head == HEAD_KEEP ? v->vehicles.count : 0, (int)v->training.freeze,
+                      (uint64_t)v->training.seed, err));
+    return name_classes(job, head == HEAD_REBUILD ? NULL : &job->source, err);
 }
 
 static enum status load_pictures(struct run *run, struct job *job, struct error *err)
@@ -210,7 +211,7 @@ static enum status train(struct run *run, struct job *job, struct error *err)
     struct trainer_result result;
     TRY(kernels_get(&kernels, NULL, err));
     TRY(dataset_open(&job->data, v->data, DATASET_TRAIN, err));
-    TRY(open_student(job, &run->arena, err));
+    TRY(open_student(job, err));
     struct trainer_options trainer = training_trainer(&v->training, run->threads);
     trainer.schedule.warmup_epochs = v->warmup;
     trainer.schedule.plain_epochs = (int)v->plain_epochs;

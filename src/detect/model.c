@@ -119,14 +119,19 @@ enum status model_open_mapped(struct model *model, const char *path, struct erro
     return status;
 }
 
-enum status model_copy_names(struct model *to, const struct model *from, struct error *err)
+static enum status copy_names(struct model *to, const char *const *from, struct error *err)
 {
     const int n = to->config.classes;
     const char **names = arena_alloc(&to->arena, (size_t)n, sizeof *names);
     for (int i = 0; names && i < n; i++)
-        if (!(names[i] = arena_strdup(&to->arena, from->names[i]))) names = NULL;
+        if (!(names[i] = arena_strdup(&to->arena, from[i]))) names = NULL;
     to->names = names;
     return names ? OK : fail_memory(err, "class names", (size_t)n * sizeof *names);
+}
+
+enum status model_copy_names(struct model *to, const struct model *from, struct error *err)
+{
+    return copy_names(to, from->names, err);
 }
 
 enum status model_copy(struct model *to, const struct model *from, struct error *err)
@@ -303,4 +308,69 @@ enum status model_restart(struct model *model, const struct model *source, int c
     const enum status status = same_classes ? model_copy_names(model, source, err) : OK;
     if (status != OK) model_free(model);
     return status;
+}
+
+/* ---- Classes found again by name ---- */
+
+static const char *trimmed(const char *text, size_t *length)
+{
+    text += strspn(text, " \t\r");
+    *length = strlen(text);
+    while (*length && strchr(" \t\r", text[*length - 1])) (*length)--;
+    return text;
+}
+
+static int lower(char c) { return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c; }
+
+static bool same_name(const char *a, const char *b)
+{
+    size_t n, m;
+    a = trimmed(a, &n);
+    b = trimmed(b, &m);
+    if (n != m || !n) return false;
+    for (size_t i = 0; i < n; i++)
+        if (lower(a[i]) != lower(b[i])) return false;
+    return true;
+}
+
+/* "7" for class 7 stands for a name that nobody knows. */
+static bool is_number(const char *name, int class_id)
+{
+    char number[16];
+    snprintf(number, sizeof number, "%d", class_id);
+    return !strcmp(name, number);
+}
+
+static int find_class(const struct model *model, const char *name)
+{
+    for (int i = 0; i < model->config.classes; i++)
+        if (!is_number(model->names[i], i) && same_name(model->names[i], name)) return i;
+    return -1;
+}
+
+static void copy_row(struct model *to, int row, const struct model *from, int from_row)
+{
+    for (int i = 0; i < to->params.count; i++) {
+        const struct param *param = to->params.list + i;
+        const int k = level_of(param->name) < 0 ? -1 : params_find(&from->params, param->name);
+        if (k < 0) continue;
+        const struct param *other = from->params.list + k;
+        const size_t size = param->size / (size_t)param->shape[0];
+        if (other->size / (size_t)other->shape[0] != size) continue;
+        memcpy(params_values(&to->params, i) + (size_t)row * size,
+               params_values(&from->params, k) + (size_t)from_row * size, size * sizeof(float));
+    }
+}
+
+enum status model_name_classes(struct model *model, const char *const *names, const struct model *source,
+                               struct error *err)
+{
+    for (int i = 0; i < model->config.classes; i++)
+        if (!names[i][0]) return fail(err, ERR_INPUT, "class names: class %d has none", i);
+    TRY(copy_names(model, names, err));
+    for (int i = 0; source && i < model->config.classes; i++) {
+        const int from = is_number(names[i], i) ? -1 : find_class(source, names[i]);
+        if (from >= 0) copy_row(model, i, source, from);
+    }
+    return OK;
 }

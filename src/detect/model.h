@@ -73,4 +73,10 @@ enum status model_restart(struct model *model, const struct model *source, int c
                           const int *vehicles, int vehicle_count, int freeze, uint64_t seed,
                           struct error *err);
 
+/* Gives a model that was started anew its classes' names [classes]. A class that source, unless it is NULL,
+ * has under the same name, whatever the case and spaces around it, starts from source's rows of the last
+ * layer (yolo11.md 6.7). Numbers are no names. */
+enum status model_name_classes(struct model *model, const char *const *names, const struct model *source,
+                               struct error *err);
+
 #endif

@@ -26,6 +26,9 @@ printf 'train: images\nnames: [car, bus]\n' >set/data.yaml
 expect from_nothing 0 '1 optimiser step,' \
     "$RETORT" train --scale pico -d set/data.yaml -o fresh --size 32 -E 1 --nominal-batch 1 --plain-epochs 0
 if has_json; then expect names_of_the_data 0 'classes: car, bus' "$RETORT" info fresh/weights.safetensors; fi
+printf 'train: images\nnames: [Bus, van]\n' >set/other.yaml
+check other_names "$RETORT" train -m fresh/weights.safetensors -d set/other.yaml -o named --size 32 -E 1
+if has_json; then expect names_of_other_data 0 'classes: Bus, van' "$RETORT" info named/weights.safetensors; fi
 expect watched_for_nothing 3 'the warm-up alone takes 720' \
     "$RETORT" distill -m fresh/weights.safetensors --teacher-labels set/labels -f set/images --vehicle-classes 0 --size 32 --out few
 expect too_few_frames 3 'of which 300 are to validate' "$RETORT" distill -m fresh/weights.safetensors --val extra \
