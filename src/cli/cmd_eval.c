@@ -16,7 +16,9 @@ struct values {
 };
 
 static const struct option_choice splits[] = {{"val", DATASET_VAL}, {"train", DATASET_TRAIN}, {0}};
-static const struct option_choice metrics[] = {{"present", 0}, {"2024", 1}, {0}};
+/* Not given: 0, which is as present. */
+enum { PRESENT = 1, RULE_2024 };
+static const struct option_choice metrics[] = {{"present", PRESENT}, {"2024", RULE_2024}, {0}};
 
 #define AT(member) offsetof(struct values, member)
 static const struct option options[] = {
@@ -32,19 +34,20 @@ static const struct option options[] = {
              "model of "
              "one class"},
     {"ignore-above", 0, OPTION_REAL, AT(ignore_above), "-1", 0, 1e6,
-     .help = "drop labels and detections that end at or above this row of the picture; boxes are then "
-             "compared in "
-             "pixels of the picture"},
+     .help = "drop labels and detections that end at or above this row of the picture; each picture then has "
+             "the shape that detect gives it, boxes are compared in pixels of the picture and matched as "
+             "--metric 2024 does. Not with --rectangular, --batch or --metric present"},
     {"rectangular", 'r', OPTION_FLAG, AT(rectangular),
      .help = "batches of pictures of similar shape, not squares"},
-    {"batch", 'b', OPTION_INT, AT(batch), "16", 1, 1024, .help = "pictures of a rectangular batch"},
+    {"batch", 'b', OPTION_INT, AT(batch), "0", 1, 1024,
+     .help = "with --rectangular: pictures of a batch; 16 unless given"},
     {"size", 's', OPTION_INT, AT(size), "640", 32, 8192,
      .help = "side of the network input, a multiple of 32"},
     {"confidence", 0, OPTION_REAL, AT(confidence), "0.001", 0, 1,
      .help = "objects are more confident than this"},
     {"iou", 0, OPTION_REAL, AT(iou), "0.7", 0, 1, .help = "overlap above which the weaker box is dropped"},
-    {"metric", 0, OPTION_CHOICE, AT(metric), "present", .choices = metrics,
-     .help = "rule of matching and of the curve's end"},
+    {"metric", 0, OPTION_CHOICE, AT(metric), .choices = metrics,
+     .help = "rule of matching and of the curve's end, present unless given"},
     {"coco", 0, OPTION_FLAG, AT(coco), .help = "also the twelve numbers of COCO's tool"},
     {"coco-results", 0, OPTION_OUTPUT, AT(results),
      .help = "write what was found in COCO's results format, for other tools"},
@@ -93,15 +96,16 @@ static void print_table(const struct job *job)
 
 static struct evaluate_options evaluation_options(const struct values *v)
 {
+    enum { USUAL_BATCH = 16 };
     static const int usual_vehicles[] = {1, 2, 3, 5, 7};
     struct evaluate_options o = evaluate_default_options();
     o.size = (int)v->size;
     o.rectangular = v->rectangular;
-    o.batch = (int)v->batch;
+    o.batch = v->batch ? (int)v->batch : USUAL_BATCH;
     o.confidence = (float)v->confidence;
     o.iou = v->iou;
     o.ignore_above = (float)v->ignore_above;
-    o.metric_2024 = v->metric != 0;
+    o.metric_2024 = v->metric == RULE_2024;
     o.coco = v->coco;
     o.plan = (enum net_plan)v->plan;
     o.memory_limit = (size_t)v->memory_limit;
@@ -126,12 +130,26 @@ static enum status keep(void *context, const struct dataset_item *item, const st
     return OK;
 }
 
+static enum status check(const struct values *v, struct error *err)
+{
+    TRY(frames_check_size(v->size, err));
+    if (v->ignore_above >= 0 && v->rectangular)
+        return fail(err, ERR_USAGE,
+                    "--ignore-above gives each picture the shape that detect gives it, which --rectangular "
+                    "contradicts");
+    if (v->ignore_above >= 0 && v->metric == PRESENT)
+        return fail(err, ERR_USAGE,
+                    "--ignore-above matches as --metric 2024 does, which --metric present contradicts");
+    if (v->batch && !v->rectangular) return fail(err, ERR_USAGE, "--batch needs --rectangular");
+    return OK;
+}
+
 static enum status evaluate(struct job *job, struct error *err)
 {
     struct run *const run = job->run;
     const struct values *const v = job->values;
     const struct kernels *kernels;
-    TRY(frames_check_size(v->size, err));
+    TRY(check(v, err));
     TRY(kernels_get(&kernels, NULL, err));
     TRY(dataset_open(&job->data, v->data, (enum dataset_split)v->split, err));
     TRY(model_open_mapped(&job->model, v->model, err));

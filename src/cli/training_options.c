@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+static const double USUAL_FRACTION = 0.05;
+
 const struct option_choice training_optimizers[] = {{"auto", OPTIMIZER_AUTO},
                                                     {"adamw", OPTIMIZER_ADAMW},
                                                     {"sgd", OPTIMIZER_SGD},
@@ -31,6 +33,11 @@ enum status training_check(const struct training_values *values, struct error *e
                     "--micro-batch goes with --frozen-norm: statistics of a batch need all of it");
     if (values->mask == MASK_PREVIOUS_U && values->optimizer == OPTIMIZER_SGD)
         return fail(err, ERR_USAGE, "--mask gradient needs the second moments of adamw or adam, not sgd");
+    if (values->rate > 0 && values->optimizer == OPTIMIZER_AUTO)
+        return fail(err, ERR_USAGE,
+                    "--rate needs --optimizer adamw, sgd or adam: auto has a rate of its own");
+    if (values->fraction > 0 && values->mask == MASK_FULL)
+        return fail(err, ERR_USAGE, "--fraction needs --mask: without, all weights may move");
     if (values->guard_loss >= 0 && !values->guard) return fail(err, ERR_USAGE, "--guard-loss needs --guard");
     return OK;
 }
@@ -39,7 +46,7 @@ struct trainer_options training_trainer(const struct training_values *values, in
 {
     struct trainer_options options = trainer_defaults();
     options.schedule.optimizer = (enum optimizer)values->optimizer;
-    options.schedule.rate = values->rate;
+    if (values->rate > 0) options.schedule.rate = values->rate;
     options.schedule.warmup_floor = (int)values->warmup_floor;
     options.batch = (int)values->batch;
     options.epochs = (int)values->epochs;
@@ -53,7 +60,9 @@ struct trainer_options training_trainer(const struct training_values *values, in
     options.augment.size = (int)values->size;
     options.augment.mosaic = values->mosaic;
     options.mask = (enum mask_rule)values->mask;
-    options.fraction = values->mask == MASK_FULL ? 1 : values->fraction;
+    options.fraction = values->mask == MASK_FULL ? 1
+                       : values->fraction > 0    ? values->fraction
+                                                 : USUAL_FRACTION;
     options.mask_warmup = (int)values->mask_warmup;
     options.guard.loss = values->guard_loss;
     return options;

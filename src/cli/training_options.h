@@ -34,14 +34,14 @@ struct training_values {
      .help = "of all random numbers"},                                                                         \
     {"optimizer", 0, OPTION_CHOICE, TRAINING_AT(base, optimizer), "auto", .choices = training_optimizers,      \
      .help = "auto is AdamW with a rate by the number of classes"},                                            \
-    {"rate", 0, OPTION_REAL, TRAINING_AT(base, rate), "0.01", 1e-9, 10,                                        \
-     .help = "start learning rate where the optimizer is not auto"},                                           \
+    {"rate", 0, OPTION_REAL, TRAINING_AT(base, rate), "0", 1e-9, 10,                                           \
+     .help = "start learning rate, with --optimizer other than auto; 0.01 unless given"},                      \
     {"head", 0, OPTION_CHOICE, TRAINING_AT(base, head), "transfer", .choices = training_heads,                 \
      .help = "how the class branch starts when the number of classes changes"},                                \
     {"mask", 0, OPTION_CHOICE, TRAINING_AT(base, mask), "full", .choices = training_masks,                     \
      .help = "which weights may move"},                                                                        \
-    {"fraction", 0, OPTION_REAL, TRAINING_AT(base, fraction), "0.05", 1e-6, 1,                                 \
-     .help = "share of the weights that a mask lets move"},                                                    \
+    {"fraction", 0, OPTION_REAL, TRAINING_AT(base, fraction), "0", 1e-6, 1,                                    \
+     .help = "share of the weights that --mask lets move; 0.05 unless given"},                                 \
     {"mask-warmup", 0, OPTION_INT, TRAINING_AT(base, mask_warmup), "0", 0, 100000,                             \
      .help = "gradient passes before a gradient-guided mask is chosen; 0: an epoch, at least 20"},             \
     {"mosaic", 0, OPTION_REAL, TRAINING_AT(base, mosaic), "1", 0, 1,                                           \
@@ -67,7 +67,7 @@ struct training_values {
 
 extern const struct option_choice training_optimizers[], training_heads[], training_masks[];
 
-/* ERR_USAGE for a size that is no multiple of 32 or a mask with an optimizer it does not go with. */
+/* ERR_USAGE for a size that is no multiple of 32 and for options that contradict or need one another. */
 enum status training_check(const struct training_values *values, struct error *err);
 
 /* What became of the guard set's score, as lines of a result; nothing without a guard. */

@@ -17,6 +17,10 @@ expect eval_needs_data 2 'data' "$RETORT" eval --model x
 expect eval_missing_data 3 'nowhere' "$RETORT" eval --model x --data nowhere
 mkdir -p bare/images bare/labels
 expect eval_empty_data 3 'bare/images: expected pictures' "$RETORT" eval --model x --data bare
+score() { "$RETORT" eval -m empty.safetensors -d bare "$@"; }
+expect eval_line_and_rectangles 2 'ignore-above .* --rectangular contradicts' score --ignore-above 10 --rectangular
+expect eval_line_and_batch 2 'batch needs --rectangular' score --ignore-above 10 --batch 4
+expect eval_line_and_matching 2 'ignore-above matches as --metric 2024' score --ignore-above 10 --metric present
 
 weights=$shared/weights/yolo11n-coco.safetensors
 pictures=$shared/data/coco128

@@ -15,6 +15,11 @@ expect parts_need_frozen_norms 2 'micro-batch goes with --frozen-norm' \
 expect missing_data 3 'nowhere' "$RETORT" train -m bad.safetensors -d nowhere -o run
 expect weights_are_checked 3 'bad.safetensors' "$RETORT" train -m bad.safetensors -d set -o run
 
+expect auto_has_its_rate 2 'rate needs --optimizer' "$RETORT" train -m bad.safetensors -d set -o run --rate 0.01
+expect nothing_to_take_a_share_of 2 'fraction needs --mask' "$RETORT" train -m bad.safetensors -d set -o run --fraction 0.05
+expect distill_checks_them_too 2 'fraction needs --mask' \
+    "$RETORT" distill -m bad.safetensors -f set/images --teacher-labels set --out run --fraction 0.1
+
 expect needs_a_start 2 'one of --model and --scale' "$RETORT" train -d set -o run
 expect one_start_only 2 'one of --model and --scale' "$RETORT" train -m bad.safetensors --scale n -d set -o run
 expect classes_of_fresh_weights 2 'goes with --scale' "$RETORT" train -m bad.safetensors --classes 3 -d set -o run
