@@ -39,7 +39,7 @@ static const struct option options[] = {
     {"label-classes", 0, OPTION_INTS, AT(label_classes), NULL, 0, 65535,
      .help =
          "label classes that become the one class; the others are dropped. Not given: labels as they are"},
-    {"vehicle-classes", 0, OPTION_INTS, AT(vehicles), "2,5,7", 0, 65535,
+    {"vehicle-classes", 0, OPTION_INTS, AT(vehicles), "1,2,3,5,7", 0, 65535,
      .help =
          "classes of the start weights that --head keep averages, and that count where merged labels score "
          "them (--guard)"},
