@@ -34,6 +34,17 @@ if has_json; then expect names_of_the_data 0 'classes: car, bus' "$RETORT" info 
 printf 'train: images\nnames: [Bus, van]\n' >set/other.yaml
 check other_names "$RETORT" train -m fresh/weights.safetensors -d set/other.yaml -o named --size 32 -E 1
 if has_json; then expect names_of_other_data 0 'classes: Bus, van' "$RETORT" info named/weights.safetensors; fi
+
+# moved OPTIONS: how many weights a mask let move.
+moved() {
+    "$RETORT" train -q --json -m fresh/weights.safetensors -d set/data.yaml --size 32 -E 1 "$@" |
+        sed -n 's/.*"moved": \([0-9]*\).*/\1/p'
+}
+all=$(moved -o all) exact=$(moved --mask random-exact --fraction 0.25 -o exact)
+drawn=$(moved --mask random --fraction 0.25 -o drawn)
+check exact_share_of_the_weights test "$exact" -eq $(((all + 2) / 4))
+check drawn_share_is_about_that test "$drawn" -ne "$exact" -a $(((drawn - exact) * 100 / exact)) -eq 0
+
 expect watched_for_nothing 3 'the warm-up alone takes 720' \
     "$RETORT" distill -m fresh/weights.safetensors --teacher-labels set/labels -f set/images --vehicle-classes 0 --size 32 --out few
 expect too_few_frames 3 'of which 300 are to validate' "$RETORT" distill -m fresh/weights.safetensors --val extra \
