@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/rng.h"
 
 #include <string.h>
 
@@ -130,6 +131,41 @@ static void a_relaxed_threshold_reads_twice(void **state)
     }
 }
 
+/* So does a chance that was raised: the same draws again, one for each frame that could be read. */
+static void a_raised_chance_keeps_its_draws(void **state)
+{
+    struct check_distill *const f = *state;
+    check_distill_break(&f->arena, 2);
+    struct distill_options o = check_distill_options(&f->arena, "chance", 1);
+    o.select.rule = SELECT_UNIFORM;
+    o.select.policy = END_RELAX;
+    check_ok(distill_run(&f->result, &o, NULL, &f->arena, &f->err), &f->err);
+    assert_true(f->result.relaxed);
+    const uint64_t key = rng_key(o.trainer.seed, "uniform_select");
+    double rate = o.select.rate;
+    int taken[FRAMES], count = 0;
+    for (int step = 0; count < o.budget * o.gamma; step++) {
+        rate = o.select.rate + 0.05 * step;
+        count = 0;
+        for (int i = 0; i < FRAMES - 1 && count < o.budget * o.gamma; i++)
+            if (rng_real(key, (uint64_t)i) >= 1 - rate) taken[count++] = i < 2 ? i : i + 1;
+    }
+    assert_true(rate > o.select.rate && f->result.rate == rate);
+    assert_int_equal(f->result.candidate_count, count);
+    for (int i = 0; i < count; i++) {
+        assert_int_equal(f->result.candidates[i].frame, taken[i]);
+        assert_true(file_exists(f->result.candidates[i].file));
+    }
+    for (int i = 0; i < FRAMES; i++) { /* what comes behind the last one was not needed */
+        const bool unneeded = f->result.frames[i].reason == LEDGER_WINDOW_CLOSED;
+        assert_int_equal(unneeded, i > taken[count - 1] && i != 2);
+    }
+    o.folder = check_distill_path(&f->arena, "chance-all");
+    o.budget = FRAMES;
+    assert_int_equal(distill_run(&f->result, &o, NULL, &f->arena, &f->err), ERR_INPUT);
+    assert_non_null(strstr(f->err.message, "expected at least 24 frames, found 11"));
+}
+
 static void no_rise_is_not_delivered(void **state)
 {
     struct check_distill *const f = *state;
@@ -226,6 +262,7 @@ int main(void)
         CHECK_DISTILL_TEST(a_warm_up_that_never_ends_is_an_error),
         CHECK_DISTILL_TEST(extra_frames_validate),
         CHECK_DISTILL_TEST(a_relaxed_threshold_reads_twice),
+        CHECK_DISTILL_TEST(a_raised_chance_keeps_its_draws),
         CHECK_DISTILL_TEST(no_rise_is_not_delivered),
         CHECK_DISTILL_TEST(broken_frames_are_passed_over),
         CHECK_DISTILL_TEST(filters_go_by_the_teachers_confidence),

@@ -97,7 +97,8 @@ struct distill_result {
     struct distill_candidate *extra; /* validation frames beside the candidates, in stream order */
     int extra_count;
     size_t extra_bytes;
-    bool relaxed;         /* END_RELAX lowered the threshold */
+    bool relaxed;         /* END_RELAX lowered the threshold or raised the chance */
+    double rate;          /* of SELECT_UNIFORM then */
     double tau;           /* NaN: the rule has no threshold, or the warm-up was never complete */
     int warmup_end;       /* first frame after the warm-up; 0: none */
     bool short_of_budget; /* fewer than the budget were found */

@@ -38,7 +38,12 @@ static void head(struct report *report, struct words *words, const struct distil
         report_paragraph(report, WORDS(words, "%d frame%s could not be read; selection.jsonl says which.",
                                        r->unreadable, text_plural(r->unreadable)));
     if (r->relaxed)
-        report_paragraph(report, "The stream gave too few candidates: the threshold was lowered.");
+        report_paragraph(
+            report,
+            o->select.rule == SELECT_UNIFORM
+                ? WORDS(words, "The stream gave too few candidates: the chance of a frame was raised to %g.",
+                        r->rate)
+                : "The stream gave too few candidates: the threshold was lowered.");
     if (r->short_of_budget)
         report_paragraph(report, WORDS(words, "The budget of %d frames was not reached: the stream gave %d.",
                                        o->budget, r->chosen_count));

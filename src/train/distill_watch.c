@@ -182,20 +182,35 @@ static enum status watch_stream(struct watch *w, struct source *source, struct f
     }
 }
 
-/* ---- The second pass of a threshold that was lowered (END_RELAX) ---- */
+/* ---- The second pass of a threshold that was lowered, or a rate that was raised (END_RELAX) ---- */
+
+/* Selects again among the frames that the rule saw, which broken ones are not; selection gets their numbers
+ * in the stream. The draws are those of the first pass. */
+static enum status select_again(struct watch *w, struct selection *selection, int frames, struct error *err)
+{
+    const struct distill_frame *const list = w->result->frames;
+    struct select_options select = w->options->select;
+    double *confidence = arena_alloc(w->arena, (size_t)frames, sizeof *confidence);
+    int *number = arena_alloc(w->arena, (size_t)frames, sizeof *number);
+    if (!confidence || !number) return fail_memory(err, "the confidences", (size_t)frames * 12);
+    struct select_bank bank = {.confidence = confidence, .draws = draws_of_key(&w->key)};
+    for (int i = 0; i < frames; i++) {
+        if (list[i].reason == LEDGER_UNREADABLE) continue;
+        number[bank.frames] = i;
+        confidence[bank.frames++] = list[i].confidence;
+    }
+    select.wanted = w->options->budget * w->options->gamma;
+    TRY(select_run(selection, &select, &bank, w->arena, err));
+    for (int i = 0; i < selection->count; i++) selection->frames[i] = number[selection->frames[i]];
+    return OK;
+}
 
 /* Forgets the candidates; frames of the selection become candidates when they come again. */
 static enum status choose_again(struct watch *w, struct selection *selection, struct error *err)
 {
     struct distill_result *r = w->result;
-    struct select_options select = w->options->select;
     const int frames = w->extra_from < r->frame_count ? (int)w->extra_from : r->frame_count;
-    double *confidence = arena_alloc(w->arena, (size_t)frames, sizeof *confidence);
-    if (!confidence) return fail_memory(err, "the confidences", (size_t)frames * sizeof *confidence);
-    for (int i = 0; i < frames; i++) confidence[i] = r->frames[i].confidence;
-    select.wanted = w->options->budget * w->options->gamma;
-    const struct select_bank bank = {.frames = frames, .confidence = confidence};
-    TRY(select_run(selection, &select, &bank, w->arena, err));
+    TRY(select_again(w, selection, frames, err));
     for (int i = 0; i < r->candidate_count; i++) {
         r->frames[r->candidates[i].frame].candidate = -1;
         if (remove(r->candidates[i].file)) return fail_errno(err, "remove", r->candidates[i].file);
@@ -203,6 +218,7 @@ static enum status choose_again(struct watch *w, struct selection *selection, st
     r->candidate_count = 0;
     r->candidate_bytes = 0;
     r->relaxed = selection->relaxed;
+    r->rate = selection->rate;
     w->stream.tau = selection->tau;
     /* Frames behind the last one taken were not needed. */
     const int last = selection->count ? selection->frames[selection->count - 1] : 0;
@@ -237,8 +253,9 @@ static enum status relax(struct watch *w, struct frame *frame, struct error *err
 {
     const struct distill_options *o = w->options;
     const bool enough = w->result->candidate_count >= o->budget * o->gamma;
+    const bool can = o->select.rule == SELECT_UNIFORM || w->stream.warm;
     struct source *source = NULL;
-    if (o->select.policy != END_RELAX || !w->stream.warm || enough) return OK;
+    if (o->select.policy != END_RELAX || !can || enough) return OK;
     TRY(source_open(&source, o->frames, err));
     const enum status status = second_pass(w, source, frame, err);
     source_close(source);
