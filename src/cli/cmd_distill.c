@@ -58,18 +58,13 @@ static const char *const as_coded[] = {"embedder",
 static const char *const field[] = {"ship", "better", NULL};
 static const struct option_preset presets[] = {
     {"paper", paper}, {"as_coded", as_coded}, {"field", field}, {0}};
-static const struct option_choice ends[] = {{"close", END_SHORT}, {"relax", END_RELAX}, {0}};
+static const struct option_choice ends[] = {
+    {"close", END_SHORT}, {"relax", END_RELAX}, {"short", END_SHORT}, {0}};
 static const struct option_choice label_sources[] = {{"uploaded", 0}, {"original", 1}, {0}};
 static const struct option_choice confidence_sources[] = {{"student", 0}, {"teacher", 1}, {0}};
 static const struct option_choice shipping[] = {{"always", 0}, {"better", 1}, {0}};
 
-static const struct option_choice select_rules[] = {{"top-confidence", SELECT_TOP_CONFIDENCE},
-                                                    {"least-confidence", SELECT_LEAST_CONFIDENCE},
-                                                    {"n-first", SELECT_N_FIRST},
-                                                    {"uniform", SELECT_UNIFORM},
-                                                    {"interval", SELECT_INTERVAL},
-                                                    {"all", SELECT_ALL},
-                                                    {0}};
+static const struct option_choice select_rules[] = {SELECTION_RULES, {"all", SELECT_ALL}, {0}};
 
 #define AT(member) offsetof(struct values, member)
 static const struct option options[] = {
@@ -107,7 +102,8 @@ static const struct option options[] = {
     {"at-end", 0, OPTION_CHOICE, AT(at_end), "close", .choices = ends,
      .help =
          "when the stream ends before all candidates are found: take what there is, or lower the threshold "
-         "by steps of 0.05 and read the stream again"},
+         "(uniform: raise the chance) by steps of 0.05 and read the stream again; the other rules have "
+         "nothing to relax"},
     {"filter", 0, OPTION_CHOICE, AT(filter), "farthest-first", .choices = selection_filters,
      .help = "how the budget is chosen from the candidates"},
     {"confidence-source", 0, OPTION_CHOICE, AT(confidence_source), "student", .choices = confidence_sources,

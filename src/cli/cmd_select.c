@@ -17,16 +17,7 @@ struct values {
 };
 
 static const struct option_choice rules[] = {
-    {"top-confidence", SELECT_TOP_CONFIDENCE},
-    {"least-confidence", SELECT_LEAST_CONFIDENCE},
-    {"n-first", SELECT_N_FIRST},
-    {"uniform", SELECT_UNIFORM},
-    {"interval", SELECT_INTERVAL},
-    {"chunk-diversity", SELECT_CHUNK_DIVERSITY},
-    {"top_conf", SELECT_TOP_CONFIDENCE},
-    {"least_conf", SELECT_LEAST_CONFIDENCE},
-    {0},
-};
+    SELECTION_RULES, {"chunk-diversity", SELECT_CHUNK_DIVERSITY}, {0}};
 static const struct option_choice policies[] = {
     {"close", END_CLOSE}, {"short", END_SHORT}, {"relax", END_RELAX}, {0}};
 

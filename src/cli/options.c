@@ -62,6 +62,12 @@ static enum status wrong(const struct option *option, const char *expected, cons
     return fail(err, ERR_USAGE, "--%s: expected %s, found \"%.60s\"", option->name, expected, found);
 }
 
+bool option_choice_is_alias(const struct option_choice *table, const struct option_choice *choice)
+{
+    while (table < choice && table->value != choice->value) table++;
+    return table < choice;
+}
+
 static enum status set_choice(const struct option *option, int *value, const char *text, struct error *err)
 {
     struct text names = {0};
@@ -71,6 +77,7 @@ static enum status set_choice(const struct option *option, int *value, const cha
             text_free(&names);
             return OK;
         }
+        if (option_choice_is_alias(option->choices, choice)) continue;
         text_format(&names, "%s%s", names.size ? ", " : "", choice->name);
     }
     const enum status status = names.failed

@@ -42,7 +42,7 @@ struct option_size {
     int width, height;
 };
 
-/* Tables end with {0}. Several names may have the same value; the first is dumped. */
+/* Tables end with {0}. Several names may have the same value; the first is shown and dumped. */
 struct option_choice {
     const char *name;
     int value;
@@ -112,6 +112,9 @@ void options_json(struct text *out, const struct option_set *set, const char *in
  * ERR_INPUT. */
 enum status options_restore(const struct option_set *set, const struct json *object, struct arena *arena,
                             struct error *err);
+
+/* Whether a name before this one in the table has the same value. */
+bool option_choice_is_alias(const struct option_choice *table, const struct option_choice *choice);
 
 /* The name nearest to word by edit distance, or NULL when none is near. */
 const char *nearest_name(const char *word, const char *const *names, int count);

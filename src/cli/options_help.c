@@ -67,7 +67,8 @@ static void describe(struct text *out, const struct option *option)
     if (option->type == OPTION_CHOICE) {
         text_add(out, ": ");
         for (const struct option_choice *choice = option->choices; choice->name; choice++)
-            text_format(out, "%s%s", choice == option->choices ? "" : ", ", choice->name);
+            if (!option_choice_is_alias(option->choices, choice))
+                text_format(out, "%s%s", choice == option->choices ? "" : ", ", choice->name);
     }
     if (option->required) text_add(out, " (needed)");
     if (!option->value || option->type == OPTION_FLAG) return;

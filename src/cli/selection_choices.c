@@ -15,6 +15,10 @@ const struct option_choice selection_filters[] = {{"farthest-first", FILTER_FART
                                                   {"k-medoids", FILTER_K_MEDOIDS},
                                                   {"none", FILTER_NONE},
                                                   {"ff", FILTER_FARTHEST_FIRST},
+                                                  {"least_conf", FILTER_LEAST_CONFIDENCE},
+                                                  {"top_conf", FILTER_TOP_CONFIDENCE},
+                                                  {"kmeans", FILTER_K_MEANS},
+                                                  {"spherical_kmeans", FILTER_SPHERICAL_K_MEANS},
                                                   {0}};
 const struct option_choice selection_aggregations[] = {
     {"max", AGGREGATE_MAX}, {"min", AGGREGATE_MIN}, {"mean", AGGREGATE_MEAN}, {"sum", AGGREGATE_SUM}, {0}};

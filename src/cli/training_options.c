@@ -20,6 +20,10 @@ const struct option_choice training_masks[] = {{"full", MASK_FULL},
                                                {"first", MASK_FIRST},
                                                {"last", MASK_LAST},
                                                {"first-last", MASK_FIRST_LAST},
+                                               {"previous_u", MASK_PREVIOUS_U},
+                                               {"probe_strict", MASK_PROBE_STRICT},
+                                               {"random_exact", MASK_RANDOM_EXACT},
+                                               {"first_last", MASK_FIRST_LAST},
                                                {0}};
 
 enum status training_check(const struct training_values *values, struct error *err)

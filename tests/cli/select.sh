@@ -26,7 +26,8 @@ expect select_relaxed 0 'relaxed$' run_select -n 20 --at-end relax
 expect select_interval 0 '^5 of 40' run_select -n 5 --rule interval
 expect select_uniform 0 ' of 40 frames' run_select -n 5 --rule uniform --seed 7
 expect select_short_name 0 '^4 of' run_select -n 4 --rule top_conf
-expect select_bad_rule 2 'expected one of top-confidence, ' run_select -n 4 --rule best
+expect select_bad_rule 2 'one of top-confidence, least-confidence, n-first, uniform, interval, chunk-diversity, found' \
+    run_select -n 4 --rule best
 expect select_nothing_given 2 '^retort: --count: is needed' "$RETORT" select
 expect select_alpha_range 2 'alpha: expected a number in \[0, 1\]' run_select -n 4 --alpha 1.5
 expect select_chunks_need_embeddings 2 'embeddings: is needed' run_select -n 4 --rule chunk-diversity
@@ -56,6 +57,9 @@ expect filter_tfdp 0 '^4 candidates, 2 frames kept$' filter -f found.jsonl --rul
 check tfdp_keeps_most_complex test "$(kept)" = ab
 expect filter_least_confidence 0 '2 frames kept' filter -f found.jsonl --rule least-confidence -n 2
 check people_are_no_vehicles test "$(kept)" = cd
+expect filter_short_name 0 '2 frames kept' filter -f found.jsonl --rule least_conf -n 2
+check short_name_is_the_same_rule test "$(kept)" = cd
+expect filter_shorter_names 2 'embeddings: is needed by spherical-k-means' filter -f found.jsonl --rule spherical_kmeans -n 2
 expect filter_all_classes 0 '2 frames kept' filter -f found.jsonl --rule least-confidence -n 2 --classes all
 check all_classes_count test "$(kept)" = bc
 expect filter_random 0 '^{"candidates": 4, "kept": 3}$' filter -f found.jsonl --rule random -n 3 --json

@@ -8,6 +8,12 @@ printf 'not weights' >bad.safetensors
 mkdir -p set/images set/labels
 printf 'P6\n2 2\n255\n012345678901' >set/images/1.ppm
 expect size_is_a_multiple_of_32 2 'multiple of 32, found 100' "$RETORT" train -m bad.safetensors -d set -o run --size 100
+for name in previous_u probe_strict random_exact first_last; do
+    expect "short_key $name" 2 '^retort: --size: expected a multiple of 32, found 100$' \
+        "$RETORT" train -m bad.safetensors -d set -o run --mask $name --size 100
+done
+expect short_keys_of_rules 2 '^retort: expected one of --teacher' "$RETORT" distill -m bad.safetensors \
+    -f set/images --out run --select top_conf --filter ff --at-end short
 expect parts_are_powers_of_two 2 'micro-batch: expected a power of two, found 3' \
     "$RETORT" train -m bad.safetensors -d set -o run --frozen-norm --micro-batch 3
 expect parts_need_frozen_norms 2 'micro-batch goes with --frozen-norm' \
