@@ -1,5 +1,6 @@
 /* The safetensors reader. */
-/* Parser: src/nn/safetensors.c */
+/* Parser: src/nn/safetensors.c src/nn/quant_file.c -quant_is_part -quant_save -quant_weights */
+/* Parser: -channel_of -put_integers -add_parts -list_items -floats_first */
 #include "nn/safetensors.h"
 #include "weights_input.h"
 

@@ -1,7 +1,8 @@
-/* A reader of weights on any bytes; what it accepts is converted too. */
+/* A reader of weights on any bytes; what it accepts is converted too, quantised layers as well. */
 #ifndef RETORT_FUZZ_WEIGHTS_INPUT_H
 #define RETORT_FUZZ_WEIGHTS_INPUT_H
 
+#include "nn/quant.h"
 #include "nn/weights.h"
 
 #include <stdlib.h>
@@ -19,6 +20,8 @@ static int weights_input(weights_parser *parse, const uint8_t *data, size_t size
         if (values) weights_read_finite(values, &weights, &weights.tensors[i], &err);
         free(values);
     }
+    struct quant quant;
+    if (quant_read(&quant, &weights, &err) == OK) quant_free(&quant);
     weights_close(&weights);
     return 0;
 }

@@ -97,6 +97,13 @@ static void put_small(struct model *model)
 
 static void put_infinity(struct model *model) { params_values(&model->params, 4)[2] = 1e38f * 10.f; }
 
+static void put_negative_variance(struct model *model)
+{
+    for (int i = 0; i < model->params.count; i++)
+        if (strstr(model->params.list[i].name, "model.1.bn.running_var"))
+            params_values(&model->params, i)[2] = -0.25f;
+}
+
 static void mapped_values_are_the_copied_ones(void **state)
 {
     (void)state;
@@ -113,6 +120,11 @@ static void mapped_values_are_the_copied_ones(void **state)
     assert_int_equal(model_open_mapped(&model, "mapped.safetensors", &err), ERR_INPUT);
     assert_non_null(strstr(err.message, "value 2 is inf, expected a finite number"));
     assert_null(model.params.list);
+    write_model("mapped.safetensors", false, put_negative_variance);
+    assert_int_equal(model_open_mapped(&model, "mapped.safetensors", &err), ERR_INPUT);
+    assert_non_null(strstr(err.message, "model.1.bn.running_var: value 2 is -0.25, expected a variance"));
+    assert_int_equal(model_open(&model, "mapped.safetensors", &err), ERR_INPUT);
+    assert_non_null(strstr(err.message, "model.1.bn.running_var: value 2 is -0.25, expected a variance"));
     unlink("mapped.safetensors");
 }
 

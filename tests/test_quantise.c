@@ -368,6 +368,28 @@ static void test_hostile_files(void **state)
     refuse(10, "input_zero");
 }
 
+/* Views that leave the file when their bytes are taken in a row. */
+static void test_strided_views(void **state)
+{
+    (void)state;
+    static const char *const files[] = {"int8.pt", "int8-weight.pt", "int8-zero.pt"};
+    static const char *const words[] = {NULL, "a.weight: expected row-major",
+                                        "a.input_zero: expected row-major"};
+    for (int i = 0; i < 3; i++) {
+        char path[100];
+        struct weights weights;
+        struct quant quant;
+        struct error err;
+        snprintf(path, sizeof path, "fuzz/corpus/pt/%s", files[i]);
+        check_ok(weights_open(&weights, path, &err), &err);
+        const enum status status = quant_read(&quant, &weights, &err);
+        assert_int_equal(status, words[i] ? ERR_INPUT : OK);
+        if (words[i]) assert_non_null(strstr(err.message, words[i]));
+        quant_free(&quant);
+        weights_close(&weights);
+    }
+}
+
 /* ---- Real weights, real pictures ---- */
 
 enum { CALIBRATED = 16, SCORED = 48 };
@@ -421,6 +443,7 @@ int main(void)
         cmocka_unit_test(test_losses),
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_hostile_files),
+        cmocka_unit_test(test_strided_views),
         cmocka_unit_test(test_precision),
     };
     return cmocka_run_group_tests_name("quantise", tests, NULL, NULL);

@@ -58,6 +58,14 @@ static const struct quant_layer *layer_of(const struct quant *quant, const char 
     return NULL;
 }
 
+/* The first negative value of a batch norm's variance, or -1: its square root would be no number. */
+static int64_t find_negative(const char *name, const float *values, size_t n)
+{
+    for (size_t i = 0; ends_with(name, ".running_var") && i < n; i++)
+        if (values[i] < 0) return (int64_t)i;
+    return -1;
+}
+
 static enum status copy(struct params *params, int index, const struct weights *weights,
                         const struct weight_tensor *tensor, const struct quant *quant, struct error *err)
 {
@@ -67,6 +75,10 @@ static enum status copy(struct params *params, int index, const struct weights *
         quant_weights(values, layer, tensor);
     else
         TRY(weights_read_finite(values, weights, tensor, err));
+    const int64_t negative = find_negative(tensor->name, values, params->list[index].size);
+    if (negative >= 0)
+        return fail(err, ERR_INPUT, "%s: tensor %.200s: value %lld is %g, expected a variance from 0",
+                    weights->path, tensor->name, (long long)negative, (double)values[negative]);
     for (size_t i = 0; i < params->list[index].size; i++)
         if (fabsf(values[i]) < 0x1p-40f) values[i] = 0.f;
     return OK;
@@ -90,8 +102,8 @@ static enum status check_names(const struct params *params, const struct weights
     return OK;
 }
 
-/* True when the bytes in the file are the values that copying would give. A value that is not finite is left
- * to copying, which names it. */
+/* True when the bytes in the file are the values that copying would give. A value that is not
+ * allowed is left to copying, which names it. */
 static bool as_it_lies(const struct weight_tensor *tensor)
 {
     const float *values = weights_floats(tensor);
@@ -101,7 +113,7 @@ static bool as_it_lies(const struct weight_tensor *tensor)
         const float x = values[i];
         other |= (x - x != 0) | ((fabsf(x) < 0x1p-40f) & (x != 0));
     }
-    return !other;
+    return !other && find_negative(tensor->name, values, (size_t)tensor->count) < 0;
 }
 
 static enum status borrow(struct params *params, int index, const struct weights *weights,

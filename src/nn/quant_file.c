@@ -71,6 +71,15 @@ static enum status read_scales(float *scales, const struct weights *weights,
     return OK;
 }
 
+/* Bytes are taken where they lie; a .pt may store any view of them. */
+static enum status check_order(const struct weights *weights, const struct weight_tensor *tensor,
+                               struct error *err)
+{
+    if (weights_row_major(tensor)) return OK;
+    return fail(err, ERR_INPUT, "%s: quantised tensor %.200s: expected row-major order, found other strides",
+                weights->path, tensor->name);
+}
+
 static enum status read_layer(struct quant *quant, const struct weights *weights,
                               const struct weight_tensor *weight, struct error *err)
 {
@@ -85,6 +94,8 @@ static enum status read_layer(struct quant *quant, const struct weights *weights
         return fail(err, ERR_INPUT, "%s: tensor %.200s: %lld inputs do not fit the weight", weights->path,
                     part[INPUT_SCALE]->name, (long long)in);
     TRY(find_part(&part[INPUT_ZERO], weights, weight, INPUT_ZERO, in, err));
+    TRY(check_order(weights, weight, err));
+    TRY(check_order(weights, part[INPUT_ZERO], err));
     for (int64_t i = 0; i < weight->count; i++)
         if ((int8_t)weight->data[i] == -128)
             return fail(err, ERR_INPUT, "%s: tensor %.200s: value %lld is -128, expected -127 to 127",

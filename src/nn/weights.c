@@ -166,7 +166,7 @@ static float convert(const uint8_t *data, enum weight_type type)
     }
 }
 
-static bool is_row_major(const struct weight_tensor *tensor)
+bool weights_row_major(const struct weight_tensor *tensor)
 {
     int64_t step = 1;
     for (int d = tensor->dims - 1; d >= 0; d--) {
@@ -178,8 +178,8 @@ static bool is_row_major(const struct weight_tensor *tensor)
 
 const float *weights_floats(const struct weight_tensor *tensor)
 {
-    const bool usable =
-        tensor->type == WEIGHT_F32 && is_row_major(tensor) && (uintptr_t)tensor->data % sizeof(float) == 0;
+    const bool usable = tensor->type == WEIGHT_F32 && weights_row_major(tensor) &&
+                        (uintptr_t)tensor->data % sizeof(float) == 0;
     return usable ? (const float *)(const void *)tensor->data : NULL;
 }
 
@@ -187,7 +187,7 @@ void weights_read(float *values, const struct weight_tensor *tensor)
 {
     const size_t size = types[tensor->type].size;
     if (tensor->count == 0) return;
-    if (is_row_major(tensor)) {
+    if (weights_row_major(tensor)) {
         if (tensor->type == WEIGHT_F32) {
             memcpy(values, tensor->data, (size_t)tensor->count * sizeof *values);
             return;

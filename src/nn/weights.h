@@ -64,6 +64,9 @@ enum status weights_parse(struct weights *weights, const void *data, size_t n, c
 const struct weight_tensor *weights_find(const struct weights *weights, const char *name); /* NULL: absent */
 const char *weights_metadata(const struct weights *weights, const char *key);              /* NULL: absent */
 
+/* Whether element i of the row-major order is element i from data. */
+bool weights_row_major(const struct weight_tensor *tensor);
+
 /* The values where they lie, when they are aligned row-major floats; else NULL. */
 const float *weights_floats(const struct weight_tensor *tensor);
 
