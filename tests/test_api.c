@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "detect/model.h"
 
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -258,6 +259,63 @@ static void adapts_to_a_folder(void **state)
     retort_model_close(model);
 }
 
+/* Sets a locale with a decimal comma: an installed one, else one that localedef builds; skips without either.
+ */
+static void use_comma(void)
+{
+    static const char *const known[] = {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "fr_FR.utf8"};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (setlocale(LC_ALL, known[i])) return;
+    char command[1600];
+    snprintf(command, sizeof command,
+             "cd '%s' && printf 'LC_NUMERIC\\ndecimal_point \"<U002C>\"\\nthousands_sep \"\"\\n"
+             "grouping -1\\nEND LC_NUMERIC\\n' >comma.src && "
+             "localedef -c --no-archive -i ./comma.src -f UTF-8 ./comma 2>/dev/null >&2",
+             check_folder());
+    const int ended = system(command); /* 1: with warnings about the other categories */
+    setenv("LOCPATH", check_folder(), 1);
+    if (ended == -1 || !setlocale(LC_NUMERIC, "comma")) {
+        printf("skip: no locale with a decimal comma, and localedef makes none\n");
+        skip();
+    }
+}
+
+static void numbers_keep_their_points_in_any_locale(void **state)
+{
+    (void)state;
+    struct retort_error err;
+    struct retort_model *model = open_model(), *adapted;
+    struct retort_adapt_options options = retort_adapt_defaults();
+    struct file_view file[2];
+    options.epochs = 1;
+    options.batch = 2;
+    options.size = SIDE;
+    options.threads = 3;
+    const char *data = data_folder();
+    for (int comma = 0; comma < 2; comma++) {
+        char path[700], text[8];
+        if (comma) use_comma();
+        const enum retort_status status = retort_adapt(&adapted, model, data, &options, &err);
+        if (status) print_error("%s\n", err.message);
+        assert_int_equal(status, RETORT_OK);
+        snprintf(path, sizeof path, "%s/locale%d.safetensors", check_folder(), comma);
+        assert_int_equal(retort_model_save(adapted, path, 0, &err), RETORT_OK);
+        retort_model_close(adapted);
+        snprintf(text, sizeof text, "%.1f", 0.5); /* the host's own numbers are as before */
+        assert_string_equal(text, comma ? "0,5" : "0.5");
+        check_ok(file_map(&file[comma], path, NULL), NULL);
+    }
+    struct retort_detector_options wrong = retort_detector_defaults();
+    struct retort_detector *detector;
+    wrong.overlap = 1.5;
+    fails(retort_detector_open(&detector, model, &wrong, &err), RETORT_USAGE, &err, "1.5");
+    setlocale(LC_ALL, "C");
+    assert_int_equal(file[0].size, file[1].size);
+    assert_memory_equal(file[0].data, file[1].data, file[0].size);
+    for (int i = 0; i < 2; i++) file_unmap(&file[i]);
+    retort_model_close(model);
+}
+
 static void errors_are_told(void **state)
 {
     (void)state;
@@ -302,6 +360,7 @@ int main(void)
         cmocka_unit_test(embeds_and_filters),
         cmocka_unit_test(embedders_follow_the_plan),
         cmocka_unit_test(adapts_to_a_folder),
+        cmocka_unit_test(numbers_keep_their_points_in_any_locale),
         cmocka_unit_test(errors_are_told),
     };
     return cmocka_run_group_tests_name("api", tests, NULL, NULL);

@@ -17,10 +17,11 @@ _Static_assert((int)RETORT_FAST == PLAN_FAST && (int)RETORT_EXACT == PLAN_EXACT,
 _Static_assert(sizeof((struct retort_error *)0)->message == sizeof((struct error *)0)->message,
                "messages fit");
 
-void call_begin(struct call *call) { *call = (struct call){.word = fpu_enter()}; }
+void call_begin(struct call *call) { *call = (struct call){.word = fpu_enter(), .locale = c_locale_enter()}; }
 
 enum retort_status call_end(const struct call *call, enum status status, struct retort_error *err)
 {
+    c_locale_leave(call->locale);
     fpu_leave(call->word);
     if (status != OK && err) {
         err->status = (enum retort_status)status;

@@ -1,7 +1,9 @@
-/* What every public call does: run under the contract's floating-point word, hand the error over. */
+/* What every public call does: run under the contract's floating-point word and the C locale, hand
+ * the error over. */
 #ifndef RETORT_API_CALL_H
 #define RETORT_API_CALL_H
 
+#include "base/c_locale.h"
 #include "base/fpu.h"
 #include "base/status.h"
 #include "detect/model.h"
@@ -15,6 +17,7 @@ struct retort_model {
 
 struct call {
     uint64_t word;
+    locale_t locale;
     struct error error;
 };
 

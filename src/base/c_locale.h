@@ -1,0 +1,14 @@
+/* Numbers as the C locale spells them.
+ *
+ * A host program that has called setlocale may read and print "0,5"; strtod and printf of the whole process
+ * follow it. Every public call and every worker therefore takes the C locale for its own thread on entry and
+ * gives back the one before on the way out, as with the floating-point word (fpu.h). */
+#ifndef RETORT_BASE_C_LOCALE_H
+#define RETORT_BASE_C_LOCALE_H
+
+#include <locale.h>
+
+locale_t c_locale_enter(void);          /* returns the thread's locale before */
+void c_locale_leave(locale_t previous); /* restores it */
+
+#endif
