@@ -53,5 +53,6 @@ void golden_train(struct golden *golden);
 void golden_world(struct golden *golden);
 void golden_contrast(struct golden *golden);
 void golden_int8(struct golden *golden);
+void golden_select(struct golden *golden);
 
 #endif
