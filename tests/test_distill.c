@@ -6,6 +6,8 @@
 #include "base/hash.h"
 #include "base/rng.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { FRAMES = CHECK_DISTILL_FRAMES, BUDGET = CHECK_DISTILL_BUDGET };
@@ -24,6 +26,7 @@ static void every_frame_is_explained(void **state)
     assert_int_equal(ledger.count, FRAMES);
     int selected = 0;
     for (int i = 0; i < FRAMES; i++) {
+        assert_true(isnan(ledger.rows[i].time));
         selected += ledger.rows[i].reason == LEDGER_SELECTED;
         assert_true(ledger.rows[i].reason == LEDGER_SELECTED || ledger.rows[i].reason == LEDGER_FILTERED_OUT);
     }
@@ -129,6 +132,30 @@ static void a_relaxed_threshold_reads_twice(void **state)
         assert_int_equal(f->result.frames[selection.frames[i]].candidate, i);
         assert_true(file_exists(f->result.candidates[i].file));
     }
+}
+
+/* Frames of a stream with a rate have a time, pictures none. */
+static void times_are_in_the_ledger(void **state)
+{
+    struct check_distill *const f = *state;
+    enum { LONG = 5, PIXELS = 64 * 64 };
+    static char video[LONG * (6 + PIXELS) + 100];
+    size_t n = (size_t)snprintf(video, sizeof video, "YUV4MPEG2 W64 H64 F30000:1001 Cmono\n");
+    for (int i = 0; i < LONG; i++, n += PIXELS) {
+        memcpy(video + n, "FRAME\n", 6);
+        n += 6;
+        memset(video + n, 40 * i, PIXELS);
+    }
+    struct distill_options o = check_distill_options(&f->arena, "timed", 1);
+    o.frames = check_distill_path(&f->arena, "day.y4m");
+    check_ok(file_write(o.frames, video, n, &f->err), &f->err);
+    assert_int_equal(distill_run(&f->result, &o, NULL, &f->arena, &f->err),
+                     ERR_INPUT); /* nothing is labelled */
+    struct ledger ledger;
+    check_ok(ledger_read(&ledger, check_distill_path(&f->arena, "timed/selection.jsonl"), &f->arena, &f->err),
+             &f->err);
+    assert_int_equal(ledger.count, LONG);
+    for (int i = 0; i < LONG; i++) assert_true(ledger.rows[i].time == i * 1001 / 30000.0);
 }
 
 /* So does a chance that was raised: the same draws again, one for each frame that could be read. */
@@ -262,6 +289,7 @@ int main(void)
         CHECK_DISTILL_TEST(a_warm_up_that_never_ends_is_an_error),
         CHECK_DISTILL_TEST(extra_frames_validate),
         CHECK_DISTILL_TEST(a_relaxed_threshold_reads_twice),
+        CHECK_DISTILL_TEST(times_are_in_the_ledger),
         CHECK_DISTILL_TEST(a_raised_chance_keeps_its_draws),
         CHECK_DISTILL_TEST(no_rise_is_not_delivered),
         CHECK_DISTILL_TEST(broken_frames_are_passed_over),

@@ -39,7 +39,7 @@ static void make_stream(struct fixture *f)
 {
     for (int i = 0; i < FRAMES; i++) {
         snprintf(f->names[i], sizeof f->names[i], "/somewhere/else/<%04d>.jpg", i);
-        f->frames[i] = (struct distill_frame){f->names[i], i % 10 ? i / 60.0 : CONFIDENCE_NONE,
+        f->frames[i] = (struct distill_frame){f->names[i], NAN, i % 10 ? i / 60.0 : CONFIDENCE_NONE,
                                               i < 5    ? LEDGER_WARM_UP
                                               : i % 10 ? LEDGER_BELOW_THRESHOLD
                                                        : LEDGER_NO_VEHICLE,

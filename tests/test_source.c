@@ -9,6 +9,7 @@
 #include "image/source.h"
 
 #include <dirent.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -233,6 +234,50 @@ static void strange_headers_are_refused(void **state)
     assert_non_null(strstr(err.message, "longer than"));
 }
 
+/* The time of a frame is its number divided by the rate, where there is a rate. */
+static void y4m_frames_have_times(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *rate;
+        double time; /* of frame 2; -1: unknown */
+    } cases[] = {{" F30000:1001", 2002.0 / 30000},
+                 {" F25:1", 0.08},
+                 {" F1:2", 4},
+                 {"", -1},
+                 {" F0:0", -1},
+                 {" F25", -1},
+                 {" F-25:1", -1},
+                 {" F25:0", -1},
+                 {" F123456789:1", -1},
+                 {" F9999999:9999999", 2}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char video[200];
+        struct error err;
+        struct source *source;
+        struct frame frame = {0};
+        bool end;
+        const int n =
+            snprintf(video, sizeof video, "YUV4MPEG2 W1 H1%s Cmono\nFRAME\n@FRAME\n@FRAME\n@", cases[i].rate);
+        FILE *file = fmemopen(video, (size_t)n, "rb");
+        check_ok(source_open_stream(&source, file, "some.stream", &err), &err);
+        for (int k = 0; k < 3; k++) check_ok(source_next(source, &frame, &end, &err), &err);
+        assert_true(cases[i].time < 0 ? isnan(frame.time) : frame.time == cases[i].time);
+        source_close(source);
+        image_free(&frame.image);
+        fclose(file);
+    }
+    struct error err;
+    struct source *source;
+    struct frame frame = {0};
+    bool end;
+    check_ok(source_open(&source, at("fuzz/corpus", "image"), &err), &err); /* files tell no time */
+    check_ok(source_next(source, &frame, &end, &err), &err);
+    assert_true(isnan(frame.time));
+    source_close(source);
+    image_free(&frame.image);
+}
+
 static void motion_jpeg_is_split(void **state)
 {
     (void)state;
@@ -380,6 +425,7 @@ int main(void)
         cmocka_unit_test(folders_are_sorted_and_go_on_after_a_broken_frame),
         cmocka_unit_test(lists_keep_their_order),
         cmocka_unit_test(y4m_frames_are_exact),
+        cmocka_unit_test(y4m_frames_have_times),
         cmocka_unit_test(cut_video_is_an_error),
         cmocka_unit_test(strange_headers_are_refused),
         cmocka_unit_test(motion_jpeg_is_split),

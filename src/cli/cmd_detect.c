@@ -9,6 +9,7 @@
 #include "image/encode.h"
 #include "kernels/kernels.h"
 
+#include <math.h>
 #include <stdio.h>
 
 struct values {
@@ -63,6 +64,7 @@ static enum status print_json(struct job *job, const struct frame *frame, int co
     struct json_writer *const out = &json.out;
     json_open(out, NULL, '{');
     json_put_text(out, "file", frame->name);
+    if (!isnan(frame->time)) json_put_double(out, "time", frame->time);
     json_put_int(out, "width", frame->image.width);
     json_put_int(out, "height", frame->image.height);
     json_open(out, "detections", '[');

@@ -7,6 +7,7 @@
 #include "image/stream.h"
 #include "image/y4m.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -156,6 +157,7 @@ enum status source_next(struct source *source, struct frame *frame, bool *end, s
     *end = source->ended || (files && source->next == source->list.count);
     if (*end) return OK;
     frame->id = source->next++;
+    frame->time = source->kind == Y4M ? y4m_time(&source->y4m, frame->id) : NAN;
     if (files) {
         frame->name = source->list.paths[frame->id];
         return image_read(&frame->image, frame->name, err);

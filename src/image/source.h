@@ -22,6 +22,7 @@ struct source;
 struct frame {
     int64_t id;       /* from 0, broken frames counted */
     const char *name; /* the file, or "stream#id"; the source's, until the next call */
+    double time;      /* seconds from the start of a stream that tells its rate (Y4M), else NaN */
     struct image image;
 };
 
@@ -32,7 +33,8 @@ enum status source_open(struct source **source, const char *path, struct error *
 enum status source_open_stream(struct source **source, FILE *stream, const char *name, struct error *err);
 
 /* The next frame; *end and no frame after the last. After ERR_INPUT the caller may go on: files and motion
- * JPEG continue with the next frame, a cut or damaged stream has ended. frame->id and name are set then, too.
+ * JPEG continue with the next frame, a cut or damaged stream has ended. frame->id, name and time are set
+ * then, too.
  */
 enum status source_next(struct source *source, struct frame *frame, bool *end, struct error *err);
 

@@ -1,5 +1,6 @@
 #include "image/y4m.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,15 +22,23 @@ static enum status read_line(char line[MAX_LINE], struct stream *stream, const c
                 MAX_LINE);
 }
 
-/* Decimal digits only, up to 7 of them; 0 otherwise. */
-static int number(const char *text)
+/* Decimal digits only up to `end`, 7 of them at most; 0 otherwise. */
+static int number(const char *text, char end)
 {
     int v = 0;
-    for (int i = 0; text[i]; i++) {
+    for (int i = 0; text[i] != end; i++) {
         if (text[i] < '0' || text[i] > '9' || i == 7) return 0;
         v = v * 10 + (text[i] - '0');
     }
     return v;
+}
+
+/* "30000:1001"; anything else is an unknown rate. */
+static void set_rate(struct y4m *video, const char *value)
+{
+    const char *colon = strchr(value, ':');
+    video->rate = colon ? number(value, ':') : 0;
+    video->rate_divisor = colon ? number(colon + 1, 0) : 0;
 }
 
 static enum status set_chroma(struct y4m *video, const char *value, const char *name, struct error *err)
@@ -56,13 +65,16 @@ static enum status set_field(struct y4m *video, const char *field, const char *n
 {
     switch (field[0]) {
     case 'W':
-        video->width = number(field + 1);
+        video->width = number(field + 1, 0);
         return OK;
     case 'H':
-        video->height = number(field + 1);
+        video->height = number(field + 1, 0);
         return OK;
     case 'C':
         return set_chroma(video, field + 1, name, err);
+    case 'F':
+        set_rate(video, field + 1);
+        return OK;
     case 'I':
         if (field[1] == 'p' || field[1] == '?') return OK;
         return fail(err, ERR_INPUT, "%s: Y4M header: expected progressive video (Ip), found %.40s", name,
@@ -161,4 +173,10 @@ void y4m_close(struct y4m *video)
 {
     free(video->planes);
     *video = (struct y4m){0};
+}
+
+double y4m_time(const struct y4m *video, int64_t frame)
+{
+    if (!video->rate || !video->rate_divisor) return NAN;
+    return (double)(frame * video->rate_divisor) / video->rate;
 }

@@ -23,8 +23,9 @@ struct y4m {
     int width, height;
     int shift_x, shift_y; /* halvings of chroma across and down */
     bool mono, full_range;
-    int64_t frames; /* read so far */
-    size_t size;    /* bytes of a frame */
+    int rate, rate_divisor; /* frames a second as a fraction; 0: the header does not tell */
+    int64_t frames;         /* read so far */
+    size_t size;            /* bytes of a frame */
     uint8_t *planes;
 };
 
@@ -34,6 +35,11 @@ enum status y4m_open(struct y4m *video, struct stream *stream, struct error *err
 /* The next frame; *end and no frame when the stream ends between two frames. */
 enum status y4m_next(struct y4m *video, struct stream *stream, struct image *out, bool *end,
                      struct error *err);
+
+/* Seconds from the first frame to this one; NaN when the header tells no rate. The quotient is rounded once
+ * as long as frame * rate_divisor is below 2^53. */
+double y4m_time(const struct y4m *video, int64_t frame);
+
 void y4m_close(struct y4m *video);
 
 #endif

@@ -69,6 +69,7 @@ struct distill_options {
 /* One frame of the stream. */
 struct distill_frame {
     const char *name;
+    double time;       /* seconds from the start of the stream; NaN: not known */
     double confidence; /* of the student's best vehicle; CONFIDENCE_NONE */
     enum ledger_reason reason;
     int candidate; /* its number among the candidates, or -1 */

@@ -108,7 +108,7 @@ enum status distill_ledger(const char *path, const struct distill_options *optio
         ledger.rows[i] =
             (struct ledger_row){.frame = i,
                                 .file = f->name,
-                                .time = NAN,
+                                .time = f->time,
                                 .confidence = f->confidence == CONFIDENCE_NONE ? NAN : f->confidence,
                                 .tau = judged ? result->tau : NAN,
                                 .reason = c && c->rank < 0 ? LEDGER_FILTERED_OUT : f->reason,

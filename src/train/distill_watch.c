@@ -132,6 +132,7 @@ static enum status list_frame(struct watch *w, const struct frame *frame, struct
     r->frames = frames;
     struct distill_frame *f = frames + r->frame_count;
     *f = (struct distill_frame){.name = arena_strdup(w->arena, frame->name),
+                                .time = frame->time,
                                 .confidence = CONFIDENCE_NONE,
                                 .reason = LEDGER_UNREADABLE,
                                 .candidate = -1};

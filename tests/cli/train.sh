@@ -40,6 +40,8 @@ if has_json; then expect names_of_the_data 0 'classes: car, bus' "$RETORT" info 
 printf 'train: images\nnames: [Bus, van]\n' >set/other.yaml
 check other_names "$RETORT" train -m fresh/weights.safetensors -d set/other.yaml -o named --size 32 -E 1
 if has_json; then expect names_of_other_data 0 'classes: Bus, van' "$RETORT" info named/weights.safetensors; fi
+"$RETORT" world -q -n 2 --size 160x90 --fps 2 --y4m | "$RETORT" detect -q -m fresh/weights.safetensors --size 32 --json -f - >timed
+check frames_of_a_stream_have_times grep -q '"file":"standard input#1","time":0.5,' timed
 
 # moved OPTIONS: how many weights a mask let move.
 moved() {
