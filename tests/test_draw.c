@@ -1,6 +1,7 @@
 /* Rectangles and labels. */
 #include "check_image.h"
 
+#include "base/rng.h"
 #include "image/draw.h"
 #include "image/glyphs.h"
 
@@ -51,6 +52,12 @@ static void anything_is_cut_to_the_picture(void **state)
             image_fill(&image, 0);
             draw_detection(&image, boxes[b], (int)b - 2, b % 2 ? label : "person 0.87");
         }
+    struct draw_object objects[400]; /* more than are searched for */
+    struct plate plates[400];
+    for (int i = 0; i < 400; i++)
+        objects[i] = (struct draw_object){
+            {boxes[i % 8][0], boxes[i % 8][1], boxes[i % 8][2], boxes[i % 8][3]}, i, label};
+    draw_detections(&image, objects, plates, 400);
     image_free(&image);
 }
 
@@ -71,6 +78,50 @@ static void letters_differ(void **state)
     (void)state;
     for (int a = 0; a < GLYPH_COUNT; a++)
         for (int b = a + 1; b < GLYPH_COUNT; b++) assert_memory_not_equal(glyphs[a], glyphs[b], GLYPH_ROWS);
+}
+
+static bool apart(const struct plate_area *a, const struct plate_area *b)
+{
+    return a->x1 <= b->x0 || b->x1 <= a->x0 || a->y1 <= b->y0 || b->y1 <= a->y0;
+}
+
+/* Objects narrower than their labels, many of them close together or at the border: each has its name, whole
+ * in the picture and under no other. */
+static void every_object_is_named(void **state)
+{
+    (void)state;
+    enum { CROWD = 40 };
+    static const int sizes[][2] = {{640, 360}, {1920, 1080}};
+    struct draw_object objects[CROWD];
+    struct plate plates[CROWD];
+    struct image image = {0};
+    struct error err;
+    for (int s = 0; s < 2; s++) {
+        const int width = sizes[s][0], height = sizes[s][1];
+        const uint64_t key = rng_key((uint64_t)s, "crowd");
+        for (int i = 0; i < CROWD; i++) { /* half of them in a fifth of the picture's width */
+            const double x =
+                (i % 2 ? 0.4 + 0.2 * rng_real(key, 2 * (uint64_t)i) : rng_real(key, 2 * (uint64_t)i)) * width;
+            const double y = rng_real(key, 2 * (uint64_t)i + 1) * height;
+            objects[i] = (struct draw_object){{x, y, x + 8, y + 14}, 2, "car 0.87"};
+        }
+        check_ok(image_reserve(&image, width, height, &err), &err);
+        image_fill(&image, 0);
+        draw_detections(&image, objects, plates, CROWD);
+        for (int i = 0; i < CROWD; i++) {
+            const struct plate_area *const a = &plates[i].area;
+            assert_int_equal(plates[i].length, 8);
+            assert_true(plates[i].scale >= 1);
+            assert_true(a->x0 >= 0 && a->y0 >= 0 && a->x1 <= width && a->y1 <= height);
+            for (int k = 0; k < i; k++) assert_true(apart(a, &plates[k].area));
+        }
+    }
+    /* One alone has it right above. */
+    int across, down;
+    draw_detections(&image, objects + 1, plates, 1);
+    plates_gap(plates, &across, &down);
+    assert_true(!across && !down && plates[0].area.y1 == plates[0].box.y0);
+    image_free(&image);
 }
 
 /* What was looked at and found good. */
@@ -95,6 +146,7 @@ int main(void)
         cmocka_unit_test(anything_is_cut_to_the_picture),
         cmocka_unit_test(neighbouring_classes_differ),
         cmocka_unit_test(letters_differ),
+        cmocka_unit_test(every_object_is_named),
         cmocka_unit_test(a_labelled_picture_stays_as_it_was),
     };
     return cmocka_run_group_tests_name("draw", tests, NULL, NULL);

@@ -54,6 +54,10 @@ struct job {
     struct detection *found;
     struct label *rows;
     int64_t objects;
+    /* With --save-images, each for as many objects as found. */
+    struct draw_object *shown;
+    struct plate *plates;
+    char (*texts)[80];
     struct coco_results results;
 };
 
@@ -112,25 +116,26 @@ static enum status save_labels(const struct job *job, const struct frame *frame,
     return status;
 }
 
-/* An object narrower than half its label gets none: it would hide the neighbours. */
-static void draw(struct image *image, const struct detection *d, const char *class_name)
+/* The most confident come first, and lie on top. */
+static void draw(const struct job *job, struct image *image, int count)
 {
-    const double box[4] = {d->box.x1, d->box.y1, d->box.x2, d->box.y2};
-    char label[80];
-    snprintf(label, sizeof label, "%.60s %.2f", class_name, d->confidence);
-    const bool wide = 2 * (box[2] - box[0]) >= draw_label_width(image, label);
-    draw_detection(image, box, d->class_id, wide ? label : NULL);
+    for (int i = 0; i < count; i++) {
+        const struct detection *const d = &job->found[i];
+        snprintf(job->texts[i], sizeof job->texts[i], "%.60s %.2f", job->model.names[d->class_id],
+                 d->confidence);
+        job->shown[i] =
+            (struct draw_object){{d->box.x1, d->box.y1, d->box.x2, d->box.y2}, d->class_id, job->texts[i]};
+    }
+    draw_detections(image, job->shown, job->plates, count);
 }
 
-/* The most confident come last, on top. */
 static enum status save_image(const struct job *job, const struct frame *frame, int count, struct error *err)
 {
     struct arena arena = {0};
     struct image drawn = {0};
     const char *path;
     enum status status = image_copy(&drawn, &frame->image, err);
-    for (int i = count - 1; status == OK && i >= 0; i--)
-        draw(&drawn, &job->found[i], job->model.names[job->found[i].class_id]);
+    if (status == OK) draw(job, &drawn, count);
     if (status == OK) status = frames_output(&path, &arena, job->values->images, frame, "jpg", err);
     if (status == OK) status = image_write(path, &drawn, IMAGE_QUALITY, err);
     image_free(&drawn);
@@ -151,6 +156,17 @@ static enum status detect_frame(void *context, const struct frame *frame, struct
     if (job->run->common.json) return print_json(job, frame, count, err);
     print_lines(job, frame, count);
     return OK;
+}
+
+static enum status prepare_drawing(struct job *job, struct error *err)
+{
+    const size_t most = (size_t)job->values->most;
+    struct arena *const arena = &job->run->arena;
+    job->shown = arena_alloc(arena, most, sizeof *job->shown);
+    job->plates = arena_alloc(arena, most, sizeof *job->plates);
+    job->texts = arena_alloc(arena, most, sizeof *job->texts);
+    return job->shown && job->plates && job->texts ? OK
+                                                   : fail_memory(err, "labels", most * sizeof *job->texts);
 }
 
 /* Classes not listed map to -1. */
@@ -188,6 +204,7 @@ static enum status detect(struct job *job, struct error *err)
     job->rows = arena_alloc(&run->arena, (size_t)v->most, sizeof *job->rows);
     if (!job->found || !job->rows)
         return fail_memory(err, "detections", (size_t)v->most * sizeof *job->found);
+    if (v->images) TRY(prepare_drawing(job, err));
     if (v->labels) TRY(file_make_folder(v->labels, err));
     if (v->images) TRY(file_make_folder(v->images, err));
     if (v->results)

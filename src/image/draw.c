@@ -2,6 +2,7 @@
 
 #include "image/glyphs.h"
 #include "image/hsv.h"
+#include "image/plates.h"
 
 #include <math.h>
 #include <string.h>
@@ -50,47 +51,91 @@ static void text_colour(uint8_t rgb[3], const uint8_t plate[3])
     memset(rgb, 299 * plate[0] + 587 * plate[1] + 114 * plate[2] > 128 * 1000 ? 0 : 255, 3);
 }
 
-static int plate_width(int scale, int length)
-{
-    return (length * (GLYPH_COLUMNS + 1) + 3) *
-           scale; /* margins of two dots; no gap behind the last letter */
-}
-
-int draw_label_width(const struct image *image, const char *label)
-{
-    return plate_width(scale_of(image), (int)strnlen(label, IMAGE_MAX_SIDE));
-}
-
-/* (left, top) is the outer corner of the outline. */
-static void label_plate(struct image *image, int left, int top, const char *label, const uint8_t rgb[3])
-{
-    const int scale = scale_of(image), advance = (GLYPH_COLUMNS + 1) * scale, margin = 2 * scale;
-    const int most = image->width / advance, length = (int)strnlen(label, (size_t)most);
-    const int width = plate_width(scale, length), height = GLYPH_ROWS * scale + 2 * margin - scale;
-    const int x = left + width > image->width ? image->width - width : left;
-    const int x0 = x > 0 ? x : 0, y0 = top >= height ? top - height : top > 0 ? top : 0;
-    uint8_t ink[3];
-    text_colour(ink, rgb);
-    fill(image, x0, y0, x0 + width, y0 + height, rgb);
-    for (int i = 0; i < length; i++)
-        letter(image, x0 + margin + i * advance, y0 + margin, scale, (unsigned char)label[i], ink);
-}
-
 static int pixel(double v, int limit)
 {
     return (int)rint(v < -limit ? -limit : v > 2.0 * limit ? 2.0 * limit : v);
 }
 
-void draw_detection(struct image *image, const double box[4], int class_id, const char *label)
+static int line_of(const struct image *image)
 {
-    const int scale = scale_of(image), line = scale > 2 ? scale : 2, half = line / 2;
+    const int scale = scale_of(image);
+    return scale > 2 ? scale : 2;
+}
+
+/* The object's box with its outline, whatever the order of its corners. */
+static struct plate_area outer(const struct image *image, const double box[4])
+{
+    const int line = line_of(image), half = line / 2;
     const int x0 = pixel(box[0], image->width) - half, y0 = pixel(box[1], image->height) - half;
     const int x1 = pixel(box[2], image->width) - half, y1 = pixel(box[3], image->height) - half;
+    return (struct plate_area){x0 < x1 ? x0 : x1, y0 < y1 ? y0 : y1, (x0 < x1 ? x1 : x0) + line,
+                               (y0 < y1 ? y1 : y0) + line};
+}
+
+static void outline(struct image *image, const struct plate_area *a, const uint8_t rgb[3])
+{
+    const int line = line_of(image);
+    fill(image, a->x0, a->y0, a->x1, a->y0 + line, rgb);
+    fill(image, a->x0, a->y1 - line, a->x1, a->y1, rgb);
+    fill(image, a->x0, a->y0, a->x0 + line, a->y1, rgb);
+    fill(image, a->x1 - line, a->y0, a->x1, a->y1, rgb);
+}
+
+/* The point of [low, high] nearest to x. */
+static int nearest(int x, int low, int high) { return x < low ? low : x > high ? high : x; }
+
+/* A line from a plate that does not touch its box. */
+static void leader(struct image *image, const struct plate *plate, const uint8_t rgb[3])
+{
+    const struct plate_area *const a = &plate->area, *const b = &plate->box;
+    const int line = line_of(image) / 2;
+    int across, down;
+    plates_gap(plate, &across, &down);
+    if (!across && !down) return;
+    const int to_x = nearest((a->x0 + a->x1) / 2, b->x0, b->x1 - 1),
+              to_y = nearest((a->y0 + a->y1) / 2, b->y0, b->y1 - 1);
+    const int x = nearest(to_x, a->x0, a->x1 - 1), y = nearest(to_y, a->y0, a->y1 - 1);
+    const int steps = across > down ? across : down;
+    for (int i = 0; i <= steps; i++) {
+        const int at_x = x + (to_x - x) * i / steps, at_y = y + (to_y - y) * i / steps;
+        fill(image, at_x, at_y, at_x + line, at_y + line, rgb);
+    }
+}
+
+static void label_plate(struct image *image, const struct plate *plate, const char *label,
+                        const uint8_t rgb[3])
+{
+    const struct plate_area *const a = &plate->area;
+    const int scale = plate->scale;
+    uint8_t ink[3];
+    text_colour(ink, rgb);
+    fill(image, a->x0, a->y0, a->x1, a->y1, rgb);
+    for (int i = 0; i < plate->length; i++)
+        letter(image, a->x0 + (2 + i * (GLYPH_COLUMNS + 1)) * scale, a->y0 + 2 * scale, scale,
+               (unsigned char)label[i], ink);
+}
+
+void draw_detections(struct image *image, const struct draw_object *objects, struct plate *plates, int count)
+{
+    const int scale = scale_of(image), most = image->width / ((GLYPH_COLUMNS + 1) * scale);
     uint8_t rgb[3];
-    draw_colour(rgb, class_id);
-    fill(image, x0, y0, x1 + line, y0 + line, rgb);
-    fill(image, x0, y1, x1 + line, y1 + line, rgb);
-    fill(image, x0, y0, x0 + line, y1 + line, rgb);
-    fill(image, x1, y0, x1 + line, y1 + line, rgb);
-    if (label && label[0]) label_plate(image, x0, y0, label, rgb);
+    for (int i = 0; i < count; i++)
+        plates[i] =
+            (struct plate){.box = outer(image, objects[i].box),
+                           .length = objects[i].label ? (int)strnlen(objects[i].label, (size_t)most) : 0};
+    plates_place(plates, count, image->width, image->height, scale);
+    for (int part = 0; part < 3; part++)
+        for (int i = count - 1; i >= 0; i--) {
+            draw_colour(rgb, objects[i].class_id);
+            if (part == 0) outline(image, &plates[i].box, rgb);
+            if (part == 1 && plates[i].length) leader(image, &plates[i], rgb);
+            if (part == 2 && plates[i].length) label_plate(image, &plates[i], objects[i].label, rgb);
+        }
+}
+
+void draw_detection(struct image *image, const double box[4], int class_id, const char *label)
+{
+    const struct draw_object object = {{box[0], box[1], box[2], box[3]}, class_id, label};
+    struct plate plate;
+    draw_detections(image, &object, &plate, 1);
 }

@@ -3,16 +3,24 @@
 #define RETORT_IMAGE_DRAW_H
 
 #include "image/image.h"
+#include "image/plates.h"
 
 /* The colour of a class: hues far apart for neighbouring numbers. */
 void draw_colour(uint8_t rgb[3], int class_id);
 
-/* The outline of [x1, x2] x [y1, y2] in pixels of the picture (real numbers are rounded), in the class
- * colour, with the label on a filled plate above it, or below its upper edge when there is no room. Anything
- * outside the picture is cut. label is ASCII; other bytes are drawn as '?'. NULL or "" draws no plate. */
-void draw_detection(struct image *image, const double box[4], int class_id, const char *label);
+struct draw_object {
+    double box[4]; /* x1, y1, x2, y2 in pixels of the picture; real numbers are rounded */
+    int class_id;
+    const char *label; /* ASCII; other bytes are drawn as '?'. NULL or "": none */
+};
 
-/* Width in pixels of the plate that this picture gives the label. */
-int draw_label_width(const struct image *image, const char *label);
+/* The outlines of the objects [count] in their class colours, each with its label on a filled plate where
+ * plates_place finds room; a line leads from a plate to a box that it does not touch. The first objects get
+ * their place first and lie on top. Outlines are cut to the picture. plates [count] is scratch and tells
+ * where the labels are. */
+void draw_detections(struct image *image, const struct draw_object *objects, struct plate *plates, int count);
+
+/* One object; label may be NULL. */
+void draw_detection(struct image *image, const double box[4], int class_id, const char *label);
 
 #endif
