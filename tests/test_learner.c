@@ -1,6 +1,7 @@
 /* Training steps against the reference implementation: traces of many steps on one mini-batch, masks,
  * threads. */
 #include "check.h"
+#include "check_detector.h"
 #include "check_json.h"
 #include "check_net.h"
 
@@ -13,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { IMAGES = 2, SIDE = 128, STEPS = 10, MAX_TARGETS = 16 };
+enum { IMAGES = 2, SIDE = 128, STEPS = 10 };
 
 static const int64_t INPUT_VALUES = (int64_t)IMAGES * 3 * SIDE * SIDE;
 
@@ -24,15 +25,7 @@ struct lesson {
     struct learner_options options;
     struct optim_rates rates;
     float *picture; /* NCHW */
-    struct target targets[MAX_TARGETS];
-    int count;
-};
-
-/* The reference's six boxes: image, class, centre, size. */
-static const struct target BOXES[] = {
-    {0, 0, 0.30f, 0.35f, 0.40f, 0.50f},  {0, 17, 0.62f, 0.55f, 0.55f, 0.60f},
-    {0, 79, 0.85f, 0.15f, 0.12f, 0.10f}, {1, 2, 0.50f, 0.50f, 0.90f, 0.80f},
-    {1, 2, 0.20f, 0.75f, 0.25f, 0.30f},  {1, 41, 0.92f, 0.90f, 0.16f, 0.20f},
+    struct target targets[CHECK_TARGETS];
 };
 
 static struct lesson lesson_of(enum optimizer optimizer, double rate, double clip)
@@ -42,7 +35,7 @@ static struct lesson lesson_of(enum optimizer optimizer, double rate, double cli
                     .size = SIDE,
                     .threads = 2,
                     .plan = PLAN_EXACT,
-                    .max_targets = MAX_TARGETS,
+                    .max_targets = CHECK_TARGETS,
                     .clip = clip,
                     .optimizer = optimizer},
         .rates = {{rate, rate, rate}, optimizer == OPTIMIZER_SGD ? 0 : 0.0005, 0},
@@ -61,11 +54,7 @@ static void lesson_begin(struct lesson *lesson, int classes)
     lesson->picture = malloc((size_t)INPUT_VALUES * sizeof(float));
     assert_non_null(lesson->picture);
     check_uniform(lesson->picture, "x", (size_t)INPUT_VALUES);
-    for (size_t i = 0; i < sizeof BOXES / sizeof *BOXES; i++) {
-        lesson->targets[lesson->count] = BOXES[i];
-        if (classes == 1) lesson->targets[lesson->count].class_id = 0;
-        lesson->count++;
-    }
+    check_targets(lesson->targets, classes);
 }
 
 static void lesson_end(struct lesson *lesson)
@@ -82,7 +71,7 @@ static struct loss_items gradient(struct lesson *lesson)
     float *input;
     check_ok(learner_input(&lesson->learner, IMAGES, &input, &err), &err);
     check_from_nchw(net_value(&lesson->learner.full.net, lesson->learner.full.graph.input), lesson->picture);
-    check_ok(learner_gradient(&lesson->learner, IMAGES, lesson->targets, lesson->count, &items, &err), &err);
+    check_ok(learner_gradient(&lesson->learner, IMAGES, lesson->targets, CHECK_TARGETS, &items, &err), &err);
     return items;
 }
 

@@ -1,11 +1,11 @@
 /* The detector's network against the reference implementation: every scale, every stored layer. */
 #include "check.h"
+#include "check_detector.h"
 #include "check_json.h"
 #include "check_net.h"
 
 #include "base/json.h"
 #include "detect/head_decode.h"
-#include "detect/yolo11.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -15,47 +15,22 @@
 enum { LAYERS = 23, CLASSES = 80 };
 
 struct run {
-    struct params params;
-    struct graph graph;
-    struct yolo11 model;
-    struct net net;
+    struct check_detector at;
     struct weights reference;
 };
 
-static void build(struct run *run, struct yolo11_config config, int height, int width)
+/* Every layer an output, so that it can be looked at. */
+static void build(struct run *run, enum yolo11_scale scale)
 {
-    struct error err;
-    run->params = (struct params){0};
-    graph_begin(&run->graph, &run->params);
-    check_ok(yolo11_build(&run->model, &run->graph, config, height, width, &err), &err);
-    check_synth_params(&run->params);
-    for (int i = 0; i < LAYERS; i++) graph_output(&run->graph, run->model.layer[i]);
-}
-
-static void plan(struct run *run, enum net_mode mode)
-{
-    struct error err;
-    const struct kernels *kernels;
-    const struct net_options options = {.batch = 1, .threads = 2, .mode = mode, .plan = PLAN_EXACT};
-    check_ok(kernels_get(&kernels, NULL, &err), &err);
-    check_ok(net_create(&run->net, &run->graph, kernels, options, &err), &err);
+    const struct yolo11_config config = {.scale = scale, .classes = CLASSES};
+    check_detector_build(&run->at, config, 64, 96);
+    for (int i = 0; i < LAYERS; i++) graph_output(&run->at.graph, run->at.model.layer[i]);
 }
 
 static void finish(struct run *run)
 {
-    net_free(&run->net);
-    graph_free(&run->graph);
-    params_free(&run->params);
-}
-
-static void fill_input(struct run *run, const char *name)
-{
-    const struct view input = net_value(&run->net, run->graph.input);
-    const size_t n = (size_t)input.pixels * (size_t)input.channels;
-    float *values = malloc(n * sizeof *values);
-    check_uniform(values, name, n);
-    check_from_nchw(input, values);
-    free(values);
+    weights_close(&run->reference);
+    check_detector_free(&run->at);
 }
 
 /* What golden/yolo11/README.md allows for one scale. Between float32 and float64 of the same network the
@@ -71,11 +46,12 @@ static void logits_match(const struct run *run, double limit)
     for (int i = 0; i < HEAD_LEVELS; i++) {
         char name[32];
         snprintf(name, sizeof name, "box_logits%d", i);
-        const double box = check_view(net_value(&run->net, run->model.boxes[i]), &run->reference, name);
+        const double box = check_view(net_value(&run->at.net, run->at.model.boxes[i]), &run->reference, name);
         snprintf(name, sizeof name, "cls_logits%d", i);
-        const double score = check_view(net_value(&run->net, run->model.scores[i]), &run->reference, name);
-        printf("%s level %d: boxes %.2g, scores %.2g (limit %.0e)\n", yolo11_name(run->model.config.scale), i,
-               box, score, limit);
+        const double score =
+            check_view(net_value(&run->at.net, run->at.model.scores[i]), &run->reference, name);
+        printf("%s level %d: boxes %.2g, scores %.2g (limit %.0e)\n", yolo11_name(run->at.model.config.scale),
+               i, box, score, limit);
         assert_true(box <= limit && score <= limit);
     }
 }
@@ -84,12 +60,12 @@ static void decoded_matches(const struct run *run, const struct limits *limits)
 {
     size_t n;
     float *expected = check_reference(&run->reference, "decoded", &n);
-    const struct head head = yolo11_head(&run->model, &run->net, false);
+    const struct head head = yolo11_head(&run->at.model, &run->at.net, false);
     const size_t anchors = (size_t)head_anchors(&head);
     assert_int_equal(n, (4 + CLASSES) * anchors);
     float *found = malloc(n * sizeof *found);
     assert_non_null(found);
-    head_decode_all(run->net.kernels, &head, 0, found);
+    head_decode_all(run->at.net.kernels, &head, 0, found);
     assert_true(check_max_difference(found, expected, 4 * anchors) <= limits->pixels);
     assert_true(check_max_difference(found + 4 * anchors, expected + 4 * anchors, CLASSES * anchors) <=
                 limits->probability);
@@ -127,12 +103,12 @@ static void summary_matches(const struct run *run, const struct limits *limits)
     struct error err;
     double worst = 0;
     check_ok(json_read_file(&root, check_shared("golden/yolo11/arch_summary.json"), 1 << 20, &err), &err);
-    const char *scale = yolo11_name(run->model.config.scale) + strlen("yolo11");
+    const char *scale = yolo11_name(run->at.model.config.scale) + strlen("yolo11");
     const struct json *layers = json_member(json_member(root, scale), "layers");
     assert_int_equal(json_count(layers), LAYERS);
     for (int i = 0; i < LAYERS; i++) {
         const struct json *layer = json_item(layers, (size_t)i), *shape = json_member(layer, "shape");
-        const struct view v = net_value(&run->net, run->model.layer[i]);
+        const struct view v = net_value(&run->at.net, run->at.model.layer[i]);
         const int found[] = {v.images, v.channels, v.height, v.width};
         assert_int_equal(json_int(json_member(layer, "i"), -1), i);
         for (size_t k = 0; k < 4; k++) assert_int_equal(json_int(json_item(shape, k), -1), found[k]);
@@ -154,15 +130,13 @@ static void scale_matches(enum yolo11_scale scale, const char *file, const struc
     struct run run;
     struct error err;
     const char *path = check_shared(file);
-    build(&run, (struct yolo11_config){.scale = scale, .classes = CLASSES}, 64, 96);
-    plan(&run, NET_INFERENCE);
+    build(&run, scale);
+    check_detector_plan(&run.at, NET_INFERENCE, 1, 2);
     check_ok(weights_open(&run.reference, path, &err), &err);
-    fill_input(&run, "x");
-    net_forward(&run.net);
+    net_forward(&run.at.net);
     logits_match(&run, limits->logits);
     decoded_matches(&run, limits);
     summary_matches(&run, limits);
-    weights_close(&run.reference);
     finish(&run);
 }
 
@@ -240,7 +214,7 @@ static int tensors_named(const struct weights *reference, const char *prefix)
 
 static void tensor_matches(const struct run *run, int tensor, const char *name, double limit)
 {
-    const double difference = check_view(net_value(&run->net, tensor), &run->reference, name);
+    const double difference = check_view(net_value(&run->at.net, tensor), &run->reference, name);
     if (!(difference <= limit)) print_error("%s differs by %g\n", name, difference);
     assert_true(difference <= limit);
 }
@@ -253,29 +227,27 @@ static void every_layer_and_block_matches_the_reference(void **state)
     struct run run;
     struct error err;
     const char *path = check_shared("golden/yolo11/arch_n.safetensors");
-    build(&run, (struct yolo11_config){.scale = YOLO11_N, .classes = CLASSES}, 64, 96);
+    build(&run, YOLO11_N);
     int tensor[INNERS];
     for (int i = 0; i < INNERS; i++) {
-        tensor[i] = inner_tensor(&run.graph, inners + i);
-        graph_output(&run.graph, tensor[i]);
+        tensor[i] = inner_tensor(&run.at.graph, inners + i);
+        graph_output(&run.at.graph, tensor[i]);
     }
-    plan(&run, NET_FROZEN);
+    check_detector_plan(&run.at, NET_FROZEN, 1, 2);
     check_ok(weights_open(&run.reference, path, &err), &err);
     assert_int_equal(tensors_named(&run.reference, "layer"), LAYERS);
     assert_int_equal(tensors_named(&run.reference, "inner."), INNERS + 1); /* the other: the next test */
-    fill_input(&run, "x");
-    net_forward(&run.net);
+    net_forward(&run.at.net);
     for (int i = 0; i < LAYERS; i++) {
         char name[16];
         snprintf(name, sizeof name, "layer%d", i);
-        tensor_matches(&run, run.model.layer[i], name, 1e-5);
+        tensor_matches(&run, run.at.model.layer[i], name, 1e-5);
     }
     for (int i = 0; i < INNERS; i++) {
         char name[64];
         snprintf(name, sizeof name, "inner.%s", inners[i].name);
         tensor_matches(&run, tensor[i], name, strstr(name, ".attn") ? 2e-6 : 1e-5);
     }
-    weights_close(&run.reference);
     finish(&run);
 }
 
@@ -287,22 +259,21 @@ static void a_convolution_matches_before_its_norm(void **state)
     struct run run = {0};
     struct error err;
     check_ok(weights_open(&run.reference, check_shared("golden/yolo11/arch_n.safetensors"), &err), &err);
-    graph_begin(&run.graph, &run.params);
-    const int x = graph_input(&run.graph, 16, 24, 32, false);
+    graph_begin(&run.at.graph, &run.at.params);
+    const int x = graph_input(&run.at.graph, 16, 24, 32, false);
     const struct conv_layer layer =
-        graph_conv_layer(&run.graph, name, 32, 32, (struct conv_options){.kernel = 1});
-    graph_output(&run.graph, graph_conv(&run.graph, &layer, x));
-    check_ok(graph_finish(&run.graph, &err), &err);
-    check_synth_params(&run.params);
-    const int bias = params_find(&run.params, "model.2.cv1.conv.bias"); /* the reference has none */
-    memset(params_values(&run.params, bias), 0, run.params.list[bias].size * sizeof(float));
-    plan(&run, NET_INFERENCE);
+        graph_conv_layer(&run.at.graph, name, 32, 32, (struct conv_options){.kernel = 1});
+    graph_output(&run.at.graph, graph_conv(&run.at.graph, &layer, x));
+    check_ok(graph_finish(&run.at.graph, &err), &err);
+    check_synth_params(&run.at.params);
+    const int bias = params_find(&run.at.params, "model.2.cv1.conv.bias"); /* the reference has none */
+    memset(params_values(&run.at.params, bias), 0, run.at.params.list[bias].size * sizeof(float));
+    check_detector_plan(&run.at, NET_INFERENCE, 1, 2);
     float *layer1 = check_reference(&run.reference, "layer1", NULL);
-    check_from_nchw(net_value(&run.net, x), layer1);
+    check_from_nchw(net_value(&run.at.net, x), layer1);
     free(layer1);
-    net_forward(&run.net);
-    tensor_matches(&run, run.graph.output[0], "inner.model.2.cv1.conv", 1e-5);
-    weights_close(&run.reference);
+    net_forward(&run.at.net);
+    tensor_matches(&run, run.at.graph.output[0], "inner.model.2.cv1.conv", 1e-5);
     finish(&run);
 }
 
