@@ -5,12 +5,13 @@
 #   make golden               tests/golden.txt on every ISA of this machine, 1, 2, 3 and 7 threads
 #   make golden UPDATE=1      writes tests/golden.txt anew (say why in the commit)
 #   make golden-cross         the same file on AArch64, ARMv7 and RISC-V under qemu-user
-#   make demo                 distils for a camera that is drawn (tools/demo.sh)
+#   make demo                 distils for a camera that is drawn, or, without weights/pico.safetensors, for one of
+#                             ../shared (tools/demo.sh)
 #   make demo-expressway      distils for one camera of ../shared (tools/demo_expressway.sh)
 #   make weights              trains weights/ from nothing, hours; WEIGHTS="pico n" some of them, QUICK=1 a minute
 #   make embedder-quality     nearest neighbours on held-out cameras; EMBEDDERS="one.safetensors other.safetensors"
 #   make bench                times of the network, training and selection; PEERS=1 compares with other engines
-#   make bench-tables         the tables of README and docs/performance.md from bench/results
+#   make bench-tables         the tables of README.md and docs/performance.md from bench/results
 #   make main-job             distils for four cameras of ../shared, three seeds, two ways to choose; takes hours
 #   make san                  tests under address and undefined-behaviour sanitizers
 #   make fuzz                 libFuzzer harnesses of every parser (clang); tools/fuzz.sh runs them

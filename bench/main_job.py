@@ -2,27 +2,20 @@
 
 Every camera's frames, sorted by name: each third one scores, the rest is the stream. Human labels stand for the
 teacher's. `spread` takes 32 frames evenly from the stream, `farthest-first` lets retort choose them from all of it.
-A run that is in the result file already is not repeated; an interrupted one goes on where it was. Ends with the
-tables of the README. Run it from the project's folder, as `make main-job` does (docs/performance.md).
+A run that is in the result file already is not repeated; an interrupted one goes on where it was. `make bench-tables`
+shows the result file as tables. Run it from the project's folder, as `make main-job` does (docs/performance.md).
 """
 import argparse
 import csv
 import json
 import os
-import statistics
 import subprocess
 import sys
 
 BUDGET = 32
 WAYS = {"spread": ["--filter", "none"], "farthest-first": ["--filter", "farthest-first", "--embedder", "detector"]}
 FIELDS = ["way", "camera", "seed", "plan", "before50", "before50_95", "after50", "after50_95", "weights"]
-# mAP50 and mAP50-95 before and after, by the reference trainer on the evenly spread frames, seed 0.
-REFERENCE = {
-    "8701": (0.712, 0.307, 0.918, 0.396),
-    "2703": (0.740, 0.273, 0.865, 0.354),
-    "3704": (0.664, 0.222, 0.821, 0.318),
-    "8706": (0.417, 0.173, 0.781, 0.343),
-}
+CAMERAS = ["8701", "2703", "3704", "8706"]
 
 
 def arguments():
@@ -35,9 +28,8 @@ def arguments():
     p.add_argument("--plan", default="fast")
     p.add_argument("--seeds", default="0,1,2")
     p.add_argument("--ways", default=",".join(WAYS))
-    p.add_argument("--cameras", default=",".join(REFERENCE))
+    p.add_argument("--cameras", default=",".join(CAMERAS))
     p.add_argument("--threads", default="0")
-    p.add_argument("--tables", action="store_true", help="only print the tables of what has run")
     return p.parse_args()
 
 
@@ -99,44 +91,19 @@ def write(path, rows):
     os.replace(path + ".part", path)
 
 
-def table(rows, way):
-    """Means over the seeds; the share is our gain in mAP50-95 over the reference trainer's."""
-    print(f"\n{way}\n\n| camera | before | after (seeds) | gain | reference's gain | share |\n|---|---|---|---|---|---|")
-    gains, targets = [], []
-    for camera, reference in REFERENCE.items():
-        mine = [r for r in rows if r["camera"] == camera and r["way"] == way]
-        if not mine:
-            continue
-        before = float(mine[0]["before50_95"])
-        after = [float(r["after50_95"]) for r in mine]
-        gain, target = statistics.mean(after) - before, reference[3] - reference[1]
-        gains.append(gain)
-        targets.append(target)
-        map50 = statistics.mean(float(r["after50"]) for r in mine)
-        each = ", ".join(f"{x:.3f}" for x in after)
-        print(f"| {camera} | {float(mine[0]['before50']):.3f} / {before:.3f} | {map50:.3f} / {statistics.mean(after):.3f} "
-              f"({each}) | {gain:.3f} | {target:.3f} | {gain / target:.2f} |")
-    if len(gains) == len(REFERENCE):
-        mean, target = statistics.mean(gains), statistics.mean(targets)
-        print(f"| mean | | | {mean:.3f} | {target:.3f} | {mean / target:.2f} |")
-
-
 def main():
     a = arguments()
     rows = read(a.results)
-    if not a.tables:
-        if not os.path.isdir(a.data) or not os.path.exists(a.weights):
-            sys.exit(f"main job: not run, {a.data} or {a.weights} is absent")
-        for seed in a.seeds.split(","):
-            for way in a.ways.split(","):
-                for camera in a.cameras.split(","):
-                    known = {(r["way"], r["camera"], r["seed"], r["plan"]) for r in rows}
-                    if (way, camera, seed, a.plan) not in known:
-                        row = run(a, way, camera, seed)
-                        rows = read(a.results) + [row]
-                        write(a.results, rows)
-    for way in WAYS:
-        table([r for r in rows if r["plan"] == a.plan], way)
+    if not os.path.isdir(a.data) or not os.path.exists(a.weights):
+        sys.exit(f"main job: not run, {a.data} or {a.weights} is absent")
+    for seed in a.seeds.split(","):
+        for way in a.ways.split(","):
+            for camera in a.cameras.split(","):
+                known = {(r["way"], r["camera"], r["seed"], r["plan"]) for r in rows}
+                if (way, camera, seed, a.plan) not in known:
+                    row = run(a, way, camera, seed)
+                    rows = read(a.results) + [row]
+                    write(a.results, rows)
 
 
 main()

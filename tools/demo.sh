@@ -1,11 +1,14 @@
 #!/bin/sh
 # Draws a camera that nobody trained on, distils the small student of weights/ for it, and shows what it gained.
-#   tools/demo.sh [--quick] [SEED]        every SEED is another camera of `retort world`
+#   tools/demo.sh [--quick] [CAMERA]      every number is another camera of `retort world`; 7 when not given
 # Uses $RETORT (build/retort), $WEIGHTS (weights), $THREADS (0: all CPUs). Everything goes to run/demo; the frames
 # that are scored are others than those of the stream. --quick: tiny, to see whether all of it runs.
-# Without the student's weights it is the demo of demo_expressway.sh.
+# Without the student's weights it is demo_expressway.sh with the same arguments.
 # Exit status: that of retort; 3 when files are missing.
 set -e
+weights=${WEIGHTS:-weights}
+student=$weights/pico.safetensors
+if [ ! -e "$student" ]; then exec "$(dirname "$0")/demo_expressway.sh" "$@"; fi
 picture=640x360 size=320 stream=1200 scored=160 choice="--warmup 120 --budget 32 --gamma 8 --at-end relax"
 if [ "${1:-}" = --quick ]; then
     shift
@@ -13,12 +16,9 @@ if [ "${1:-}" = --quick ]; then
 fi
 seed=${1:-7}
 retort=${RETORT:-build/retort}
-weights=${WEIGHTS:-weights}
 threads=${THREADS:-0}
 run=run/demo
 
-student=$weights/pico.safetensors
-if [ ! -e "$student" ]; then exec "$(dirname "$0")/demo_expressway.sh"; fi
 rm -rf "$run"
 mkdir -p "$run"
 began=$(date +%s)

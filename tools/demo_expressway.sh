@@ -1,11 +1,13 @@
 #!/bin/sh
 # Distils YOLO11n for one expressway camera and shows the score before and after.
-#   tools/demo_expressway.sh [--dry-run] [camera]        camera: 8706 (default), 2703, 3704, 8701
+#   tools/demo_expressway.sh [--dry-run] [--quick] [CAMERA]        CAMERA: 8706 (default), 2703, 3704, 8701
 # Uses $RETORT (build/retort) and the test data below $RETORT_SHARED (../shared). Every third frame is kept for
 # scoring; the labels that people drew stand in for the teacher. Results go to run/expressway-CAMERA. --dry-run prints
-# the command. Exit status: that of retort; 3 when files are missing.
+# the command; --quick: 4 frames, one epoch, small pictures. Exit status: that of retort; 3 when files are missing.
 dry=
+work="--budget 32 --epochs ${EPOCHS:-20}"
 if [ "${1:-}" = --dry-run ]; then dry=echo && shift; fi
+if [ "${1:-}" = --quick ]; then work="--budget 4 --epochs 1 --size 96" && shift; fi
 camera=${1:-8706}
 retort=${RETORT:-build/retort}
 shared=${RETORT_SHARED:-../shared}
@@ -46,6 +48,7 @@ for image in "$source"/images/*; do
     if [ -e "$label" ]; then ln -s "$label" "$data/$part/labels/" || exit 4; fi
 done
 
+# shellcheck disable=SC2086
 $dry "$retort" distill --student "$student" --teacher-labels "$data/pool/labels" --frames "$data/pool/images" \
     --test "$data/test" --val none --label-classes 0,1,2,4 --ignore-above "$horizon" --select all --filter random \
-    --budget 32 --epochs "${EPOCHS:-20}" --out "$run"
+    $work --out "$run"
