@@ -1,8 +1,8 @@
 /* The student while it learns: network, gradients, moments, weight average and mask.
  *
  * One optimiser step is: learner_gradient for each mini-batch that it accumulates, then learner_step.
- * Gradients of the loss are multiplied by 2^32 where backward starts and divided again before the step, which
- * changes no bit but keeps small ones above the flush threshold (docs/NUMERICS.md). */
+ * Gradients of the loss are multiplied by 2^32 where backward starts, which keeps small ones above the flush
+ * threshold, and divided again before the step; magnitudes below 2^-58 become 0 there (docs/NUMERICS.md). */
 #ifndef RETORT_TRAIN_LEARNER_H
 #define RETORT_TRAIN_LEARNER_H
 
