@@ -47,6 +47,13 @@ static enum status remember(void *context, int64_t index, const struct image *im
     return OK;
 }
 
+static enum status ignore_frame(void *context, int64_t index, const struct image *image, const uint8_t *mask,
+                                const struct world_truth *truth, int worker, struct error *err)
+{
+    (void)context, (void)index, (void)image, (void)mask, (void)truth, (void)worker, (void)err;
+    return OK;
+}
+
 static struct world *open_world(uint64_t seed, double start, double rate, enum weather weather, int threads)
 {
     struct error err;
@@ -225,17 +232,36 @@ static void bad_options_are_refused(void **state)
     struct world *world;
     (void)state;
     const struct world_options good = world_default_options();
-    struct world_options bad[6] = {good, good, good, good, good, good};
+    struct world_options bad[8] = {good, good, good, good, good, good, good, good};
     bad[0].width = WORLD_MIN_SIDE - 1;
     bad[1].height = WORLD_MAX_SIDE + 1;
     bad[2].fps = 0;
     bad[3].start = 86400;
     bad[4].rate = -1;
     bad[5].fps = NAN;
-    for (int i = 0; i < 6; i++) {
+    bad[6].fps = WORLD_MIN_FPS / 2;
+    bad[7].rate = 2 * WORLD_MAX_STEP * good.fps;
+    for (int i = 0; i < 8; i++) {
         assert_int_equal(world_open(&world, &bad[i], &err), ERR_USAGE);
         assert_null(world);
     }
+}
+
+/* The last frames of the longest recording, with a gust among them. */
+static void far_frames_are_drawn(void **state)
+{
+    (void)state;
+    struct world *world;
+    struct error err;
+    struct world_options o = world_default_options();
+    o.width = 96;
+    o.height = 64;
+    o.fps = WORLD_MIN_FPS;
+    o.rate = WORLD_MAX_STEP * WORLD_MIN_FPS;
+    check_ok(world_open(&world, &o, &err), &err);
+    const struct world_sink sink = {NULL, ignore_frame};
+    check_ok(world_render(world, WORLD_MAX_FRAMES - 40, 40, &sink, &err), &err);
+    world_close(world);
 }
 
 static enum status refuse(void *context, int64_t index, const struct image *image, const uint8_t *mask,
@@ -318,11 +344,12 @@ static void shapes_are_solid(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(threads_do_not_matter),      cmocka_unit_test(frames_do_not_need_the_ones_before),
-        cmocka_unit_test(seeds_are_places),           cmocka_unit_test(truth_is_that_of_the_pixels),
-        cmocka_unit_test(neighbours_are_alike),       cmocka_unit_test(density_follows_the_day),
-        cmocka_unit_test(bad_options_are_refused),    cmocka_unit_test(a_sink_can_stop_it),
-        cmocka_unit_test(tracks_follow_their_chains), cmocka_unit_test(shapes_are_solid),
+        cmocka_unit_test(threads_do_not_matter),   cmocka_unit_test(frames_do_not_need_the_ones_before),
+        cmocka_unit_test(seeds_are_places),        cmocka_unit_test(truth_is_that_of_the_pixels),
+        cmocka_unit_test(neighbours_are_alike),    cmocka_unit_test(density_follows_the_day),
+        cmocka_unit_test(bad_options_are_refused), cmocka_unit_test(far_frames_are_drawn),
+        cmocka_unit_test(a_sink_can_stop_it),      cmocka_unit_test(tracks_follow_their_chains),
+        cmocka_unit_test(shapes_are_solid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 #include "base/dmath.h"
 
+#include <assert.h>
 #include <float.h>
 #include <math.h>
 #include <stdint.h>
@@ -208,6 +209,7 @@ double dmath_pow(double x, double y)
 
 double dmath_cos(double x)
 {
+    assert(fabs(x) <= 1e6);
     const double k = rint(x * TWO_OVER_PI);
     const struct pair a = two_sum(x - k * PIO2_1, -(k * PIO2_2));
     const struct pair b = two_sum(a.high, -(k * PIO2_3));

@@ -7,6 +7,8 @@
 #include <string.h>
 
 enum { MAX_SAMPLES = 4, FLAT_AREA = 900 };
+#define NEAREST                                                                                              \
+    (1024.0 * 65536 - 1) /* what the depths of a patch can hold, 1024 for each step of its nearness */
 
 /* A corner in samples of the patch. */
 struct corner {
@@ -61,6 +63,19 @@ static void fill_span(uint16_t (*colours)[4], int32_t *depths, int n, struct spa
     }
 }
 
+/* From x0 + 0.5 on, n pixels of a row. Slopes of a sliver are as large as its area is small: only its own
+ * pixels are in range, and only as far as doubles tell. */
+static void span_nearness(struct span *s, double first, double step, int n)
+{
+    const double from = space_clamp(first, 0, NEAREST), last = from + step * (n - 1);
+    if (n == 1)
+        step = 0;
+    else if (!(last >= 0 && last <= NEAREST))
+        step = (space_clamp(last, 0, NEAREST) - from) / (n - 1);
+    s->near = (int64_t)(from * 65536);
+    s->near_step = (int64_t)(step * 65536);
+}
+
 static void fill_triangle(struct painter *p, const struct corner c[3], int width, int height)
 {
     const double area = (c[1].x - c[0].x) * (c[2].y - c[0].y) - (c[2].x - c[0].x) * (c[1].y - c[0].y);
@@ -89,8 +104,8 @@ static void fill_triangle(struct painter *p, const struct corner c[3], int width
         const int x0 = (int)ceil(space_clamp(left - 0.5, 0, width)),
                   x1 = (int)ceil(space_clamp(right - 0.5, 0, width));
         if (x0 >= x1) continue;
-        struct span s = {.near = (int64_t)((near.at + near.dx * (x0 + 0.5) + near.dy * v) * 65536),
-                         .near_step = (int64_t)(near.dx * 65536)};
+        struct span s = {0};
+        span_nearness(&s, near.at + near.dx * (x0 + 0.5) + near.dy * v, near.dx, x1 - x0);
         for (int k = 0; k < 3; k++) {
             /* Both ends in range, and so is what lies between. */
             const double first = colour[k].at + colour[k].dx * (x0 + 0.5) + colour[k].dy * v;

@@ -99,12 +99,14 @@ struct jolt sensor_jolt(const struct sensor *sensor, double motion, bool still)
     double x = 0.45 * margin * (2 * rng_real(rng_step(key, 1), (uint64_t)knock) - 1);
     double y = 0.45 * margin * (2 * rng_real(rng_step(key, 2), (uint64_t)knock) - 1);
     if (knock == (int64_t)floor(rng_real(key, 0))) x = y = 0;
-    /* Gusts of some seconds. */
+    /* Gusts of some seconds. Their swing begins anew every ten hours, which are whole gusts: dmath_cos has a
+     * bounded domain. */
     const int64_t gust = (int64_t)floor(motion / 15);
+    const double swing = motion - 36000 * floor(motion / 36000);
     if (rng_real(rng_step(key, 3), (uint64_t)gust) < 0.06) {
         const double inside = space_bump(motion / 15 - gust - 0.5, 0, 0.5), strength = 0.5 * margin * inside;
-        x += strength * space_sin(motion * 13.7) * 0.7;
-        y += strength * space_sin(motion * 17.9 + 1);
+        x += strength * space_sin(swing * 13.7) * 0.7;
+        y += strength * space_sin(swing * 17.9 + 1);
     }
     /* The exposure jumps and settles. */
     const int64_t flash = (int64_t)floor(motion / 30);

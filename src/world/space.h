@@ -73,7 +73,7 @@ static inline double space_hash_real(uint32_t key, int32_t x, int32_t y, int32_t
     return (space_hash(key, x, y, z) >> 8) * 0x1p-24;
 }
 
-/* Smooth noise in [0, 1) with cells of side 1. */
+/* Smooth noise in [0, 1) with cells of side 1; |x|, |y| < 2^31. */
 static inline double space_noise(uint32_t key, double x, double y)
 {
     const double fx = floor(x), fy = floor(y);

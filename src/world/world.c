@@ -33,12 +33,13 @@ static enum status check(const struct world_options *o, struct error *err)
         o->height > WORLD_MAX_SIDE)
         return fail(err, ERR_USAGE, "size: expected sides in [%d, %d], found %dx%d", WORLD_MIN_SIDE,
                     WORLD_MAX_SIDE, o->width, o->height);
-    if (!(o->fps > 0 && o->fps <= 1000))
-        return fail(err, ERR_USAGE, "fps: expected a number in (0, 1000], found %g", o->fps);
+    if (!(o->fps >= WORLD_MIN_FPS && o->fps <= 1000))
+        return fail(err, ERR_USAGE, "fps: expected a number in [%g, 1000], found %g", WORLD_MIN_FPS, o->fps);
     if (!(o->start >= 0 && o->start < 86400))
         return fail(err, ERR_USAGE, "start: expected seconds in [0, 86400), found %g", o->start);
-    if (!(o->rate >= 0 && o->rate <= 1e8))
-        return fail(err, ERR_USAGE, "rate: expected a number in [0, 1e8], found %g", o->rate);
+    if (!(o->rate >= 0 && o->rate / o->fps <= WORLD_MAX_STEP))
+        return fail(err, ERR_USAGE, "rate: expected at most %g seconds of the day a frame, found %g",
+                    WORLD_MAX_STEP, o->rate / o->fps);
     assert(o->threads >= 1);
     return OK;
 }
@@ -138,7 +139,7 @@ static void render_frames(void *context, int64_t begin, int64_t end, int worker)
 enum status world_render(struct world *world, int64_t first, int count, const struct world_sink *sink,
                          struct error *err)
 {
-    assert(first >= 0 && count >= 0);
+    assert(first >= 0 && count >= 0 && first + count <= WORLD_MAX_FRAMES);
     struct job *job = calloc(1, sizeof *job);
     if (!job) return fail_memory(err, "a camera world", sizeof *job);
     *job = (struct job){.world = world, .sink = sink};

@@ -20,12 +20,17 @@
 
 enum { WORLD_MAX_OBJECTS = 400, WORLD_MIN_SIDE = 64, WORLD_MAX_SIDE = 4096, WORLD_MAX_FRAMES = 10000000 };
 
+/* So motion stays below 1e10 s and the clock below 1e13 s, and noise of either in the cells of space_noise.
+ */
+#define WORLD_MIN_FPS 0.001
+#define WORLD_MAX_STEP 1e6 /* seconds of the day from one frame to the next */
+
 struct world_options {
     uint64_t seed;
     int width, height; /* [WORLD_MIN_SIDE, WORLD_MAX_SIDE] */
-    double fps;        /* > 0 */
+    double fps;        /* [WORLD_MIN_FPS, 1000] */
     double start;      /* seconds since midnight, in [0, 86400) */
-    double rate;       /* >= 0 */
+    double rate;       /* >= 0, rate / fps at most WORLD_MAX_STEP */
     enum weather weather;
     bool still; /* no shake, shift or exposure jump */
     int threads;
@@ -81,7 +86,7 @@ struct world_sink {
                          const struct world_truth *truth, int worker, struct error *err);
 };
 
-/* Frames first .. first + count - 1. The sink's first failure ends it. */
+/* Frames first .. first + count - 1, below WORLD_MAX_FRAMES. The sink's first failure ends it. */
 enum status world_render(struct world *world, int64_t first, int count, const struct world_sink *sink,
                          struct error *err);
 
