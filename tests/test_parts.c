@@ -3,6 +3,7 @@
 #include "check_net.h"
 
 #include "base/rng.h"
+#include "nn/pixels.h"
 #include "train/learner.h"
 
 #include <stdlib.h>
@@ -129,12 +130,50 @@ static void parts_take_less_memory(void **state)
     model_free(&model);
 }
 
+/* Rows [first, first + count), split at the largest power of two. */
+static double whole_tree(const double *rows, int first, int count)
+{
+    if (count == 1) return rows[first];
+    int half = 1;
+    while (2 * half < count) half *= 2;
+    return whole_tree(rows, first, half) + whole_tree(rows, first + half, count - half);
+}
+
+static float whole_tree_float(const double *rows, int first, int count)
+{
+    if (count == 1) return (float)rows[first];
+    int half = 1;
+    while (2 * half < count) half *= 2;
+    return whole_tree_float(rows, first, half) + whole_tree_float(rows, first + half, count - half);
+}
+
+static void trees_are_those_of_the_definition(void **state)
+{
+    enum { MOST = 37 };
+    (void)state;
+    double rows[MOST], stack[TREE_MAX_LEVELS], row;
+    float floats[TREE_MAX_LEVELS], other;
+    for (int i = 0; i < MOST; i++) rows[i] = rng_real(rng_key(3, "tree"), (uint64_t)i) - 0.3;
+    for (int n = 1; n <= MOST; n++) {
+        for (int i = 0; i < n; i++) {
+            float *at = tree_place(floats, i, &other);
+            row = rows[i];
+            *at = (float)rows[i];
+            tree_feed_double(stack, 1, i, n, &row, 1);
+            tree_feed(floats, 1, i, n, at, 1);
+        }
+        assert_true(row == whole_tree(rows, 0, n));
+        assert_true(floats[0] == whole_tree_float(rows, 0, n));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parts_are_the_whole),
         cmocka_unit_test(frozen_layers_stay_out),
         cmocka_unit_test(parts_take_less_memory),
+        cmocka_unit_test(trees_are_those_of_the_definition),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,6 +8,7 @@
 #include "nn/op.h"
 
 #include "base/par.h"
+#include "nn/pixels.h"
 
 #include <string.h>
 
@@ -177,14 +178,16 @@ static void tokens_forward(struct net *net, const struct node *node)
 
 /* ---- Backward: sums over images, then A_r^T d A_c, columns first ---- */
 
-/* Images [first, first + count) in the tree split at the largest power of two (pixels.h). */
-static double image_tree(const struct tokens *t, int64_t token, int channel, int first, int count)
+/* Columns [column, column + n) of one token. */
+static void sum_columns(const struct tokens *t, int64_t token, int column, int n)
 {
-    if (count == 1) return view_row(&t->dy, (int64_t)first * t->count + token)[channel];
-    int half = 1;
-    while (2 * half < count) half *= 2;
-    return image_tree(t, token, channel, first, half) +
-           image_tree(t, token, channel, first + half, count - half);
+    double stack[TREE_MAX_LEVELS * TREE_COLUMNS], row[TREE_COLUMNS] = {0};
+    for (int image = 0; image < t->dy.images; image++) {
+        const float *dy = view_row(&t->dy, (int64_t)image * t->count + token) + column;
+        for (int c = 0; c < n; c++) row[c] = dy[c];
+        tree_feed_double(stack, TREE_COLUMNS, image, t->dy.images, row, (size_t)n);
+    }
+    memcpy(t->sums + token * t->channels + column, row, (size_t)n * sizeof *row);
 }
 
 static void sum_tokens(void *context, int64_t begin, int64_t end, int worker)
@@ -192,8 +195,8 @@ static void sum_tokens(void *context, int64_t begin, int64_t end, int worker)
     (void)worker;
     const struct tokens *t = context;
     for (int64_t token = begin; token < end; token++)
-        for (int c = 0; c < t->channels; c++)
-            t->sums[token * t->channels + c] = image_tree(t, token, c, 0, t->dy.images);
+        for (int c = 0; c < t->channels; c += TREE_COLUMNS)
+            sum_columns(t, token, c, t->channels - c < TREE_COLUMNS ? t->channels - c : TREE_COLUMNS);
 }
 
 static void add_scaled(double *sum, double factor, const double *row, int n)

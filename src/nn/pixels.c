@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { CHUNK_PIXELS = 512, COLUMNS = 16, MAX_LEVELS = 32 };
+enum { CHUNK_PIXELS = 512, COLUMNS = TREE_COLUMNS };
 
 struct chunks pixels_chunks(int height, int width)
 {
@@ -52,17 +52,6 @@ static void sum_chunks(void *context, int64_t begin, int64_t end, int worker)
     }
 }
 
-/* Pushes one image's sums onto a binary counter of partial trees. */
-static void push(double stack[][COLUMNS], int index, const double *row, int n)
-{
-    double carry[COLUMNS];
-    memcpy(carry, row, sizeof carry);
-    int level = 0;
-    for (; index >> level & 1; level++)
-        for (int c = 0; c < n; c++) carry[c] = stack[level][c] + carry[c];
-    memcpy(stack[level], carry, sizeof carry);
-}
-
 static void sum_images(void *context, int64_t begin, int64_t end, int worker)
 {
     (void)worker;
@@ -70,22 +59,17 @@ static void sum_images(void *context, int64_t begin, int64_t end, int worker)
     const int images = s->view->images;
     for (int64_t block = begin; block < end; block += COLUMNS) {
         const int n = end - block < COLUMNS ? (int)(end - block) : COLUMNS;
-        double stack[MAX_LEVELS][COLUMNS], total[COLUMNS] = {0};
+        double stack[TREE_MAX_LEVELS * COLUMNS], row[COLUMNS] = {0};
         for (int image = 0; image < images; image++) {
-            double row[COLUMNS] = {0};
+            memset(row, 0, sizeof row);
             for (int chunk = 0; chunk < s->chunks.per_image; chunk++) {
                 const float *partial =
                     s->partials + ((int64_t)image * s->chunks.per_image + chunk) * s->values + block;
                 for (int c = 0; c < n; c++) row[c] += partial[c];
             }
-            push(stack, image, row, n);
+            tree_feed_double(stack, COLUMNS, image, images, row, (size_t)n);
         }
-        for (int level = 0, first = 1; images >> level; level++) {
-            if (!(images >> level & 1)) continue;
-            for (int c = 0; c < n; c++) total[c] = first ? stack[level][c] : stack[level][c] + total[c];
-            first = 0;
-        }
-        memcpy(s->sums + block, total, (size_t)n * sizeof *total);
+        memcpy(s->sums + block, row, (size_t)n * sizeof *row);
     }
 }
 
@@ -128,4 +112,16 @@ void tree_feed(float *stack, ptrdiff_t level_stride, int index, int n, float *ro
             add_rows(stack + lowest * level_stride, stack + level * level_stride,
                      stack + lowest * level_stride, length);
     if (lowest) memcpy(stack, stack + lowest * level_stride, length * sizeof *row);
+}
+
+void tree_feed_double(double *stack, ptrdiff_t level_stride, int index, int n, double *row, size_t length)
+{
+    int level = 0;
+    for (; index >> level & 1; level++)
+        for (size_t i = 0; i < length; i++) row[i] += stack[level * level_stride + (ptrdiff_t)i];
+    memcpy(stack + level * level_stride, row, length * sizeof *row);
+    if (index + 1 < n) return;
+    for (level++; n >> level; level++)
+        if (n >> level & 1)
+            for (size_t i = 0; i < length; i++) row[i] += stack[level * level_stride + (ptrdiff_t)i];
 }

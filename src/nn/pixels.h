@@ -36,4 +36,10 @@ int tree_levels(int n);
 float *tree_place(float *stack, int index, float *row);
 void tree_feed(float *stack, ptrdiff_t level_stride, int index, int n, float *row, size_t length);
 
+/* The same tree for doubles. Every row comes in `row`, where the finished sum is left after the last one. */
+void tree_feed_double(double *stack, ptrdiff_t level_stride, int index, int n, double *row, size_t length);
+
+/* A stack for so many columns at a time and any number of rows fits on the thread's own. */
+enum { TREE_COLUMNS = 16, TREE_MAX_LEVELS = 32 };
+
 #endif

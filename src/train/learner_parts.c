@@ -121,20 +121,6 @@ static enum status forward(struct learner_net **planned, struct learner *learner
     return OK;
 }
 
-/* tree_feed in double. */
-static void feed_sums(struct learner_parts *p, int index, int n)
-{
-    const size_t length = p->sum_count;
-    int level = 0;
-    for (; index >> level & 1; level++)
-        for (size_t i = 0; i < length; i++) p->sum_row[i] += p->sum_stack[(size_t)level * length + i];
-    memcpy(p->sum_stack + (size_t)level * length, p->sum_row, length * sizeof *p->sum_row);
-    if (index + 1 < n) return;
-    for (level++; n >> level; level++)
-        if (n >> level & 1)
-            for (size_t i = 0; i < length; i++) p->sum_row[i] += p->sum_stack[(size_t)level * length + i];
-}
-
 static void add_total(struct learner *learner)
 {
     const struct params *params = &learner->model->params;
@@ -174,7 +160,7 @@ enum status learner_parts_gradient(struct learner *learner, int images, const st
         net_backward(&n->net, p->row);
         n->net.sums = NULL;
         tree_feed(p->stack, (ptrdiff_t)learner->coordinates, k, parts, p->row, learner->coordinates);
-        feed_sums(p, k, parts);
+        tree_feed_double(p->sum_stack, (ptrdiff_t)p->sum_count, k, parts, p->sum_row, p->sum_count);
     }
     add_total(learner);
     return OK;
