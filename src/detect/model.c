@@ -1,6 +1,7 @@
 #include "detect/model.h"
 
 #include "base/dmath.h"
+#include "base/flush.h"
 #include "base/rng.h"
 #include "detect/class_names.h"
 #include "nn/load.h"
@@ -233,19 +234,13 @@ static void fresh_values(struct model *model, int index, uint64_t seed)
     for (size_t i = 0; i < param->size; i++) values[i] = value;
 }
 
-static void flush(float *values, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (fabsf(values[i]) < 0x1p-40f) values[i] = 0.f;
-}
-
 enum status model_fresh(struct model *model, struct yolo11_config config, uint64_t seed, struct error *err)
 {
     assert(!config.folded);
     TRY(model_make(model, config, err));
     for (int i = 0; i < model->params.count; i++) {
         fresh_values(model, i, seed);
-        flush(params_values(&model->params, i), model->params.list[i].size);
+        flush_floats(params_values(&model->params, i), model->params.list[i].size);
     }
     return OK;
 }
@@ -303,7 +298,7 @@ enum status model_restart(struct model *model, const struct model *source, int c
             mean_rows(values, param, params_values(&source->params, from), vehicles, vehicle_count);
         else
             fresh_values(model, i, seed);
-        flush(values, param->size);
+        flush_floats(values, param->size);
     }
     const enum status status = same_classes ? model_copy_names(model, source, err) : OK;
     if (status != OK) model_free(model);

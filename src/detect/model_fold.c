@@ -1,7 +1,9 @@
 /* Batch norms folded into the convolutions, for files that are only run. */
 #include "detect/model.h"
 
-#include <math.h>
+#include "base/flush.h"
+#include "nn/fold.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -40,16 +42,14 @@ static bool find_layer(struct layer *layer, const struct model *folded, int inde
     return layer->gamma != NULL;
 }
 
-static float flushed(double x) { return fabs(x) < 0x1p-40 ? 0.f : (float)x; }
-
-/* The arithmetic of nn/conv_pack.c, so that the folded model gives the same bits. */
+/* As packing does it, so that the folded model gives the same bits. */
 static void fold(const struct layer *l)
 {
     for (size_t o = 0; o < l->out; o++) {
-        const double factor = l->gamma[o] / sqrt((double)l->variance[o] + (double)YOLO11_NORM_EPS);
+        const double factor = fold_factor(l->gamma[o], l->variance[o], YOLO11_NORM_EPS);
         for (size_t i = 0; i < l->row; i++)
-            l->weight[o * l->row + i] = flushed(l->from[o * l->row + i] * factor);
-        l->bias[o] = flushed(l->beta[o] - l->mean[o] * factor);
+            l->weight[o * l->row + i] = flush_double(l->from[o * l->row + i] * factor);
+        l->bias[o] = flush_double(fold_bias(l->beta[o], l->mean[o], factor));
     }
 }
 

@@ -11,6 +11,8 @@
 #ifndef RETORT_KERNELS_VF_H
 #define RETORT_KERNELS_VF_H
 
+#include "base/flush.h"
+
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -30,9 +32,8 @@
 #error "isa.c must name the vocabulary"
 #endif
 
-#define VF_QUANTUM 0x1p-40f
-INLINE vf vf_flush(vf a) { return vf_flush_to(a, vf_set1(VF_QUANTUM)); }
-INLINE float flush1(float a) { return __builtin_fabsf(a) >= VF_QUANTUM ? a : 0.f; }
+INLINE vf vf_flush(vf a) { return vf_flush_to(a, vf_set1(FLUSH_QUANTUM)); }
+INLINE float flush1(float a) { return __builtin_fabsf(a) >= FLUSH_QUANTUM ? a : 0.f; }
 
 /* n < VW floats as a vector whose other lanes hold fill, and back; nothing beyond them is touched. */
 #if !defined(VF_HAS_PART)

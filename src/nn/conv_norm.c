@@ -80,13 +80,13 @@ static void batch_statistics(struct net *net, const struct node *node, struct no
     double *sums = scratch_sums(net);
     float *partials = scratch_partials(net, channels);
     pixels_sum(net, &c->z, 1, sum_body, c, partials, sums);
-    for (int i = 0; i < channels; i++) mean[i] = op_flushed(sums[i] / n);
+    for (int i = 0; i < channels; i++) mean[i] = flush_double(sums[i] / n);
     pixels_sum(net, &c->z, 1, square_body, c, partials, sums);
     for (int i = 0; i < channels; i++) {
         const double variance = sums[i] / n, unbiased = n > 1 ? sums[i] / (n - 1) : variance;
         inv[i] = (float)(1.0 / sqrt(variance + (double)node->as.conv.eps));
-        running_mean[i] = op_flushed((1.0 - momentum) * running_mean[i] + momentum * mean[i]);
-        running_variance[i] = op_flushed((1.0 - momentum) * running_variance[i] + momentum * unbiased);
+        running_mean[i] = flush_double((1.0 - momentum) * running_mean[i] + momentum * mean[i]);
+        running_variance[i] = flush_double((1.0 - momentum) * running_variance[i] + momentum * unbiased);
     }
 }
 
@@ -167,9 +167,9 @@ void conv_norm_backward(struct net *net, const struct node *node, struct view dy
     const double n = (double)dy.pixels;
     const bool frozen = net->options.mode == NET_FROZEN;
     for (int i = 0; i < channels; i++) {
-        scale[i] = op_flushed((double)c.norm.gamma[i] * c.norm.inv[i]);
-        a[i] = frozen ? 0.f : op_flushed(sums[channels + i] / n);
-        b[i] = frozen ? 0.f : op_flushed(sums[i] / n);
+        scale[i] = flush_double((double)c.norm.gamma[i] * c.norm.inv[i]);
+        a[i] = frozen ? 0.f : flush_double(sums[channels + i] / n);
+        b[i] = frozen ? 0.f : flush_double(sums[i] / n);
     }
     c.scale = scale;
     c.a = a;

@@ -1,6 +1,7 @@
 /* The shape of a convolution and its packed weights. */
 #include "nn/conv.h"
 
+#include "nn/fold.h"
 #include "nn/window.h"
 
 #include <assert.h>
@@ -53,20 +54,19 @@ size_t conv_packed(const struct net *net, const struct node *node)
            (backward ? backward_floats(&s) : 0);
 }
 
-/* Factor and bias that fold a batch norm into channel o: computed in double, each product rounded once. */
 double conv_fold_factor(const struct net *net, const struct node *node, int o)
 {
     if (!node->as.conv.batch_norm || op_training(net)) return 1.0;
-    return op_param(net, node, CONV_GAMMA)[o] /
-           sqrt((double)op_param(net, node, CONV_VARIANCE)[o] + (double)node->as.conv.eps);
+    return fold_factor(op_param(net, node, CONV_GAMMA)[o], op_param(net, node, CONV_VARIANCE)[o],
+                       node->as.conv.eps);
 }
 
-static double fold_bias(const struct net *net, const struct node *node, int o)
+static double start_of(const struct net *net, const struct node *node, int o)
 {
     if (!node->as.conv.batch_norm) return op_param(net, node, CONV_BIAS)[o];
     if (op_training(net)) return 0.0;
-    return op_param(net, node, CONV_BETA)[o] -
-           op_param(net, node, CONV_MEAN)[o] * conv_fold_factor(net, node, o);
+    return fold_bias(op_param(net, node, CONV_BETA)[o], op_param(net, node, CONV_MEAN)[o],
+                     conv_fold_factor(net, node, o));
 }
 
 static void pack_depthwise(const struct net *net, const struct node *node, const struct conv_shape *s,
@@ -76,7 +76,7 @@ static void pack_depthwise(const struct net *net, const struct node *node, const
     for (int o = 0; o < s->out; o++) {
         const double factor = conv_fold_factor(net, node, o);
         for (int t = 0; t < s->taps; t++)
-            packed[t * s->in + o] = op_flushed(weight[o * s->taps + t] * factor);
+            packed[t * s->in + o] = flush_double(weight[o * s->taps + t] * factor);
     }
 }
 
@@ -95,7 +95,7 @@ static void pack_block(const struct net *net, const struct node *node, const str
     for (int t = 0; t < s->taps; t++)
         for (int i = 0; i < s->in_group; i++, packed += KERNEL_BLOCK) {
             const int k = i * s->taps + t;
-            for (int lane = 0; lane < n; lane++) packed[lane] = op_flushed(rows[lane][k] * factor[lane]);
+            for (int lane = 0; lane < n; lane++) packed[lane] = flush_double(rows[lane][k] * factor[lane]);
             for (int lane = n; lane < KERNEL_BLOCK; lane++) packed[lane] = 0.f;
         }
 }
@@ -107,7 +107,7 @@ static void pack_forward(const struct net *net, const struct node *node, const s
     memset(bias, 0, bias_floats(s) * sizeof *bias);
     for (int o = 0; o < s->out; o++) {
         const int start = o / s->out_group * conv_blocks(s->out_group) * KERNEL_BLOCK; /* of the group */
-        bias[s->depthwise ? o : start + o % s->out_group] = op_flushed(fold_bias(net, node, o));
+        bias[s->depthwise ? o : start + o % s->out_group] = flush_double(start_of(net, node, o));
     }
     if (s->depthwise) {
         pack_depthwise(net, node, s, packed);
@@ -144,8 +144,8 @@ static void pack_backward(const struct net *net, const struct node *node, const 
             for (int o = 0; o < s->out; o++)
                 for (int i = 0; i < s->in_group; i++) {
                     const float v =
-                        op_flushed(weight[((size_t)o * (size_t)s->in_group + (size_t)i) * (size_t)s->taps +
-                                          (size_t)w.tap[t]]);
+                        flush_double(weight[((size_t)o * (size_t)s->in_group + (size_t)i) * (size_t)s->taps +
+                                            (size_t)w.tap[t]]);
                     if (s->depthwise) {
                         packed[position * s->in + o] = v;
                         continue;

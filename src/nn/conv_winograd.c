@@ -47,7 +47,7 @@ void conv_winograd_pack(const struct net *net, const struct node *node, bool bac
             for (int n = 0; n < KERNEL_BLOCK; n++) {
                 const int o = backward ? k : first + n, i = backward ? first + n : k;
                 const float *from = weight + ((ptrdiff_t)o * in + i) * 9;
-                for (int t = 0; t < 9; t++) w[t][n] = op_flushed(from[backward ? 8 - t : t] * factor[n]);
+                for (int t = 0; t < 9; t++) w[t][n] = flush_double(from[backward ? 8 - t : t] * factor[n]);
             }
             net->kernels->winograd_weights(packed, (ptrdiff_t)in * out, w[0]);
         }

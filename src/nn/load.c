@@ -1,5 +1,6 @@
 #include "nn/load.h"
 
+#include "base/flush.h"
 #include "base/hash.h"
 #include "nn/quant.h"
 #include "nn/safetensors.h"
@@ -79,8 +80,7 @@ static enum status copy(struct params *params, int index, const struct weights *
     if (negative >= 0)
         return fail(err, ERR_INPUT, "%s: tensor %.200s: value %lld is %g, expected a variance from 0",
                     weights->path, tensor->name, (long long)negative, (double)values[negative]);
-    for (size_t i = 0; i < params->list[index].size; i++)
-        if (fabsf(values[i]) < 0x1p-40f) values[i] = 0.f;
+    flush_floats(values, params->list[index].size);
     return OK;
 }
 
@@ -111,7 +111,7 @@ static bool as_it_lies(const struct weight_tensor *tensor)
     int other = 0; /* no early end: this way it takes vectors */
     for (int64_t i = 0; i < tensor->count; i++) {
         const float x = values[i];
-        other |= (x - x != 0) | ((fabsf(x) < 0x1p-40f) & (x != 0));
+        other |= (x - x != 0) | ((fabsf(x) < FLUSH_QUANTUM) & (x != 0));
     }
     return !other && find_negative(tensor->name, values, (size_t)tensor->count) < 0;
 }

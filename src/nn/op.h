@@ -3,6 +3,7 @@
 #ifndef RETORT_NN_OP_H
 #define RETORT_NN_OP_H
 
+#include "base/flush.h"
 #include "nn/net.h"
 
 #include <math.h>
@@ -104,9 +105,6 @@ static inline void op_add_sums(const struct net *net, const struct node *node, i
         for (size_t k = 0; k < n; k++) gradient[k] += (float)sums[k];
     }
 }
-
-/* Rounds a sum made in double to what may be stored (docs/NUMERICS.md). */
-static inline float op_flushed(double x) { return fabs(x) < 0x1p-40 ? 0.f : (float)x; }
 
 /* Rows [begin, end) of a view, as pointer to the first. */
 static inline float *view_row(const struct view *view, int64_t row)

@@ -54,7 +54,7 @@ static void forward_rows(void *context, int64_t begin, int64_t end, int worker)
             for (int i = 0; i < r->out.channels; i++) {
                 const double above = (1.0 - tx.weight) * a[i] + tx.weight * b[i];
                 const double below = (1.0 - tx.weight) * c[i] + tx.weight * d[i];
-                out[i] = op_flushed((1.0 - ty.weight) * above + ty.weight * below);
+                out[i] = flush_double((1.0 - ty.weight) * above + ty.weight * below);
             }
         }
     }
@@ -97,7 +97,7 @@ static void gather(const struct resize *r, int64_t image, int y, int x, int chan
     }
     float *dx = pixel(&r->in, image, y, x) + channel;
     for (int i = 0; i < channels; i++)
-        dx[i] = r->accumulate ? dx[i] + op_flushed(sum[i]) : op_flushed(sum[i]);
+        dx[i] = r->accumulate ? dx[i] + flush_double(sum[i]) : flush_double(sum[i]);
 }
 
 static void backward_rows(void *context, int64_t begin, int64_t end, int worker)

@@ -143,7 +143,7 @@ static void int8_pack(struct net *net, const struct node *node)
     memset(start, 0, int8_packed(net, node) * sizeof(float));
     for (int o = 0; o < s.out; o++) {
         scales[o] = node->quant->weight_scale[o];
-        biases[o] = op_flushed(bias[o]);
+        biases[o] = flush_double(bias[o]);
     }
     if (s.depthwise) pack_depthwise(net, node, &s, start);
     for (int block = 0; block < s.blocks && !s.depthwise; block++) pack_block(net, node, &s, block, start);

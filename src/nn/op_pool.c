@@ -180,10 +180,7 @@ static void mean_images(void *context, int64_t begin, int64_t end, int worker)
         float *y = pixel(&p->y, image, 0, 0);
         memset(y, 0, (size_t)p->y.channels * sizeof *y);
         p->net->kernels->column_sum(y, pixel(&p->x, image, 0, 0), p->x.stride, pixels, p->y.channels);
-        for (int c = 0; c < p->y.channels; c++) {
-            const float mean = y[c] / (float)pixels;
-            y[c] = fabsf(mean) < 0x1p-40f ? 0.f : mean;
-        }
+        for (int c = 0; c < p->y.channels; c++) y[c] = flush_float(y[c] / (float)pixels);
     }
 }
 
@@ -202,8 +199,7 @@ static void mean_backward_rows(void *context, int64_t begin, int64_t end, int wo
         const float *dy = pixel(&p->dy, row / pixels, 0, 0);
         float *dx = view_row(&p->dx, row);
         for (int c = 0; c < p->dx.channels; c++) {
-            float g = dy[c] / (float)pixels;
-            if (fabsf(g) < 0x1p-40f) g = 0.f;
+            const float g = flush_float(dy[c] / (float)pixels);
             dx[c] = p->accumulate ? dx[c] + g : g;
         }
     }

@@ -119,7 +119,7 @@ static void resample_patch(const struct tokens *t, const float *grid, int r, int
             }
             for (int k = 0; k < n; k++) sum[k] += (double)ar[i] * line[k];
         }
-        for (int k = 0; k < n; k++) out[d + k] = op_flushed(sum[k]);
+        for (int k = 0; k < n; k++) out[d + k] = flush_double(sum[k]);
     }
 }
 
@@ -233,7 +233,7 @@ static void grid_rows(void *context, int64_t begin, int64_t end, int worker)
                 const double factor = (double)t->row_matrix[r * t->o.grid + i];
                 if (factor != 0.0) sum += factor * t->narrowed[(r * t->o.grid + j) * t->channels + d];
             }
-            t->grid_gradient[entry * t->channels + d] += op_flushed(sum);
+            t->grid_gradient[entry * t->channels + d] += flush_double(sum);
         }
     }
 }

@@ -1,5 +1,6 @@
 #include "select/vit.h"
 
+#include "base/flush.h"
 #include "base/rng.h"
 
 #include <assert.h>
@@ -81,7 +82,7 @@ void vit_fresh(struct params *params, uint64_t seed)
         float *values = params_values(params, i);
         for (size_t k = 0; k < param->size; k++) {
             const float value = (float)(limit * (2 * rng_real(key, k) - 1));
-            values[k] = param->dims == 1 ? constant : fabsf(value) < 0x1p-40f ? 0.f : value;
+            values[k] = param->dims == 1 ? constant : flush_float(value);
         }
     }
 }

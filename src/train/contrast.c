@@ -1,6 +1,7 @@
 #include "train/contrast.h"
 
 #include "base/dmath.h"
+#include "base/flush.h"
 #include "base/par.h"
 
 #include <assert.h>
@@ -92,10 +93,7 @@ static void gradient_row(const struct job *job, int i)
     }
     const double radial = dot(along, unit, c->dim);
     const double factor = job->scale / (c->temperature * c->rows * c->length[i]);
-    for (int k = 0; k < c->dim; k++) {
-        const double value = (along[k] - radial * unit[k]) * factor;
-        out[k] = fabs(value) < 0x1p-40 ? 0.f : (float)value;
-    }
+    for (int k = 0; k < c->dim; k++) out[k] = flush_double((along[k] - radial * unit[k]) * factor);
 }
 
 static void gradient_rows(void *context, int64_t begin, int64_t end, int worker)

@@ -1,6 +1,7 @@
 #include "train/loss_detect.h"
 
 #include "base/dmath.h"
+#include "base/flush.h"
 #include "base/par.h"
 #include "train/box_terms.h"
 
@@ -9,7 +10,6 @@
 #include <math.h>
 #include <string.h>
 
-#define QUANTUM 0x1p-40f        /* a stored gradient is 0 or at least this */
 #define FARTHEST_DISTANCE 14.99 /* cells; keeps the upper of the two bins in range */
 
 struct loss_worker {
@@ -66,11 +66,7 @@ static enum status check_finite(const struct head *head, struct error *err)
     return OK;
 }
 
-static float stored(double gradient)
-{
-    const float rounded = (float)gradient;
-    return fabsf(rounded) >= QUANTUM ? rounded : 0.f;
-}
+static float stored(double gradient) { return flush_float((float)gradient); }
 
 /* One foreground point: adds its two box terms, each times weight, to *item; gradient may be NULL. */
 static void box_point(struct loss_items *item, float *gradient, const float *logits, const double target[4],
