@@ -178,7 +178,7 @@ $(GOLDEN): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/golden*.c)) $(LIBRARY)
 RUN_SETTINGS := BUILD="$(BUILD)" ISAS="$(ISAS)" RUNNER="$(QEMU)" CC="$(CC)" CPPFLAGS="$(CPPFLAGS)" SAN="$(SAN)"
 
 test: all $(GOLDEN) $(TESTS)
-	$(Q)$(RUN_SETTINGS) THREADS="1 3" tests/run.sh $(BUILD) $(TEST)
+	$(Q)$(RUN_SETTINGS) THREADS="1 3" TESTS="$(TESTS)" tests/run.sh $(BUILD) $(TEST)
 
 GOLDEN_THREADS ?= 1 2 3 7
 golden: $(GOLDEN)
@@ -286,6 +286,8 @@ install: all man $(BUILD)/install/libretort.a $(BUILD)/retort.pc
 	$(INSTALL) -m 644 $(BUILD)/man/*.1 "$(DESTDIR)$(PREFIX)/share/man/man1/"
 
 clean:
-	rm -rf build "$(BUILD)"
+	rm -rf "$(BUILD)"
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+OBJECTS := $(LIB_OBJECTS) $(CLI_OBJECTS) $(BENCH_OBJECTS) \
+    $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/*.c) $(HARNESSES:%=fuzz/%.c))
+-include $(wildcard $(OBJECTS:.o=.d))

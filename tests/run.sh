@@ -1,6 +1,7 @@
 #!/bin/sh
-# Runs every test program of a build, every script in tests/cli and the golden stages, and sums what they report.
-#   tests/run.sh BUILD [pattern]
+# Runs the test programs named in $TESTS, every script in tests/cli and the golden stages of a build, and sums what they
+# report; `make test` names those of the tests that there are, whatever else lies in the build.
+#   TESTS="programs" tests/run.sh BUILD [pattern]
 # Each gets TEST_TIMEOUT seconds (300) and an empty stdin; those over five seconds are shown with their time. Ends
 # with "N passed, N failed, N skipped" and a non-zero status when anything failed.
 # Waiting threads sleep at once: tests run beside other work, and spinning would only take its time.
@@ -15,8 +16,7 @@ log=$(mktemp) || exit 4
 trap 'rm -f "$log"' EXIT
 passed=0 failed=0 skipped=0
 
-for program in "$build"/tests/test_* tests/cli/*.sh tests/golden.sh; do
-    case $program in *.o | *.d | *\**) continue ;; esac
+for program in $TESTS tests/cli/*.sh tests/golden.sh; do
     case $program in *"$pattern"*) ;; *) continue ;; esac
     name=$(basename "$program")
     begin=$(date +%s)
