@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MODE = 0666, FOLDER_MODE = 0777, PIPE_LIMIT = 1 << 30 };
+enum { MODE = 0666, FOLDER_MODE = 0777, PIPE_LIMIT = 1 << 30, NAMES = 100 };
 
 /* Reads a pipe or other unmappable file into memory, up to PIPE_LIMIT. */
 static enum status read_all(struct file_view *view, int fd, const char *path, struct error *err)
@@ -82,6 +82,29 @@ enum status file_check_target(const char *path, struct error *err)
                 S_ISDIR(info.st_mode) ? "folder" : "pipe or a device");
 }
 
+/* A new file in the folder of path: "." + the name + "." + six digits. The mask of the process applies, which
+ * mkstemp leaves no way to do. */
+static int open_temporary(struct file_writer *writer)
+{
+    const char *const slash = strrchr(writer->path, '/');
+    const int folder = slash ? (int)(slash + 1 - writer->path) : 0;
+    unsigned number = (unsigned)getpid();
+    for (int i = 0; i < NAMES; i++, number += 0x9e3779) {
+        if (asprintf(&writer->temporary, "%.*s.%s.%06x", folder, writer->path, writer->path + folder,
+                     number & 0xffffff) < 0) {
+            writer->temporary = NULL;
+            errno = ENOMEM;
+            return -1;
+        }
+        const int fd = open(writer->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, MODE);
+        if (fd >= 0 || errno != EEXIST) return fd;
+        free(writer->temporary);
+    }
+    writer->temporary = NULL;
+    errno = EEXIST;
+    return -1;
+}
+
 enum status file_create(struct file_writer *writer, const char *path, struct error *err)
 {
     TRY(file_check_target(path, err)); /* the rename would put a file in the place of a device */
@@ -89,19 +112,9 @@ enum status file_create(struct file_writer *writer, const char *path, struct err
     const bool link = lstat(path, &info) == 0 && S_ISLNK(info.st_mode);
     char *const target = link ? realpath(path, NULL) : NULL; /* NULL: of a link that leads nowhere, too */
     *writer = (struct file_writer){.path = target ? target : strdup(path)};
-    const char *const slash = writer->path ? strrchr(writer->path, '/') : NULL;
-    const int folder = slash ? (int)(slash + 1 - writer->path) : 0;
-    if (!writer->path ||
-        asprintf(&writer->temporary, "%.*s.%s.XXXXXX", folder, writer->path, writer->path + folder) < 0) {
-        free(writer->path);
-        return fail_memory(err, path, strlen(path));
-    }
-    const int fd = mkostemp(writer->temporary, O_CLOEXEC);
-    if (fd >= 0) {
-        const mode_t mask = umask(0);
-        umask(mask);
-        if (fchmod(fd, MODE & ~mask) == 0) writer->stream = fdopen(fd, "wb");
-    }
+    if (!writer->path) return fail_memory(err, path, strlen(path));
+    const int fd = open_temporary(writer);
+    if (fd >= 0) writer->stream = fdopen(fd, "wb");
     if (!writer->stream) {
         const enum status status = fail_errno(err, "create", path);
         if (fd >= 0) {
@@ -150,8 +163,10 @@ static enum status commit(struct file_writer *writer, bool lasting, struct error
     failed = fflush(writer->stream) || failed;
     failed = (lasting && fsync(fileno(writer->stream))) || failed;
     const int reason = errno;
-    failed = fclose(writer->stream) || failed;
-    if (failed) errno = reason;
+    if (fclose(writer->stream))
+        failed = true;
+    else if (failed)
+        errno = reason;
     if (failed || rename(writer->temporary, writer->path)) {
         fail_errno(err, "write", writer->path);
         if (err) err->status = ERR_SYSTEM;
@@ -198,6 +213,14 @@ enum status file_make_folder(const char *path, struct error *err)
     }
     free(copy);
     return status;
+}
+
+enum status file_next_entry(const char **name, DIR *folder, const char *path, struct error *err)
+{
+    errno = 0;
+    const struct dirent *const entry = readdir(folder);
+    *name = entry ? entry->d_name : NULL;
+    return !entry && errno ? fail_errno(err, "read", path) : OK;
 }
 
 bool file_exists(const char *path) { return access(path, F_OK) == 0; }

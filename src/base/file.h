@@ -1,13 +1,14 @@
 /* Files: read-only views and atomic writing.
  *
- * All writing goes through struct file_writer: a hidden temporary file in the same folder, fsync, rename, fsync of
- * the folder. A reader sees the old file or the new one, whole, whatever happens in between; a full disk or a
- * kill leaves the old file as it was. */
+ * All writing goes through struct file_writer: a hidden temporary file in the same folder, fsync, rename,
+ * fsync of the folder. A reader sees the old file or the new one, whole, whatever happens in between; a full
+ * disk or a kill leaves the old file as it was. */
 #ifndef RETORT_BASE_FILE_H
 #define RETORT_BASE_FILE_H
 
 #include "base/status.h"
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -47,6 +48,10 @@ enum status file_write_loose(const char *path, const void *data, size_t n, struc
 
 /* Makes the folder and its parents; an existing folder is fine. */
 enum status file_make_folder(const char *path, struct error *err);
+
+/* *name = the next entry of an open folder, until the next call; NULL after the last. path is for the message
+ * when reading fails. */
+enum status file_next_entry(const char **name, DIR *folder, const char *path, struct error *err);
 
 bool file_exists(const char *path);
 bool file_is_folder(const char *path);

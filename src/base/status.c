@@ -20,8 +20,8 @@ enum status fail(struct error *err, enum status status, const char *format, ...)
 enum status fail_errno(struct error *err, const char *action, const char *path)
 {
     const int reason = errno;
-    const int path_is_wrong =
-        reason == ENOENT || reason == ENOTDIR || reason == EISDIR || reason == EEXIST || reason == EACCES;
+    const int path_is_wrong = reason == ENOENT || reason == ENOTDIR || reason == EISDIR || reason == EEXIST ||
+                              reason == EACCES || reason == ELOOP || reason == ENAMETOOLONG;
     return fail(err, path_is_wrong ? ERR_INPUT : ERR_SYSTEM, "cannot %s %s: %s", action, path,
                 strerror(reason));
 }

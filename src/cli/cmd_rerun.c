@@ -133,7 +133,11 @@ static enum status compare(const struct manifest *manifest, const char *const *p
     for (int i = 0; i < manifest->outputs.count; i++) {
         const struct manifest_entry *entry = &manifest->outputs.entries[i];
         struct manifest_entry found;
-        TRY(manifest_hash(&found, entry->role, paths[i], &run->arena, err));
+        const enum status status = manifest_hash(&found, entry->role, paths[i], &run->arena, err);
+        if (status != OK) {
+            text_free(&lines);
+            return status;
+        }
         *different += manifest_compare(entry, &found, &lines);
     }
     sha256_hex(&again->console.results, hash);

@@ -95,7 +95,10 @@ void console_print(struct console *console, const char *format, ...)
     const int n = vsnprintf(small, sizeof small, format, args);
     char *large = n >= (int)sizeof small ? malloc((size_t)n + 1) : NULL;
     if (large) vsnprintf(large, (size_t)n + 1, format, again);
-    print(console, large ? large : small, strlen(large ? large : small));
+    if (n < 0 || (n >= (int)sizeof small && !large))
+        console->incomplete = true;
+    else
+        print(console, large ? large : small, (size_t)n);
     free(large);
     va_end(again);
     va_end(args);
@@ -212,5 +215,6 @@ enum status console_close(struct console *console, struct error *err)
     const bool failed = fflush(stdout) || ferror(stdout);
     if (failed)
         return fail(err, ERR_SYSTEM, "cannot write standard output: %s", strerror(errno ? errno : EIO));
+    if (console->incomplete) return fail(err, ERR_SYSTEM, "a result is missing: memory was short for it");
     return OK;
 }

@@ -13,6 +13,7 @@
 
 struct console {
     bool quiet, json, terminal; /* terminal: standard error is one */
+    bool incomplete;            /* memory was short for a result */
     bool silent;                /* results are hashed but not shown (rerun) */
     struct sha256 results;      /* of everything printed so far */
     uint64_t result_bytes;
@@ -28,8 +29,8 @@ void console_open(struct console *console, bool quiet, bool json);
 void console_message(struct console *console, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void console_error(struct console *console, const char *message); /* may hold several lines */
 
-/* Results, on standard output. Must not hold times, folders of outputs or anything else that a rerun would
- * change. */
+/* Results, on standard output; console_close tells when memory was short for one. Must not hold times,
+ * folders of outputs or anything else that a rerun would change. */
 void console_print(struct console *console, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void console_print_text(struct console *console, const char *text);
 

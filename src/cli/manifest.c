@@ -3,8 +3,6 @@
 #include "base/file.h"
 #include "base/version.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -56,9 +54,9 @@ static enum status walk(struct listing *list, const char *root, const char *inne
     DIR *stream = opendir(folder);
     if (!stream) return fail_errno(err, "open", folder);
     enum status status = OK;
-    for (const struct dirent *item; status == OK && (item = readdir(stream));) {
-        if (item->d_name[0] == '.' || (!*inner && !strcmp(item->d_name, "manifest.json"))) continue;
-        const char *path = arena_printf(list->arena, "%s%s", inner, item->d_name);
+    for (const char *name; (status = file_next_entry(&name, stream, folder, err)) == OK && name;) {
+        if (name[0] == '.' || (!*inner && !strcmp(name, "manifest.json"))) continue;
+        const char *path = arena_printf(list->arena, "%s%s", inner, name);
         const char *whole = path ? arena_printf(list->arena, "%s/%s", root, path) : NULL;
         if (!whole)
             status = fail_memory(err, root, strlen(root));
@@ -68,6 +66,7 @@ static enum status walk(struct listing *list, const char *root, const char *inne
             status = walk(list, root, path, depth + 1, err);
         else
             status = fail_memory(err, root, strlen(root));
+        if (status != OK) break;
     }
     closedir(stream);
     return status;

@@ -2,71 +2,31 @@
 
 #include "base/file.h"
 #include "detect/data_yaml.h"
+#include "image/source_list.h"
 
-#include <dirent.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-
-static bool ends_with(const char *name, const char *end)
-{
-    const size_t n = strlen(name), m = strlen(end);
-    return n > m && !strcasecmp(name + n - m, end);
-}
-
-static bool is_picture(const char *name)
-{
-    static const char *const ends[] = {".jpg", ".jpeg", ".png", ".ppm", ".pgm", ".pnm"};
-    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
-        if (name[0] != '.' && ends_with(name, ends[i])) return true;
-    return false;
-}
-
-static int compare_items(const void *a, const void *b)
-{
-    return strcmp(((const struct dataset_item *)a)->image, ((const struct dataset_item *)b)->image);
-}
-
-static enum status make_item(struct dataset_item *item, struct arena *arena, const char *images,
-                             const char *labels, const char *name, struct error *err)
-{
-    const int stem = (int)(strrchr(name, '.') - name);
-    item->image = arena_printf(arena, "%s/%s", images, name);
-    item->labels = arena_printf(arena, "%s/%.*s.txt", labels, stem, name);
-    return item->image && item->labels ? OK : fail_memory(err, "paths", strlen(images) + strlen(name));
-}
-
-/* Two passes over the folder: count, then fill; a picture that comes between the two is left out. */
-static enum status list_folder(struct dataset *dataset, const char *images, const char *labels, DIR *dir,
-                               struct error *err)
-{
-    size_t n = 0;
-    for (const struct dirent *e; (e = readdir(dir));) n += is_picture(e->d_name);
-    if (!n) return fail(err, ERR_INPUT, "%s: expected pictures (.jpg, .png, .ppm, .pgm), found none", images);
-    if (n > DATASET_MAX_PICTURES)
-        return fail(err, ERR_INPUT, "%s: expected at most %d pictures, found %zu", images,
-                    DATASET_MAX_PICTURES, n);
-    dataset->items = arena_alloc(&dataset->arena, n, sizeof *dataset->items);
-    if (!dataset->items) return fail_memory(err, "the list of pictures", n * sizeof *dataset->items);
-    rewinddir(dir);
-    for (const struct dirent *e; dataset->count < n && (e = readdir(dir));)
-        if (is_picture(e->d_name))
-            TRY(make_item(&dataset->items[dataset->count++], &dataset->arena, images, labels, e->d_name,
-                          err));
-    qsort(dataset->items, dataset->count, sizeof *dataset->items, compare_items);
-    return OK;
-}
 
 static enum status list_pictures(struct dataset *dataset, const char *images, const char *labels,
                                  struct error *err)
 {
+    struct source_list list = {0};
+    struct arena *const arena = &dataset->arena;
     if (!images || !labels) return fail_memory(err, "paths", 0);
-    DIR *const dir = opendir(images);
-    if (!dir) return fail_errno(err, "open the folder", images);
-    const enum status status = list_folder(dataset, images, labels, dir, err);
-    closedir(dir);
-    return status;
+    TRY(source_list_folder(&list, arena, images, err));
+    if (list.count > DATASET_MAX_PICTURES)
+        return fail(err, ERR_INPUT, "%s: expected at most %d pictures, found %lld", images,
+                    DATASET_MAX_PICTURES, (long long)list.count);
+    dataset->items = arena_alloc(arena, (size_t)list.count, sizeof *dataset->items);
+    if (!dataset->items) return fail_memory(err, "the list of pictures", (size_t)list.count);
+    for (; dataset->count < (size_t)list.count; dataset->count++) {
+        struct dataset_item *const item = dataset->items + dataset->count;
+        item->image = list.paths[dataset->count];
+        const char *const name = strrchr(item->image, '/') + 1;
+        item->labels = arena_printf(arena, "%s/%.*s.txt", labels, (int)(strrchr(name, '.') - name), name);
+        if (!item->labels) return fail_memory(err, "paths", strlen(item->image));
+    }
+    return OK;
 }
 
 /* path with its last component "images" replaced by "labels"; NULL without one. */
@@ -117,7 +77,8 @@ enum status dataset_open(struct dataset *dataset, const char *path, enum dataset
 {
     *dataset = (struct dataset){0};
     struct arena *const arena = &dataset->arena;
-    const bool yaml = ends_with(path, ".yaml") || ends_with(path, ".yml");
+    static const char *const yaml_names[] = {".yaml", ".yml"};
+    const bool yaml = source_list_ends_in(path, yaml_names, 2);
     const enum status status = yaml ? open_yaml(dataset, path, split, err)
                                     : list_pictures(dataset, arena_printf(arena, "%s/images", path),
                                                     arena_printf(arena, "%s/labels", path), err);

@@ -2,8 +2,6 @@
 
 #include "base/file.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -46,13 +44,11 @@ static enum status add_entries(struct source_list *list, struct arena *arena, DI
     static const char *const known[] = {".jpg", ".jpeg", ".png", ".ppm", ".pgm", ".pnm"};
     const size_t n = strlen(path);
     for (;;) {
-        errno = 0;
-        const struct dirent *entry = readdir(folder);
-        if (!entry) return errno ? fail_errno(err, "read", path) : OK;
-        if (entry->d_name[0] == '.' ||
-            !source_list_ends_in(entry->d_name, known, sizeof known / sizeof *known))
-            continue;
-        const char *full = arena_printf(arena, "%s%s%s", path, path[n - 1] == '/' ? "" : "/", entry->d_name);
+        const char *name;
+        TRY(file_next_entry(&name, folder, path, err));
+        if (!name) return OK;
+        if (name[0] == '.' || !source_list_ends_in(name, known, sizeof known / sizeof *known)) continue;
+        const char *full = arena_printf(arena, "%s%s%s", path, path[n - 1] == '/' ? "" : "/", name);
         if (!full) return fail_memory(err, "a list of files", n);
         TRY(source_list_add(list, arena, full, err));
     }

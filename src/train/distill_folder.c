@@ -1,7 +1,6 @@
 #include "base/file.h"
 #include "train/distill_watch.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,13 +18,14 @@ static enum status clear(const char *folder, struct arena *arena, struct error *
     enum status status = OK;
     DIR *stream = opendir(folder);
     if (!stream) return errno == ENOENT ? OK : fail_errno(err, "open", folder);
-    for (const struct dirent *item; status == OK && (item = readdir(stream));) {
-        if (!is_ours(item->d_name)) continue;
-        const char *path = arena_printf(arena, "%s/%s", folder, item->d_name);
+    for (const char *name; (status = file_next_entry(&name, stream, folder, err)) == OK && name;) {
+        if (!is_ours(name)) continue;
+        const char *path = arena_printf(arena, "%s/%s", folder, name);
         if (!path)
             status = fail_memory(err, folder, strlen(folder));
         else if (remove(path))
             status = fail_errno(err, "remove", path);
+        if (status != OK) break;
     }
     closedir(stream);
     return status;

@@ -77,8 +77,8 @@ static enum status fill_input(struct pretrain *p, struct error *err)
     par_for(p->options->threads, rows(p), 1, make_views, p);
     for (int row = 0; row < rows(p); row++)
         if (p->errors[row].status != OK) {
-            *err = p->errors[row];
-            return err->status;
+            if (err) *err = p->errors[row];
+            return p->errors[row].status;
         }
     return OK;
 }
