@@ -8,6 +8,8 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static struct arena arena;
 
@@ -142,6 +144,31 @@ static void files_are_written_and_read_alike(void **state)
     assert_true(fabs(b.x1 - 10) < 1e-4 && fabs(b.y2 - 71) < 1e-4);
     check_ok(labels_read(&l, &arena, "/nonexistent/labels.txt", 3, &err), &err); /* a background picture */
     assert_int_equal(l.count, 0);
+    check_ok(labels_read(&l, &arena, arena_printf(&arena, "%s/x.txt", path), 3, &err), &err);
+    assert_int_equal(l.count, 0);
+}
+
+/* Only a file that is not there means a picture without objects. */
+static void files_that_cannot_be_opened_are_refused(void **state)
+{
+    (void)state;
+    struct labels l;
+    struct error err;
+    char name[600];
+    const char *const loop = arena_printf(&arena, "%s/loop.txt", check_folder());
+    assert_int_equal(symlink("loop.txt", loop), 0);
+    assert_int_equal(labels_read(&l, &arena, loop, 3, &err), ERR_INPUT);
+    assert_non_null(strstr(err.message, "loop.txt"));
+    memset(name, 'x', sizeof name);
+    snprintf(name + 400, 5, ".txt");
+    assert_int_equal(labels_read(&l, &arena, name, 3, &err), ERR_INPUT);
+    const char *const closed = arena_printf(&arena, "%s/closed", check_folder());
+    check_ok(file_make_folder(closed, &err), &err);
+    chmod(closed, 0);
+    if (access(closed, X_OK)) /* not as root */
+        assert_int_equal(labels_read(&l, &arena, arena_printf(&arena, "%s/a.txt", closed), 3, &err),
+                         ERR_INPUT);
+    chmod(closed, 0700);
 }
 
 static void classes_are_merged(void **state)
@@ -180,6 +207,7 @@ int main(void)
         cmocka_unit_test(polygons_are_kept),
         cmocka_unit_test(wrong_files_are_refused_by_line),
         cmocka_unit_test(files_are_written_and_read_alike),
+        cmocka_unit_test(files_that_cannot_be_opened_are_refused),
         cmocka_unit_test(classes_are_merged),
         cmocka_unit_test(coco_names),
     };

@@ -2,10 +2,12 @@
 
 #include "base/file.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { MAX_TOKEN = 64 };
 
@@ -189,7 +191,8 @@ enum status labels_read(struct labels *labels, struct arena *arena, const char *
                         struct error *err)
 {
     *labels = (struct labels){0};
-    if (!file_exists(path)) return OK;
+    if (access(path, F_OK)) /* there may be labels where a path cannot be followed */
+        return errno == ENOENT || errno == ENOTDIR ? OK : fail_errno(err, "open", path);
     struct file_view view;
     TRY(file_map(&view, path, err));
     const enum status status = labels_parse(labels, arena, view.data, view.size, path, classes, err);
