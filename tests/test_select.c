@@ -381,8 +381,10 @@ static void test_classes(void **state)
     for (int i = 0; i < 300; i++)
         assert_int_equal(class_set_has(&set, i), i == 1 || i == 2 || i == 3 || i == 5 || i == 7);
     check_ok(class_set_parse(&set, "all", &err), &err);
-    assert_true(class_set_has(&set, 0) && class_set_has(&set, 255) && !class_set_has(&set, 256));
-    const char *const bad[] = {"", ",", "1,", "1,,2", "256", "99999999999999", "-1", "1 2", "car", "all,1"};
+    assert_true(class_set_has(&set, 0) && class_set_has(&set, 256) && class_set_has(&set, CLASS_LIMIT - 1));
+    check_ok(class_set_parse(&set, "300,65535", &err), &err);
+    assert_true(class_set_has(&set, 300) && class_set_has(&set, 65535) && !class_set_has(&set, 301));
+    const char *const bad[] = {"", ",", "1,", "1,,2", "65536", "99999999999999", "-1", "1 2", "car", "all,1"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_int_equal(class_set_parse(&set, bad[i], &err), ERR_USAGE);
 }
@@ -417,6 +419,29 @@ static void test_state_refused(void **state)
     assert_string_equal(err.message, "selection state: byte 32: written with other options");
     check_ok(select_stream_load(&stream, bytes, size, &err), &err);
     assert_true(stream.seen_count == 6 && stream.frames == 6);
+    arena_free(&arena);
+}
+
+/* Takes every frame, more than were wanted, and goes on with that. */
+static void test_all_goes_on(void **state)
+{
+    (void)state;
+    struct arena arena = {0};
+    struct error err;
+    struct select_options options = select_defaults();
+    options.rule = SELECT_ALL;
+    options.wanted = 2;
+    struct select_stream stream, other;
+    check_ok(select_stream_open(&stream, &options, (struct draws){0}, &arena, &err), &err);
+    check_ok(select_stream_open(&other, &options, (struct draws){0}, &arena, &err), &err);
+    for (int i = 0; i < 5; i++) assert_int_equal(select_stream_push(&stream, -1), VERDICT_SELECTED);
+    uint8_t bytes[512];
+    const size_t size = select_stream_size(&stream);
+    assert_true(size <= sizeof bytes);
+    select_stream_save(&stream, bytes);
+    check_ok(select_stream_load(&other, bytes, size, &err), &err);
+    assert_true(other.selected == 5 && other.frames == 5);
+    assert_int_equal(select_stream_push(&other, 0.5), VERDICT_SELECTED);
     arena_free(&arena);
 }
 
@@ -477,6 +502,7 @@ int main(void)
         cmocka_unit_test(test_close),         cmocka_unit_test(test_options_refused),
         cmocka_unit_test(test_names),         cmocka_unit_test(test_classes),
         cmocka_unit_test(test_state_refused), cmocka_unit_test(test_named_streams),
+        cmocka_unit_test(test_all_goes_on),
     };
     return cmocka_run_group_tests_name("select", tests, NULL, NULL);
 }

@@ -41,7 +41,7 @@ static enum status read_detection(struct reader *reader, const struct json *item
     double value, corner[4];
     int64_t class_id;
     const struct json *box;
-    TRY(json_get_int(&class_id, item, "class_id", 0, 65535, reader->place, err));
+    TRY(json_get_int(&class_id, item, "class_id", 0, CLASS_LIMIT - 1, reader->place, err));
     TRY(json_get_number(&value, item, "confidence", reader->place, err));
     TRY(json_get_array(&box, item, "box", reader->place, err));
     for (size_t i = 0; i < 4; i++) corner[i] = json_number(json_item(box, i), NAN);

@@ -27,8 +27,8 @@ double confidence_result(const struct confidence *confidence); /* CONFIDENCE_NON
 
 double confidence_of(const double *boxes, int n, enum aggregation aggregation);
 
-/* The classes that count as vehicles. */
-enum { CLASS_LIMIT = 256 };
+/* The classes that count as vehicles; every class that a line about a frame can name. */
+enum { CLASS_LIMIT = 65536 };
 struct class_set {
     uint64_t bits[CLASS_LIMIT / 64];
 };

@@ -82,7 +82,7 @@ enum select_verdict select_stream_push(struct select_stream *stream, double conf
     else if (stream->options.rule == SELECT_UNIFORM &&
              !(draws_at(stream->draws, frame) >= 1 - stream->options.rate))
         verdict = VERDICT_REFUSED;
-    stream->selected += verdict == VERDICT_SELECTED;
+    stream->selected += verdict == VERDICT_SELECTED && stream->selected < INT32_MAX;
     return verdict;
 }
 
@@ -170,7 +170,8 @@ static bool possible(const struct select_stream *stream, const uint64_t counters
 {
     const uint64_t seen = counters[0], selected = counters[1], windows = counters[2], frames = counters[3];
     const uint64_t warm = counters[5];
-    if (seen > (uint64_t)stream->seen_limit || selected > (uint64_t)stream->options.wanted) return false;
+    const int most = stream->options.rule == SELECT_ALL ? INT32_MAX : stream->options.wanted;
+    if (seen > (uint64_t)stream->seen_limit || selected > (uint64_t)most) return false;
     if (windows > SHORT_WINDOWS_LIMIT || frames > INT64_MAX || seen > frames || selected > frames || warm > 1)
         return false;
     if (!isfinite(double_of(counters[4]))) return false;

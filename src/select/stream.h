@@ -26,15 +26,16 @@ struct select_stream {
     double *seen;       /* [seen_limit]: the warm-up, then the window */
     double *sorted;     /* [seen_limit]: scratch */
     int seen_limit, seen_count;
-    int selected; /* in this window */
+    int selected; /* in this window; stays at INT32_MAX */
     int short_windows;
     int64_t frames; /* pushed since the start, closed ones excepted */
     double tau;     /* valid when warm */
     bool warm;
 };
 
-/* Options with SELECT_TOP_CONFIDENCE, SELECT_LEAST_CONFIDENCE, SELECT_N_FIRST or SELECT_UNIFORM and END_CLOSE
- * or END_SHORT; ERR_USAGE for others, which need the stored stream. Memory is the arena's. */
+/* Options with SELECT_TOP_CONFIDENCE, SELECT_LEAST_CONFIDENCE, SELECT_N_FIRST, SELECT_UNIFORM or SELECT_ALL
+ * (whose windows never close) and END_CLOSE or END_SHORT; ERR_USAGE for others, which need the stored stream.
+ * Memory is the arena's. */
 enum status select_stream_open(struct select_stream *stream, const struct select_options *options,
                                struct draws draws, struct arena *arena, struct error *err);
 

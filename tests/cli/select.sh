@@ -39,7 +39,7 @@ head -c 990 conf.jsonl >short.jsonl
 expect select_truncated 3 'short.jsonl:[0-9]*' "$RETORT" select -c short.jsonl -n 1 -o x.jsonl
 echo '{"confidence": -3}' >negative.jsonl
 expect select_negative 3 'negative.jsonl:1: confidence: expected at least 0' "$RETORT" select -c negative.jsonl -n 1 -o x.jsonl
-expect select_classes 2 '^retort: --classes: expected numbers below 256' run_select -n 4 --classes cars
+expect select_classes 2 '^retort: --classes: expected numbers below 65536' run_select -n 4 --classes cars
 check nothing_half_written test ! -e x.jsonl
 "$RETORT" select -c conf.jsonl -w 10 -n 4 -o /dev/full/x >output 2>&1
 check select_cannot_write test $? -ge 3
