@@ -98,6 +98,7 @@ static enum status parse_file(bool *known, struct options *o, struct bench_setup
 static enum status parse(struct options *o, struct bench_setup *setup, int argc, char **argv,
                          struct error *err)
 {
+    const int most = BENCH_MAX_RUNS / BENCH_LAYER_TURNS; /* they take the most turns in a round */
     for (int i = 1; i < argc; i++) {
         const char *name = argv[i], *value = i + 1 < argc ? argv[i + 1] : NULL;
         if (!strcmp(name, "--json") || !strcmp(name, "--serve")) {
@@ -119,8 +120,8 @@ static enum status parse(struct options *o, struct bench_setup *setup, int argc,
         if (!known) return fail(err, ERR_USAGE, "%s: unknown option", name);
         i++;
     }
-    if (!o->thread_counts || o->rounds < 1 || o->rounds > BENCH_MAX_RUNS)
-        return fail(err, ERR_USAGE, "--threads takes counts such as 1,2; --rounds 1 to %d", BENCH_MAX_RUNS);
+    if (!o->thread_counts || o->rounds < 1 || o->rounds > most)
+        return fail(err, ERR_USAGE, "--threads takes counts such as 1,2; --rounds 1 to %d", most);
     return OK;
 }
 
@@ -280,11 +281,11 @@ static enum status run(const struct options *o, struct bench_setup *setup, struc
         for (int i = 0; i < o->thread_counts * o->plan_count && status == OK; i++)
             if (!o->only || strstr("layers", o->only))
                 status = bench_layers(setup, o->plans[i % o->plan_count], o->threads[i / o->plan_count],
-                                      4 * o->rounds, o->json, err);
+                                      BENCH_LAYER_TURNS * o->rounds, o->json, err);
         reset_peak(); /* a process begins with the peak of the one that starts it */
         for (int i = 0; i < o->thread_counts && status == OK; i++)
             if (!o->only || strstr("cold", o->only))
-                status = bench_cold(setup, o->threads[i], 2 * o->rounds, o->json, err);
+                status = bench_cold(setup, o->threads[i], BENCH_COLD_TURNS * o->rounds, o->json, err);
     }
     free(cases);
     return status;

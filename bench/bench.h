@@ -10,7 +10,13 @@
 
 #include <stdbool.h>
 
-enum { BENCH_SIZE = 640, BENCH_MAX_RUNS = 1000, BENCH_MAX_TARGETS = 1024 };
+enum {
+    BENCH_SIZE = 640,
+    BENCH_MAX_RUNS = 1000,
+    BENCH_LAYER_TURNS = 4,
+    BENCH_COLD_TURNS = 2,
+    BENCH_MAX_TARGETS = 1024
+};
 
 /* Files that the cases work on. Cases without their file take made-up values, or are not there. */
 struct bench_setup {

@@ -160,6 +160,7 @@ static enum status measure(struct cold *c, const struct bench_setup *setup, int 
 {
     static const int sizes[2] = {640, 320};
     static struct series series[2][2]; /* size; pictures */
+    memset(series, 0, sizeof series);
     for (int round = -1; round < rounds; round++)
         for (int k = 0; k < 4; k++) {
             struct series *s = &series[k / 2][k % 2];

@@ -1,6 +1,7 @@
 /* Clocks and order statistics. */
 #include "bench.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -31,6 +32,7 @@ static int ascending(const void *a, const void *b)
 double bench_median(const double *values, int n)
 {
     double sorted[BENCH_MAX_RUNS];
+    assert(n >= 1 && n <= BENCH_MAX_RUNS);
     memcpy(sorted, values, (size_t)n * sizeof *values);
     qsort(sorted, (size_t)n, sizeof *sorted, ascending);
     return 0.5 * (sorted[(n - 1) / 2] + sorted[n / 2]);
