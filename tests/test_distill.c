@@ -5,9 +5,12 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/rng.h"
+#include "image/encode.h"
+#include "train/distill_watch.h"
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { FRAMES = CHECK_DISTILL_FRAMES, BUDGET = CHECK_DISTILL_BUDGET };
@@ -79,6 +82,36 @@ static void a_teacher_that_finds_nothing_is_an_error(void **state)
     o.teacher.class_count = 1;
     assert_int_equal(distill_run(&f->result, &o, NULL, &f->arena, &f->err), ERR_INPUT);
     assert_non_null(strstr(f->err.message, "nothing"));
+}
+
+/* However its name is spelt. */
+static void a_jpeg_is_stored_as_it_is(void **state)
+{
+    struct check_distill *const f = *state;
+    static const char *const ends[] = {"jpg", "JPEG", "Jpg", "jpeg"};
+    const struct known_pictures none = {0};
+    struct frame frame = {0};
+    uint8_t *bytes;
+    size_t size;
+    check_ok(image_alloc(&frame.image, 32, 24, &f->err), &f->err);
+    for (int i = 0; i < 32 * 24 * 3; i++) frame.image.pixels[i] = (uint8_t)(i * i >> 4);
+    if (image_encode(&bytes, &size, &frame.image, IMAGE_JPEG, 40, &f->err) != OK) skip(); /* built without */
+    const char *const folder = check_distill_path(&f->arena, "stored");
+    check_ok(file_make_folder(folder, &f->err), &f->err);
+    for (int i = 0; i < 4; i++) {
+        struct distill_candidate candidate = {0};
+        struct file_view view;
+        frame.id = i;
+        frame.name = arena_printf(&f->arena, "%s/given.%s", check_folder(), ends[i]);
+        check_ok(file_write(frame.name, bytes, size, &f->err), &f->err);
+        check_ok(distill_store(&candidate, &frame, folder, &none, &f->arena, &f->err), &f->err);
+        check_ok(file_map(&view, candidate.file, &f->err), &f->err);
+        assert_int_equal(view.size, size);
+        assert_memory_equal(view.data, bytes, size);
+        file_unmap(&view);
+    }
+    free(bytes);
+    image_free(&frame.image);
 }
 
 /* The last frames of the stream validate; they are uploaded, too, and never candidates. */
@@ -287,6 +320,7 @@ int main(void)
         CHECK_DISTILL_TEST(every_frame_is_explained),
         CHECK_DISTILL_TEST(threads_do_not_matter),
         CHECK_DISTILL_TEST(a_warm_up_that_never_ends_is_an_error),
+        CHECK_DISTILL_TEST(a_jpeg_is_stored_as_it_is),
         CHECK_DISTILL_TEST(extra_frames_validate),
         CHECK_DISTILL_TEST(a_relaxed_threshold_reads_twice),
         CHECK_DISTILL_TEST(times_are_in_the_ledger),

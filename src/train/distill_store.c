@@ -1,18 +1,13 @@
 #include "base/file.h"
 #include "image/decode.h"
 #include "image/encode.h"
+#include "image/source_list.h"
 #include "train/distill_watch.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum { CANDIDATE_QUALITY = 95 };
-
-static bool is_jpeg_name(const char *name)
-{
-    const char *end = strrchr(name, '.');
-    return end && (!strcmp(end, ".jpg") || !strcmp(end, ".jpeg") || !strcmp(end, ".JPG"));
-}
 
 enum status distill_refuse_test_frame(const struct known_pictures *test, const struct image *image,
                                       const char *name, struct error *err)
@@ -37,11 +32,12 @@ enum status distill_store(struct distill_candidate *candidate, const struct fram
                           const struct known_pictures *test, struct arena *arena, struct error *err)
 {
     candidate->file = arena_printf(arena, "%s/%06lld.jpg", folder, (long long)frame->id);
+    static const char *const jpeg[] = {".jpg", ".jpeg"};
     if (!candidate->file) return fail_memory(err, "a path", 1);
     uint8_t *encoded = NULL;
     struct file_view view = {0};
     enum status status;
-    if (is_jpeg_name(frame->name) && file_exists(frame->name)) {
+    if (source_list_ends_in(frame->name, jpeg, 2) && file_exists(frame->name)) {
         TRY(file_map(&view, frame->name, err));
         candidate->bytes = view.size;
         status = file_write(candidate->file, view.data, view.size, err);
