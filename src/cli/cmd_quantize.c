@@ -40,7 +40,7 @@ static const struct option options[] = {
      .help = "side of the network input, a multiple of 32"},
     {"test", 0, OPTION_INPUT, AT(test), .help = "labelled pictures: average precision before and after"},
     {"max-drop", 0, OPTION_REAL, AT(max_drop), "-1", 0, 1,
-     .help = "write nothing when mAP50-95 on --test falls by more than this"},
+     .help = "write nothing, exit status 1, when mAP50-95 on --test falls by more than this"},
     {"compare", 0, OPTION_INT, AT(compare), "2", 0, MAX_FRAMES,
      .help = "frames on which each layer alone is compared with floats; 0: no list of layers"},
     {"worst", 0, OPTION_INT, AT(worst), "10", 1, 100000, .help = "layers to list, those that lose most"},
@@ -179,7 +179,7 @@ static enum status test(struct job *job, struct error *err)
         return fail(err, ERR_INPUT, "%s: no label, so nothing can be scored", v->test);
     const double drop = job->before.result.map50_95 - job->after.result.map50_95;
     if (v->max_drop >= 0 && drop > v->max_drop)
-        return fail(err, ERR_INPUT, "mAP50-95 falls from %.4f to %.4f, by more than %g; nothing was written",
+        return fail(err, ERR_CHECK, "mAP50-95 falls from %.4f to %.4f, by more than %g; nothing was written",
                     job->before.result.map50_95, job->after.result.map50_95, v->max_drop);
     return OK;
 }

@@ -60,7 +60,9 @@ struct job {
     int64_t first;
 };
 
-/* "7" or "7:30" to seconds, up to `limit` hours; *end is behind it. */
+enum { DAY = 24 * 60 }; /* minutes */
+
+/* "7" or "7:30" to seconds, up to `limit` minutes; *end is behind it. */
 static bool read_time(double *seconds, const char *text, const char **end, int limit)
 {
     int hours = 0, minutes = 0, digits = 0;
@@ -74,7 +76,7 @@ static bool read_time(double *seconds, const char *text, const char **end, int l
     }
     *end = text;
     *seconds = 3600.0 * hours + 60.0 * minutes;
-    return minutes < 60 && *seconds <= 3600.0 * limit;
+    return minutes < 60 && 60 * hours + minutes <= limit;
 }
 
 static enum status read_times(struct world_options *o, const struct values *v, struct error *err)
@@ -82,13 +84,13 @@ static enum status read_times(struct world_options *o, const struct values *v, s
     const char *end;
     double to;
     if (v->start) {
-        if (!read_time(&o->start, v->start, &end, 23) || *end)
+        if (!read_time(&o->start, v->start, &end, DAY - 1) || *end)
             return fail(err, ERR_USAGE, "--start: expected a time of day like 7:30, found \"%.40s\"",
                         v->start);
         return OK;
     }
-    if (!read_time(&o->start, v->hours, &end, 23) || *end++ != '-' || !read_time(&to, end, &end, 48) ||
-        *end || to <= o->start)
+    if (!read_time(&o->start, v->hours, &end, DAY - 1) || *end++ != '-' ||
+        !read_time(&to, end, &end, 2 * DAY) || *end || to <= o->start)
         return fail(err, ERR_USAGE,
                     "--hours: expected two rising times of day like 6-22 or 21:30-26, found \"%.40s\"",
                     v->hours);

@@ -70,6 +70,14 @@ check quantize_wrote_nothing test ! -e x.safetensors
 check detect_saves "$RETORT" detect -m "$weights" -f folder --labels out --save-images seen
 check detect_label_file grep -q '^45 0.73[0-9]* 0.25[0-9]* 0.50[0-9]* 0.49[0-9]*$' out/b.txt
 check detect_picture test -s seen/b.jpg
+# Ranges of a black picture cut everything off that is not dark.
+mkdir -p black own/images own/labels
+{ printf 'P6 640 480 255\n' && head -c 921600 /dev/zero; } >black/a.ppm
+cp "$picture" own/images/b.jpg
+cp out/b.txt own/labels/b.txt
+expect quantize_drop_is_a_check 1 'by more than 0.01; nothing was written' \
+    "$RETORT" quantize -m "$weights" -f black -o x.safetensors --compare 0 --test own --max-drop 0.01
+check quantize_drop_wrote_nothing test ! -e x.safetensors
 expect detect_manifest 0 ' 0 different$' "$RETORT" verify out/manifest.json
 "$RETORT" detect -q --json -t 1 -m "$weights" -f folder "$picture" >one.jsonl 2>output
 "$RETORT" detect -q --json -t 3 -m "$weights" -f folder "$picture" >three.jsonl 2>output

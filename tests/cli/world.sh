@@ -4,6 +4,7 @@
 expect world_needs_an_output 2 'expected --out, or --y4m' "$RETORT" world -n 2
 expect world_bad_hours 2 '^retort: --hours: expected two rising times' "$RETORT" world --hours 9-7 -o w
 expect world_bad_start 2 '^retort: --start: expected a time' "$RETORT" world --start 25:00 -o w
+expect world_starts_before_midnight 2 '^retort: --start: expected a time' "$RETORT" world --start 24:00 -o w
 expect world_bad_size 2 'size' "$RETORT" world --size 10x10 -o w
 expect world_masks_need_out 2 'need --out' "$RETORT" world --y4m --masks
 
@@ -12,6 +13,8 @@ if "$RETORT" world -n 1 --size 64 -o probe 2>&1 | grep -q 'no .* library'; then
     skipped world_files "this build has no JPEG library"
 else
     expect world_files 0 '^junction: 3 frames, ' $small -o one --threads 1
+    expect world_late 0 '^[a-z]*: 1 frame,' "$RETORT" world -n 1 --size 160x96 --start 23:59 -o late
+    expect world_late_hours 0 '^[a-z]*: 1 frame,' "$RETORT" world -n 1 --size 160x96 --hours 23:30-48 -o hours
     expect world_again 0 '^junction: 3 frames, ' $small -o one --threads 2
     expect world_verifies 0 ' 0 different$' "$RETORT" verify one/manifest.json
     expect world_threads 0 '^junction' $small -o two --threads 3
