@@ -7,14 +7,14 @@
  *
  * Conventions
  *   - Handles are opaque. A function that opens one sets *handle to NULL when it fails. Closing NULL does
- * nothing.
+ *     nothing.
  *   - Calls that can fail return a status and, where err is not NULL and the status is not RETORT_OK, a
- * message there that names the file, the place in it, what was expected and what was found. Outputs are then
- * not written, unless the call says otherwise. A null pointer where none is allowed is the caller's bug.
+ *     message there that names the file, the place in it, what was expected and what was found. Outputs are then
+ *     not written, unless the call says otherwise. A null pointer where none is allowed is the caller's bug.
  *   - Option structures come from their _defaults function; NULL stands for the defaults.
  *   - threads: 0 means OMP_NUM_THREADS, else as many as there are CPUs for the process.
  *   - There are no globals: different handles may be used from different threads at the same time, one handle
- * from one thread at a time. A model may serve several detectors at once.
+ *     from one thread at a time. A model may serve several detectors at once.
  *   - Nothing is printed, no signal is handled, and the process is never ended. */
 #ifndef RETORT_H
 #define RETORT_H
@@ -54,7 +54,7 @@ struct retort_picture {
 
 /* Reads a JPEG, PNG, PPM or PGM file, turned upright as its EXIF says. The caller ends with
  * retort_picture_free; a picture of the caller's own memory must not be given to that. RETORT_INPUT for
- * anything else. */
+ * anything else; the picture is then empty and needs no end. */
 enum retort_status retort_picture_read(struct retort_picture *picture, const char *path,
                                        struct retort_error *err);
 void retort_picture_free(struct retort_picture *picture);
@@ -198,7 +198,7 @@ struct retort_adapt_options {
     int epochs; /* >= 1; 100 */
     int batch;  /* pictures a mini-batch, 1 to 4096; 16 */
     int size;   /* side of the network's input, pixels, a multiple of 32 up to 8192; 640 */
-    int freeze; /* layers from the front that keep their weights, 0 to 22; 0 */
+    int freeze; /* layers from the front that keep their weights, 0 to 23 (all but the head); 0 */
     uint64_t seed;
     int threads;
     enum retort_plan plan; /* RETORT_FAST */

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-enum { MAX_BATCH = 4096, MAX_FREEZE = 22 };
+enum { MAX_BATCH = 4096, MAX_FREEZE = 23 };
 
 struct retort_adapt_options retort_adapt_defaults(void)
 {

@@ -233,12 +233,11 @@ const struct command command_detect = {
     .name = "detect",
     .summary = "Finds objects in pictures and videos",
     .description = "Prints one line an object: file, class, confidence, left, top, right, bottom in pixels "
-                   "of the picture; with "
-                   "--json one JSON object a frame, in the order of the frames. Files written are called "
-                   "after the frame; a "
-                   "later frame of the same name replaces an earlier one.\n"
-                   "A frame or file that cannot be read is reported and passed over; the exit status is then "
-                   "3, at the end.",
+                   "of the picture; with --json one JSON object a frame, in the order of the frames. Files "
+                   "written are called after the frame; a later frame of the same name replaces an earlier "
+                   "one.\n"
+                   "A frame or file that cannot be read is reported and passed over; the exit status is "
+                   "then 3, at the end.",
     .operands = "[SOURCE]...",
     .roles = "i",
     .max_operands = -1,

@@ -119,8 +119,7 @@ const struct command command_embed = {
     .summary = "Turns pictures into vectors",
     .description =
         "Writes one row of unit length for every frame, in the order of the frames: a vision transformer's "
-        "class "
-        "token, or the mean of a detector's backbone features. filter and select read the file.\n"
+        "class token, or the mean of a detector's backbone features. filter and select read the file.\n"
         "A frame that cannot be read is reported and has no row; the exit status is then 3, at the end.",
     .operands = "[SOURCE]...",
     .roles = "i",

@@ -30,9 +30,8 @@ static const struct option options[] = {
      .help =
          "label classes that become the one class; the others are dropped. Not given: labels as they are"},
     {"vehicle-classes", 0, OPTION_INTS, AT(vehicles), NULL, 0, 65535,
-     .help = "classes of the model that become the one class (1,2,3,5,7 where labels are merged); not for a "
-             "model of "
-             "one class"},
+     .help = "classes of the model that become the one class (1,2,3,5,7 where labels are merged); not for "
+             "a model of one class"},
     {"ignore-above", 0, OPTION_REAL, AT(ignore_above), "-1", 0, 1e6,
      .help = "drop labels and detections that end at or above this row of the picture; each picture then has "
              "the shape that detect gives it, boxes are compared in pixels of the picture and matched as "
@@ -184,12 +183,9 @@ const struct command command_eval = {
     .name = "eval",
     .summary = "Scores a detector on labelled pictures",
     .description = "Average precision, precision and recall by the rule of the usual trainer: square or "
-                   "rectangular letterbox, "
-                   "boxes compared on the network input. Labels and model may number their classes "
-                   "differently: both lists "
-                   "of classes are merged to one and compared without regard to class. A picture without a "
-                   "label file holds "
-                   "no object.",
+                   "rectangular letterbox, boxes compared on the network input. Labels and model may number "
+                   "their classes differently: both lists of classes are merged to one and compared without "
+                   "regard to class. A picture without a label file holds no object.",
     .options = options,
     .values_size = sizeof(struct values),
     .example =

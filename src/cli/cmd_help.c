@@ -17,8 +17,7 @@ static const struct option options[] = {
 };
 
 static const char purpose[] = "Distils a large vision model into a small one for one camera, on the machine "
-                              "that the camera is plugged into, "
-                              "and gives the same bits on every machine.";
+                              "that the camera is plugged into, and gives the same bits on every machine.";
 
 static const char exit_statuses[] = "0 done, 1 a check did not hold, 2 wrong usage, 3 bad input, 4 the "
                                     "system failed (disk, memory), 130 interrupted.";

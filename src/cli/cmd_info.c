@@ -143,11 +143,10 @@ const struct command command_info = {
     .description =
         "With --json one object a file and line.\n"
         "With --plan the memory that the network takes once its input size is known, which then stays the "
-        "same "
-        "from picture to picture: all buffers lie in one block, and share bytes where their lives do not "
-        "meet. "
-        "Each node is listed with its output's place in the block and the algorithm of its convolution. "
-        "What it takes depends on threads and instruction set. Nothing of that size is allocated.",
+        "same from picture to picture: all buffers lie in one block, and share bytes where their lives do "
+        "not meet. Each node is listed with its output's place in the block and the algorithm of its "
+        "convolution. What it takes depends on threads and instruction set. Nothing of that size is "
+        "allocated.",
     .operands = "FILE...",
     .roles = "i",
     .min_operands = 1,

@@ -131,12 +131,10 @@ const struct command command_label = {
     .summary = "Labels frames with a teacher",
     .description =
         "Writes one label file a frame: class cx cy w h, fractions of the picture; an empty file where "
-        "nothing was "
-        "found. The teacher is a detector or any program that answers a line of JSON for every path: "
-        "{\"width\", \"height\", \"detections\": [{\"class_id\", \"confidence\", \"box\": [x1, y1, x2, "
-        "y2]}]}, boxes "
-        "in pixels. A program that fails, is too slow or answers anything else ends the command with status "
-        "3.\n"
+        "nothing was found. The teacher is a detector or any program that answers a line of JSON for every "
+        "path: {\"width\", \"height\", \"detections\": [{\"class_id\", \"confidence\", \"box\": [x1, y1, "
+        "x2, y2]}]}, boxes in pixels. A program that fails, is too slow or answers anything else ends the "
+        "command with status 3.\n"
         "A frame that cannot be read is reported and passed over; the exit status is then 3, at the end.",
     .operands = "[SOURCE]...",
     .roles = "i",

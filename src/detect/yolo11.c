@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Width and depth in quarters: every factor of the family is a multiple of 1/8 resp. 1/2. */
+/* Width in eighths; depth is one or two repeats. */
 struct scale {
     const char *name;
     int width_eighths, max_channels;
@@ -176,6 +176,7 @@ static int sppf(struct builder *b, int x, int in, int out)
 static int psa_block(struct builder *b, const char *prefix, int x, int c)
 {
     enum { KEY_DIM = 32 };
+    const float key_scale = 0.17677669529663687f; /* 1 / sqrt(KEY_DIM) */
     struct graph *g = b->graph;
     const int heads = larger(c / 64, 1), head_dim = c / heads, step = 2 * KEY_DIM + head_dim;
     const struct conv_layer qkv = conv_part(b, prefix, ".attn.qkv", c, heads * step, 1, 1, 1, ACT_NONE);
@@ -194,7 +195,7 @@ static int psa_block(struct builder *b, const char *prefix, int x, int c)
                                                                     .key_start = KEY_DIM,
                                                                     .value_start = 2 * KEY_DIM,
                                                                     .step = step,
-                                                                    .scale = 0.17677669529663687f});
+                                                                    .scale = key_scale});
     x = graph_add(g, x, graph_conv(g, &proj, graph_add(g, attended, position)));
     return graph_add(g, x, graph_conv(g, &ffn1, graph_conv(g, &ffn0, x)));
 }

@@ -48,8 +48,7 @@ struct yolo11 {
 };
 
 /* Appends the network for inputs of height x width, both multiples of 32, to a graph that was only begun,
- * marks the head's tensors as outputs and finishes the graph. Needs gradient by the input only where asked.
- */
+ * marks the head's tensors as outputs and finishes the graph. The input needs no gradient. */
 enum status yolo11_build(struct yolo11 *model, struct graph *graph, struct yolo11_config config, int height,
                          int width, struct error *err);
 

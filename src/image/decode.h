@@ -1,9 +1,9 @@
 /* Decoding pictures: JPEG, PNG, PNM (P5, P6), told apart by their first bytes.
  *
- * JPEG    accurate integer inverse transform, smooth chroma upsampling: the libraries' defaults, so that
- * pixels equal those of the usual decoders; grey, YCbCr, RGB, CMYK and YCCK; baseline and progressive. PNG 1
- * to 16 bits (the upper byte of 16), grey, palette, colour, interlaced or not. Alpha is dropped: the colour
- *         stored under a transparent pixel is what comes out. No gamma correction.
+ * JPEG    accurate integer inverse transform, smooth chroma upsampling: the libraries' defaults, so that pixels
+ *         equal those of the usual decoders; grey, YCbCr, RGB, CMYK and YCCK; baseline and progressive.
+ * PNG     1 to 16 bits (the upper byte of 16), grey, palette, colour, interlaced or not. Alpha is dropped: the
+ *         colour stored under a transparent pixel is what comes out. No gamma correction.
  * PNM     8 and 16 bits; other maxima than 255 are scaled to 255 and rounded.
  *
  * An orientation in EXIF is always applied. Damaged and cut-off files are ERR_INPUT, never a partly grey

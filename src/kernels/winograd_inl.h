@@ -169,14 +169,14 @@ static const struct product_tile *product_tile_for(int wanted, int rows)
     return product_tiles + i;
 }
 
-/* Rows are shared out evenly; a tile that would stick out moves back over finished rows: the same bits again.
- */
+/* Rows are shared out evenly; a tile that would stick out moves back over finished rows: the same bits
+ * again. */
 static void product(float *out, ptrdiff_t out_stride, const float *in, ptrdiff_t in_stride,
                     const float *weights, ptrdiff_t weight_stride, int rows, int channels, int cols)
 {
     for (int n = 0; n < cols; n += TILE_COLUMNS) {
         const float *w = weights + n / KERNEL_BLOCK * weight_stride + n % KERNEL_BLOCK;
-        for (int r = 0, left = (rows + PRODUCT_ROWS - 1) / PRODUCT_ROWS; r<rows; left -= left> 1) {
+        for (int r = 0, left = (rows + PRODUCT_ROWS - 1) / PRODUCT_ROWS; r < rows; left -= left != 1) {
             const struct product_tile *tile = product_tile_for((rows - r + left - 1) / left, rows);
             const int start = r + tile->rows <= rows ? r : rows - tile->rows;
             tile->run(in + start * in_stride, in_stride, channels, w, out + start * out_stride + n,

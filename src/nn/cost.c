@@ -2,29 +2,16 @@
 
 #include "nn/op.h"
 
+#include <assert.h>
 #include <stdio.h>
 
-static const char *const names[OP_KINDS] = {
-    [OP_CONV] = "conv",
-    [OP_ADD] = "add",
-    [OP_COPY] = "copy",
-    [OP_MAX_POOL] = "max-pool",
-    [OP_UPSAMPLE] = "upsample",
-    [OP_BILINEAR] = "bilinear",
-    [OP_GATHER] = "gather",
-    [OP_ATTENTION] = "attention",
-    [OP_ACTIVATION] = "activation",
-    [OP_LAYER_NORM] = "layer-norm",
-    [OP_SCALE_ADD] = "scale-add",
-    [OP_TOKENS] = "tokens",
-    [OP_MEAN] = "mean",
-    [OP_CONV_INT8] = "conv",
-    [OP_QUANTISE] = "to bytes",
-    [OP_DEQUANTISE] = "to floats",
-    [OP_COPY_INT8] = "copy bytes",
-    [OP_MAX_POOL_INT8] = "max-pool bytes",
-    [OP_UPSAMPLE_INT8] = "upsample bytes",
+/* In the order of enum op_kind. */
+static const char *const names[] = {
+    "conv",      "add",        "copy",       "max-pool",       "upsample",       "bilinear", "gather",
+    "attention", "activation", "layer-norm", "scale-add",      "tokens",         "mean",     "conv",
+    "to bytes",  "to floats",  "copy bytes", "max-pool bytes", "upsample bytes",
 };
+static_assert(sizeof names / sizeof *names == OP_KINDS, "each operation has a name");
 
 static bool is_conv(const struct node *node) { return node->op == OP_CONV || node->op == OP_CONV_INT8; }
 static double values_of(const struct tensor *t) { return (double)t->height * t->width * t->channels; }

@@ -5,7 +5,7 @@
  * concatenation re-homes its inputs as channel ranges of one storage, so producers write where consumers read
  * and nothing is copied.
  *
- * Build (this file) -> plan for a batch and a mode (plan.h) -> run (run.h). */
+ * Build (this file) -> plan for a batch and a mode, and run (net.h). */
 #ifndef RETORT_NN_GRAPH_H
 #define RETORT_NN_GRAPH_H
 

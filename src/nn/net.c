@@ -10,27 +10,14 @@
 
 #define MIB 1048576.0
 
-static const struct op *const ops[OP_KINDS] = {
-    [OP_CONV] = &op_conv,
-    [OP_ADD] = &op_add,
-    [OP_COPY] = &op_copy,
-    [OP_MAX_POOL] = &op_max_pool,
-    [OP_UPSAMPLE] = &op_upsample,
-    [OP_GATHER] = &op_gather,
-    [OP_ATTENTION] = &op_attention,
-    [OP_ACTIVATION] = &op_activation,
-    [OP_LAYER_NORM] = &op_layer_norm,
-    [OP_SCALE_ADD] = &op_scale_add,
-    [OP_TOKENS] = &op_tokens,
-    [OP_BILINEAR] = &op_bilinear,
-    [OP_MEAN] = &op_mean,
-    [OP_CONV_INT8] = &op_conv_int8,
-    [OP_QUANTISE] = &op_quantise,
-    [OP_DEQUANTISE] = &op_dequantise,
-    [OP_COPY_INT8] = &op_copy_int8,
-    [OP_MAX_POOL_INT8] = &op_max_pool_int8,
-    [OP_UPSAMPLE_INT8] = &op_upsample_int8,
+/* In the order of enum op_kind. */
+static const struct op *const ops[] = {
+    &op_conv,       &op_add,       &op_copy,          &op_max_pool,      &op_upsample,
+    &op_bilinear,   &op_gather,    &op_attention,     &op_activation,    &op_layer_norm,
+    &op_scale_add,  &op_tokens,    &op_mean,          &op_conv_int8,     &op_quantise,
+    &op_dequantise, &op_copy_int8, &op_max_pool_int8, &op_upsample_int8,
 };
+static_assert(sizeof ops / sizeof *ops == OP_KINDS, "each kind has its operation");
 
 const struct op *net_op(const struct node *node) { return ops[node->op]; }
 

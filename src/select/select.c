@@ -9,8 +9,8 @@
 
 static const double relax_step = 0.05;
 
-static const char *const rule_names[SELECT_RULES] = {"top-confidence", "least-confidence", "n-first",
-                                                     "uniform",        "interval",         "chunk-diversity",  "all"};
+static const char *const rule_names[SELECT_RULES] = {
+    "top-confidence", "least-confidence", "n-first", "uniform", "interval", "chunk-diversity", "all"};
 static const char *const policy_names[END_POLICIES] = {"close", "short", "relax"};
 
 const char *select_rule_name(enum select_rule rule) { return rule_names[rule]; }
@@ -24,8 +24,8 @@ enum status select_rule_parse(enum select_rule *rule, const char *name, struct e
             return OK;
         }
     return fail(err, ERR_USAGE,
-                "selection rule: expected top-confidence, least-confidence, n-first, uniform, interval or "
-                "chunk-diversity, found \"%s\"",
+                "selection rule: expected top-confidence, least-confidence, n-first, uniform, interval, "
+                "chunk-diversity or all, found \"%s\"",
                 name);
 }
 

@@ -38,7 +38,7 @@ struct trainer_options {
     int mask_warmup;    /* gradient passes before MASK_PREVIOUS_U ranks the moments and the probing rules take
                            their step; 0: an epoch, at least 20 */
     const char *folder; /* gets train.jsonl, checkpoint.safetensors, best.safetensors; NULL: nothing is
-                           written.   ERR_USAGE when they are there already, without resume */
+                           written. ERR_USAGE when they are there already, without resume */
     int checkpoint_every;                 /* epochs; 0: never */
     bool resume;                          /* go on from the folder's checkpoint where there is one */
     struct trainer_validation validation; /* score NULL: no validation, the last weights are the result (of

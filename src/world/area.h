@@ -4,9 +4,9 @@
 
 #include <stdint.h>
 
-/* Rows [y0, y1) and columns [x0, x1) of a mask of `width` columns; empty when x0 >= x1. */
 enum { AREA_MAX_ROW = 8192 }; /* columns of a picture at most */
 
+/* Rows [y0, y1) and columns [x0, x1) of a picture; empty when x0 >= x1. */
 struct area {
     int x0, y0, x1, y1;
 };
