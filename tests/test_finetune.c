@@ -244,6 +244,16 @@ static size_t copied_class_coordinates(const struct model *model, const struct m
     return copied;
 }
 
+static size_t fresh_coordinates(const struct model *model)
+{
+    size_t fresh = 0;
+    for (int i = 0; i < model->params.count; i++) {
+        const struct param *p = model->params.list + i;
+        if (p->kind == PARAM_TRAINABLE && p->fresh) fresh += p->size;
+    }
+    return fresh;
+}
+
 static void restarted_heads_have_the_stated_sizes(void **state)
 {
     (void)state;
@@ -261,6 +271,9 @@ static void restarted_heads_have_the_stated_sizes(void **state)
     assert_int_equal(all, 48963);
     const size_t kept = copied_class_coordinates(&transfer, &source, &all);
     assert_int_equal(kept, all - 3 * (CLASS_WIDTH + 1));
+    assert_int_equal(fresh_coordinates(&source), 0);
+    assert_int_equal(fresh_coordinates(&transfer), 243); /* ams.md 13.4 */
+    assert_int_equal(fresh_coordinates(&rebuild), 44035);
     model_free(&source);
     model_free(&transfer);
     model_free(&rebuild);

@@ -402,8 +402,11 @@ static void folded_weights_are_refused(void **state)
     model_free(&folded);
 }
 
-/* Coordinates that moved; those that the mask let move in *allowed. */
-static size_t train_masked(size_t *allowed, size_t *all, enum mask_rule rule, enum optimizer optimizer)
+struct masked {
+    size_t all, fresh, allowed, changed, changed_fresh; /* coordinates */
+};
+
+static struct masked train_masked(enum mask_rule rule, double fraction, enum optimizer optimizer)
 {
     struct setup s;
     struct error err;
@@ -415,17 +418,22 @@ static size_t train_masked(size_t *allowed, size_t *all, enum mask_rule rule, en
     o.folder = NULL;
     o.schedule.optimizer = optimizer;
     o.mask = rule;
-    o.fraction = 0.05;
+    o.fraction = fraction;
     o.mask_warmup = 3;
     check_ok(trainer_run(&result, &s.model, &s.pictures, s.kernels, &o, NULL, &s.arena, &err), &err);
-    size_t changed = 0;
-    for (size_t i = 0; i < start.params.trainable; i++)
-        changed += memcmp(start.params.values + i, s.model.params.values + i, sizeof(float)) != 0;
-    *allowed = result.moved;
-    *all = start.params.trainable;
+    struct masked masked = {.all = start.params.trainable, .allowed = result.moved};
+    for (int t = 0; t < s.model.params.count; t++) {
+        const struct param *p = s.model.params.list + t;
+        if (p->kind != PARAM_TRAINABLE) continue;
+        size_t changed = 0;
+        for (size_t i = p->offset; i < p->offset + p->size; i++)
+            changed += memcmp(start.params.values + i, s.model.params.values + i, sizeof(float)) != 0;
+        masked.changed += changed;
+        if (p->fresh) masked.fresh += p->size, masked.changed_fresh += changed;
+    }
     model_free(&start);
     done(&s);
-    return changed;
+    return masked;
 }
 
 static void a_mask_keeps_the_other_weights(void **state)
@@ -437,22 +445,30 @@ static void a_mask_keeps_the_other_weights(void **state)
     } cases[] = {
         {MASK_PREVIOUS_U, OPTIMIZER_AUTO}, {MASK_PROBE, OPTIMIZER_AUTO}, {MASK_PROBE, OPTIMIZER_SGD}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        size_t allowed, all;
-        const size_t changed = train_masked(&allowed, &all, cases[i].rule, cases[i].optimizer);
-        assert_int_equal(allowed, mask_count(0.05, all));
-        assert_true(changed > 0 && changed <= allowed);
+        const struct masked m = train_masked(cases[i].rule, 0.05, cases[i].optimizer);
+        assert_int_equal(m.allowed, mask_count(0.05, m.all));
+        assert_true(m.changed > 0 && m.changed <= m.allowed);
     }
+}
+
+/* A share that fresh tensors use up leaves nothing to others, whatever their scores. */
+static void fresh_tensors_are_in_every_ranked_mask(void **state)
+{
+    (void)state;
+    const struct masked m = train_masked(MASK_PREVIOUS_U, 0.0001, OPTIMIZER_AUTO);
+    assert_true(m.allowed > 0 && m.allowed < m.fresh);
+    assert_true(m.changed > 0);
+    assert_int_equal(m.changed, m.changed_fresh);
 }
 
 /* Above the quantile there may be fewer coordinates than asked for, where many moved equally far. */
 static void a_strict_probe_may_let_fewer_move(void **state)
 {
     (void)state;
-    size_t allowed, all;
-    const size_t changed = train_masked(&allowed, &all, MASK_PROBE_STRICT, OPTIMIZER_AUTO);
-    printf("%zu of %zu coordinates may move, %zu asked for\n", allowed, all, mask_count(0.05, all));
-    assert_true(allowed > 0 && allowed <= mask_count(0.05, all));
-    assert_true(changed > 0 && changed <= allowed);
+    const struct masked m = train_masked(MASK_PROBE_STRICT, 0.05, OPTIMIZER_AUTO);
+    printf("%zu of %zu coordinates may move, %zu asked for\n", m.allowed, m.all, mask_count(0.05, m.all));
+    assert_true(m.allowed > 0 && m.allowed <= mask_count(0.05, m.all));
+    assert_true(m.changed > 0 && m.changed <= m.allowed);
 }
 
 /* After enough steps on five pictures the student finds their squares. */
@@ -504,6 +520,7 @@ int main(void)
         cmocka_unit_test(a_guard_refuses_what_forgets),
         cmocka_unit_test(folded_weights_are_refused),
         cmocka_unit_test(a_mask_keeps_the_other_weights),
+        cmocka_unit_test(fresh_tensors_are_in_every_ranked_mask),
         cmocka_unit_test(a_strict_probe_may_let_fewer_move),
         cmocka_unit_test(it_learns),
     };

@@ -292,12 +292,14 @@ enum status model_restart(struct model *model, const struct model *source, int c
         const int from = params_find(&source->params, param->name);
         const bool last = level_of(param->name) >= 0;
         float *values = params_values(&model->params, i);
-        if (from >= 0 && equal_shape(param, source->params.list + from))
+        if (from >= 0 && equal_shape(param, source->params.list + from)) {
             memcpy(values, params_values(&source->params, from), param->size * sizeof *values);
-        else if (from >= 0 && last && start == HEAD_KEEP && vehicle_count)
+        } else if (from >= 0 && last && start == HEAD_KEEP && vehicle_count) {
             mean_rows(values, param, params_values(&source->params, from), vehicles, vehicle_count);
-        else
+        } else {
             fresh_values(model, i, seed);
+            model->params.list[i].fresh = true;
+        }
         flush_floats(values, param->size);
     }
     const enum status status = same_classes ? model_copy_names(model, source, err) : OK;

@@ -22,6 +22,7 @@ struct param {
     uint64_t key; /* of the name, compared first */
     enum param_kind kind;
     bool frozen; /* trainable by kind, but must keep its value */
+    bool fresh;  /* starts from random values in a model that otherwise starts from another one */
     int dims;
     int64_t shape[PARAM_MAX_DIMS];
     size_t size;

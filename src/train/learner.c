@@ -39,7 +39,8 @@ static enum status describe_tensors(struct learner *learner, struct error *err)
                                                           .offset = param->offset,
                                                           .size = param->size,
                                                           .group = optim_group_of(param->name),
-                                                          .trainable = !param->frozen};
+                                                          .trainable = !param->frozen,
+                                                          .fresh = param->fresh};
     }
     learner->optim = (struct optim){learner->kernels, learner->tensors, count, learner->options.threads};
     return OK;

@@ -22,7 +22,7 @@ struct optim_tensor {
     const char *name;
     size_t offset, size; /* in the flat arrays, in floats */
     enum optim_group group;
-    bool trainable;
+    bool trainable, fresh; /* struct param */
 };
 
 /* The flat layout and what works on it. */

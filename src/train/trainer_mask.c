@@ -1,16 +1,8 @@
 #include "train/trainer_inner.h"
 
-#include <stdio.h>
 #include <string.h>
 
 enum { MASK_WARMUP_PASSES = 20 };
-
-/* The class branch's last layer starts fresh, so it must be able to move whatever the rule scores. */
-static bool fresh_layer(const char *name)
-{
-    int level, layer, length = 0;
-    return sscanf(name, "model.%d.cv3.%d.2.%n", &layer, &level, &length) == 2 && length > 0;
-}
 
 static enum status moment_passes(struct trainer *t, struct error *err)
 {
@@ -81,7 +73,8 @@ enum status trainer_choose_mask(struct trainer *t, struct error *err)
     float *score = arena_alloc(t->arena, learner->coordinates, sizeof *score);
     bool *forced = arena_alloc(t->arena, (size_t)table.count, sizeof *forced);
     if (!mask || !score || !forced) return fail_memory(err, "the update mask", 5 * learner->coordinates);
-    for (int i = 0; i < table.count; i++) forced[i] = fresh_layer(learner->tensors[i].name);
+    /* Random values must be able to move whatever the rule scores (ams.md 13.4). */
+    for (int i = 0; i < table.count; i++) forced[i] = learner->tensors[i].fresh;
     if (ranks(o->mask)) TRY(rank(t, mask, score, err));
     mask_make(mask, table, o->mask, o->fraction, score, forced, o->seed, 1);
     return learner_set_mask(learner, mask, err);
