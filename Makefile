@@ -64,6 +64,8 @@ ISA_FLAGS_fma    := -mfma
 ISA_FLAGS_avx2   := -mavx2 -mfma
 ISA_FLAGS_avx512 := -mavx512f -mavx512vl -mavx512dq -mavx512bw -mfma -mprefer-vector-width=512
 ISA_FLAGS_neon   :=
+# Dot products of bytes: such a table differs in the integer convolution alone (src/kernels/dots.c).
+ISA_FLAGS_neondot := -march=armv8.2-a+dotprod
 ifeq ($(MACHINE),x86_64)
   ISAS := scalar fma avx2 avx512
   # What only x86 without AVX2 runs: networks are as fast at half the size.
@@ -71,6 +73,7 @@ ifeq ($(MACHINE),x86_64)
   ISA_LEVEL_fma = $(OPT_REST)
 else ifeq ($(MACHINE),aarch64)
   ISAS := scalar neon
+  DOTS := neondot
 else ifneq ($(filter armv7l armv8l,$(MACHINE)),)
   ISAS := scalar neon
   ISA_FLAGS_neon := -mfpu=neon-vfpv4
@@ -119,9 +122,10 @@ else
   say = @echo '  $(1)  $(patsubst $(BUILD)/%,%,$@)'
 endif
 
-SOURCES := $(filter-out src/kernels/isa.c,$(wildcard src/*/*.c))
+PER_ISA := src/kernels/isa.c src/kernels/dots.c
+SOURCES := $(filter-out $(PER_ISA),$(wildcard src/*/*.c))
 LIB_SOURCES := $(filter-out src/cli/%,$(SOURCES))
-LIB_OBJECTS := $(LIB_SOURCES:%.c=$(BUILD)/%.o) $(if $(wildcard src/kernels/isa.c),$(ISAS:%=$(BUILD)/src/kernels/isa_%.o))
+LIB_OBJECTS := $(LIB_SOURCES:%.c=$(BUILD)/%.o) $(ISAS:%=$(BUILD)/src/kernels/isa_%.o) $(DOTS:%=$(BUILD)/src/kernels/dots_%.o)
 CLI_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter src/cli/%,$(SOURCES)))
 TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/test_*.c))
 LIBRARY := $(BUILD)/libretort.a
@@ -149,6 +153,11 @@ $(BUILD)/src/kernels/isa_%.o: src/kernels/isa.c $(BUILD)/settings
 	$(Q)$(CC) $(CPPFLAGS) $(or $(ISA_LEVEL_$*),$(level)) $(CFLAGS) $(ISA_FLAGS_$*) -DKERNELS_TABLE=kernels_$* -DKERNELS_NAME='"$*"' \
 	    -DVF_$(shell echo $* | tr a-z A-Z) -c $< -o $@
 
+$(BUILD)/src/kernels/dots_%.o: src/kernels/dots.c $(BUILD)/settings
+	$(call say,CC )
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(level) $(CFLAGS) $(ISA_FLAGS_$*) -DCONV_INT8=conv_int8_$* -DVF_$(shell echo $* | tr a-z A-Z) -c $< -o $@
+
 $(LIBRARY): $(LIB_OBJECTS)
 	$(call say,AR )
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
@@ -175,7 +184,7 @@ $(GOLDEN): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/golden*.c)) $(LIBRARY)
 	$(call say,LD )
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
-RUN_SETTINGS := BUILD="$(BUILD)" ISAS="$(ISAS)" RUNNER="$(QEMU)" CC="$(CC)" CPPFLAGS="$(CPPFLAGS)" SAN="$(SAN)"
+RUN_SETTINGS := BUILD="$(BUILD)" ISAS="$(ISAS) $(DOTS)" RUNNER="$(QEMU)" CC="$(CC)" CPPFLAGS="$(CPPFLAGS)" SAN="$(SAN)"
 
 test: all $(GOLDEN) $(TESTS)
 	$(Q)$(RUN_SETTINGS) THREADS="1 3" TESTS="$(TESTS)" tests/run.sh $(BUILD) $(TEST)

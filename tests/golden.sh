@@ -19,8 +19,12 @@ for isa in $ISAS; do
         continue
         ;;
     esac
+    case $isa in
+    neondot) only=int8 ;; # all else is neon
+    *) only= ;;
+    esac
     for threads in $THREADS; do
-        $RUNNER "$golden" --isa "$isa" --threads "$threads" >"$log" 2>&1
+        $RUNNER "$golden" --isa "$isa" --threads "$threads" --only "$only" >"$log" 2>&1
         status=$?
         # The program names the table that really ran.
         if [ $status -eq 0 ] && ! grep -q "^golden $isa, " "$log"; then status=1; fi

@@ -169,6 +169,15 @@ static void check_column(const struct int8_column *c, const int32_t *order, int 
         }
 }
 
+static void shift_start(int32_t *shifted, const int32_t *start, int8_t (*weights)[16][4], int steps)
+{
+    for (int o = 0; o < 16; o++) {
+        shifted[o] = start[o];
+        for (int i = 0; i < steps; i++)
+            for (int k = 0; k < 4; k++) shifted[o] += 128 * weights[i][o][k];
+    }
+}
+
 static void test_conv_kernel(void **state)
 {
     (void)state;
@@ -186,7 +195,7 @@ static void test_conv_kernel(void **state)
         const struct int8_windows windows = {in, draw(&d, 0, 4 * WINDOW), draw(&d, 1, WINDOW / 4), height,
                                              width};
         struct int8_column counts[COLUMNS];
-        int32_t offset[STEPS];
+        int32_t offset[STEPS], shifted[COLUMNS * 16];
         for (size_t i = 0; i < sizeof in; i++) in[i] = (uint8_t)extreme_byte(&d);
         for (int i = 0; i < steps; i++) offset[i] = draw(&d, 0, WINDOW - 4);
         make_finish(&expected, &d, 255.f * 127 * 2 * (float)steps);
@@ -194,6 +203,7 @@ static void test_conv_kernel(void **state)
         for (int c = 0; c < columns; c++) {
             int32_t *column = packed + c * int8_column_size(steps);
             make_column(&d, w[c], steps, column);
+            shift_start(shifted + 16 * c, expected.start + 16 * c, w[c], steps);
             counts[c] = int8_pack_column(column, steps);
             check_column(counts + c, column, steps, w[c]);
             for (int i = 0; i < steps; i++) column[i] = offset[column[i]];
@@ -209,7 +219,8 @@ static void test_conv_kernel(void **state)
             }
         for (int t = 0; t < tables; t++) {
             copy_case(&got, &expected);
-            list[t]->conv_int8(&(struct int8_block){windows, cout, steps, counts, packed, got.finish});
+            list[t]->conv_int8(
+                &(struct int8_block){windows, cout, steps, counts, packed, shifted, got.finish});
             expect_equal(&got, &expected, list[t]->name);
         }
     }

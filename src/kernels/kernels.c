@@ -4,54 +4,68 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <threads.h>
 
 extern const struct kernels kernels_scalar;
 #if defined(__x86_64__)
 extern const struct kernels kernels_fma, kernels_avx2, kernels_avx512;
 #elif defined(__aarch64__) || defined(__arm__)
+#include <sys/auxv.h>
 extern const struct kernels kernels_neon;
 #endif
 
 #if defined(__arm__)
-#include <sys/auxv.h>
 enum { HWCAP_VFPV4 = 1 << 16, HWCAP_NEON_BIT = 1 << 12 };
+#elif defined(__aarch64__)
+enum { HWCAP_DOT_PRODUCT = 1 << 20 };
+extern void conv_int8_neondot(const struct int8_block *block);
 #endif
 
 enum { MAX_TABLES = 4 };
+static const struct kernels *tables[MAX_TABLES];
+static int table_count;
+
+static void add(const struct kernels *table) { tables[table_count++] = table; }
 
 /* Best first. Feature tests include the operating system's consent to save the wide registers. */
-static int collect(const struct kernels *tables[MAX_TABLES])
+static void collect(void)
 {
-    int n = 0;
 #if defined(__x86_64__)
     __builtin_cpu_init();
     const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw"))
-        tables[n++] = &kernels_avx512;
-    if (avx2) tables[n++] = &kernels_avx2;
-    if (__builtin_cpu_supports("fma")) tables[n++] = &kernels_fma;
+    const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+                        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw");
+    if (avx512) add(&kernels_avx512);
+    if (avx2) add(&kernels_avx2);
+    if (__builtin_cpu_supports("fma")) add(&kernels_fma);
 #elif defined(__aarch64__)
-    tables[n++] = &kernels_neon;
+    if (getauxval(AT_HWCAP) & HWCAP_DOT_PRODUCT) {
+        static struct kernels neondot; /* differs in the integer convolution alone */
+        neondot = kernels_neon;
+        neondot.name = "neondot";
+        neondot.conv_int8 = conv_int8_neondot;
+        add(&neondot);
+    }
+    add(&kernels_neon);
 #elif defined(__arm__)
     const unsigned long caps = getauxval(AT_HWCAP);
-    if ((caps & HWCAP_VFPV4) && (caps & HWCAP_NEON_BIT)) tables[n++] = &kernels_neon;
+    if ((caps & HWCAP_VFPV4) && (caps & HWCAP_NEON_BIT)) add(&kernels_neon);
 #endif
-    tables[n++] = &kernels_scalar;
-    return n;
+    add(&kernels_scalar);
 }
 
 const struct kernels *const *kernels_available(int *count)
 {
-    static const struct kernels *tables[MAX_TABLES]; /* idempotent: every caller writes the same values */
-    *count = collect(tables);
+    static once_flag once = ONCE_FLAG_INIT;
+    call_once(&once, collect);
+    *count = table_count;
     return tables;
 }
 
 enum status kernels_get(const struct kernels **kernels, const char *isa, struct error *err)
 {
     int count;
-    const struct kernels *const *tables = kernels_available(&count);
+    kernels_available(&count);
     if (!isa) isa = getenv("RETORT_ISA");
     if (!isa || !*isa) {
         *kernels = tables[0];

@@ -133,6 +133,7 @@ struct int8_block {
     int cout, steps;
     const struct int8_column *columns; /* [ceil(cout / 16)] */
     const int32_t *weights;            /* [ceil(cout / 16)][int8_column_size(steps)] */
+    const int32_t *shifted_start;      /* finish.start for inputs minus 128: + 128 * sum of weights */
     struct int8_finish finish;
 };
 
@@ -172,7 +173,7 @@ struct adamw_step {
 };
 
 struct kernels {
-    const char *name; /* "scalar", "fma", "avx2", "avx512", "neon" */
+    const char *name; /* "scalar", "fma", "avx2", "avx512", "neon", "neondot" */
     int width;        /* lanes of one vector; must not show in results */
 
     /* conv_inl.h, depthwise_inl.h */

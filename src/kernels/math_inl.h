@@ -281,29 +281,4 @@ INLINE vf vf_activate_slope(vf x, enum activation activation)
             function(__VA_ARGS__, activation);                                                               \
     } while (0)
 
-static void exp_array(float *y, const float *x, size_t n)
-{
-    FOR_VECTORS(i, lanes, n, vf_store_lanes(y + i, vf_exp(vf_load_lanes(x + i, lanes, 0.f)), lanes););
-}
-
-static void log_array(float *y, const float *x, size_t n)
-{
-    FOR_VECTORS(i, lanes, n, vf_store_lanes(y + i, vf_log(vf_load_lanes(x + i, lanes, 1.f)), lanes););
-}
-
-static void erf_array(float *y, const float *x, size_t n)
-{
-    FOR_VECTORS(i, lanes, n, vf_store_lanes(y + i, vf_erf(vf_load_lanes(x + i, lanes, 0.f)), lanes););
-}
-
-static void tanh_array(float *y, const float *x, size_t n)
-{
-    FOR_VECTORS(i, lanes, n, vf_store_lanes(y + i, vf_tanh(vf_load_lanes(x + i, lanes, 0.f)), lanes););
-}
-
-static void sigmoid_array(float *y, const float *x, size_t n)
-{
-    FOR_VECTORS(i, lanes, n, vf_store_lanes(y + i, vf_sigmoid(vf_load_lanes(x + i, lanes, 0.f)), lanes););
-}
-
 #endif

@@ -18,13 +18,10 @@
         const vx x = vx_load(p + m * step);                                                                  \
         COLS(TILE_ONE_1, m)                                                                                  \
     }
-#define TILE_WIDE_1(m, n)                                                                                    \
-    a##m##_##n = vp_madd(vp_madd(a##m##_##n, vw_load(words + 2 * n * VW), even),                             \
-                         vw_load(words + 2 * (KERNEL_BLOCK + n * VW)), odd);
+#define TILE_WIDE_1(m, n) a##m##_##n = vp_dot_wide(a##m##_##n, x, words + 2 * n * VW);
 #define TILE_WIDE(m)                                                                                         \
     {                                                                                                        \
         const vx x = vx_load(p + m * step);                                                                  \
-        const vw even = vw_even(x), odd = vw_odd(x);                                                         \
         COLS(TILE_WIDE_1, m)                                                                                 \
     }
 #define TILE_STORE_1(m, n) vi_store(acc + m * KERNEL_BLOCK + n * VW, vp_sum(a##m##_##n));

@@ -6,7 +6,8 @@
  *   vf_flush_to(a,t) = |a| >= t ? a : +0          vf_lt(a,b)         = a < b as such a mask
  * and everything else is the IEEE 754 operation of its name, round to nearest even.
  *
- * isa.c defines one of VF_SCALAR, VF_FMA (the same on an x86 with FMA), VF_AVX2, VF_AVX512, VF_NEON.
+ * The Makefile defines one of VF_SCALAR, VF_FMA (the same on an x86 with FMA), VF_AVX2, VF_AVX512, VF_NEON, or
+ * for dots.c VF_NEONDOT.
  * Intrinsics appear in vf_*.h and nowhere else. */
 #ifndef RETORT_KERNELS_VF_H
 #define RETORT_KERNELS_VF_H
@@ -20,6 +21,11 @@
 #define INLINE static inline __attribute__((always_inline, unused))
 #define NOINLINE __attribute__((noinline))
 
+#if defined(VF_NEONDOT)
+#define VF_NEON
+#define VF_DOTS
+#endif
+
 #if defined(VF_SCALAR) || defined(VF_FMA)
 #include "kernels/vf_scalar.h"
 #elif defined(VF_AVX2)
@@ -29,7 +35,7 @@
 #elif defined(VF_NEON)
 #include "kernels/vf_neon.h"
 #else
-#error "isa.c must name the vocabulary"
+#error "the Makefile must name the vocabulary"
 #endif
 
 INLINE vf vf_flush(vf a) { return vf_flush_to(a, vf_set1(FLUSH_QUANTUM)); }

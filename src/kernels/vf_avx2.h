@@ -57,7 +57,7 @@ INLINE void vf_store_part(float *p, vf a, int n) /* a masked store takes tens of
     if (n & 1) _mm_store_ss(p, rest);
 }
 
-/* Integers (contracts in int8_inl.h). maddubs saturates sums of two products, hence the contract of vp_dot. */
+/* Integers (contracts in int8_conv_inl.h). maddubs saturates sums of two products, hence the contract of vp_dot. */
 typedef __m256i vp;
 typedef __m256i vw;
 typedef __m256i vx;

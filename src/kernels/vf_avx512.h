@@ -45,7 +45,7 @@ INLINE vf vf_load_part(const float *p, int n, float fill)
 }
 INLINE void vf_store_part(float *p, vf a, int n) { _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), a); }
 
-/* Integers (contracts in int8_inl.h), with BW. */
+/* Integers (contracts in int8_conv_inl.h), with BW. */
 typedef __m512i vp;
 typedef __m512i vw;
 typedef __m512i vx;

@@ -59,7 +59,31 @@ INLINE vf vf_sqrt(vf a)
 }
 #endif
 
-/* Integers (contracts in int8_inl.h). The two products of a pair stay in lanes of their own until the end. */
+/* Integers (contracts in int8_conv_inl.h). */
+#if defined(VF_DOTS) /* the dot product of ARMv8.2, of signed bytes */
+#define VX_SHIFTED
+typedef int32x4_t vp;
+typedef int8x16_t vx;
+INLINE vx vx_load(const uint8_t *p)
+{
+    uint32_t four;
+    memcpy(&four, p, sizeof four);
+    return veorq_s8(vreinterpretq_s8_u32(vdupq_n_u32(four)), vdupq_n_s8(-128));
+}
+INLINE vp vp_dot(vp a, vx x, const int8_t *w) { return vdotq_s32(a, vld1q_s8(w), x); }
+INLINE vp vp_dot_two(vp a, vx x, const int8_t *v, vx y, const int8_t *w)
+{
+    return vp_dot(vp_dot(a, x, v), y, w);
+}
+INLINE vp vp_dot_wide(vp a, vx x, const int16_t *w)
+{
+    const int16x8_t even = vandq_s16(vld1q_s16(w), vdupq_n_s16(255));
+    const int16x8_t odd = vshlq_n_s16(vld1q_s16(w + 2 * KERNEL_BLOCK), 8);
+    return vdotq_s32(a, vreinterpretq_s8_s16(vorrq_s16(even, odd)), x);
+}
+INLINE vp vp_zero(void) { return vdupq_n_s32(0); }
+INLINE vi vp_sum(vp a) { return a; }
+#else /* the two products of a pair stay in lanes of their own until the end */
 typedef struct {
     int32x4_t low, high;
 } vp;
@@ -108,6 +132,7 @@ INLINE vi vp_sum(vp a)
     return vcombine_s32(vpadd_s32(vget_low_s32(a.low), vget_high_s32(a.low)),
                         vpadd_s32(vget_low_s32(a.high), vget_high_s32(a.high)));
 }
+#endif
 INLINE vi vi_load(const int32_t *p) { return vld1q_s32(p); }
 INLINE void vi_store(int32_t *p, vi a) { vst1q_s32(p, a); }
 INLINE vf vf_from_int(vi a) { return vcvtq_f32_s32(a); }

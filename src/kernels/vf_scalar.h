@@ -63,7 +63,7 @@ INLINE vi vf_lt(vf a, vf b) { return a < b ? -1 : 0; }
 INLINE vf vf_select(vi m, vf a, vf b) { return m ? a : b; }
 INLINE vf vf_flush_to(vf a, vf t) { return __builtin_fabsf(a) >= t ? a : 0.f; }
 
-/* Integers (contracts in int8_inl.h). */
+/* Integers (contracts in int8_conv_inl.h). */
 typedef int32_t vp;
 typedef struct {
     int16_t first, second;

@@ -67,7 +67,9 @@ static int tap_offset(const struct shape *s, int t)
     return t / o->kernel * o->dilation * s->line + t % o->kernel * o->dilation * s->in;
 }
 
-/* ---- Packed: start, scale and bias of padded channels, then the weights ---- */
+/* ---- Packed: start, shifted start, scale and bias of padded channels, then the weights ---- */
+
+enum { START, SHIFTED_START, SCALE, BIAS, CHANNEL_ARRAYS };
 
 static size_t channel_floats(const struct shape *s) { return (size_t)s->blocks * KERNEL_BLOCK; }
 
@@ -83,12 +85,17 @@ static size_t int8_packed(const struct net *net, const struct node *node)
     const size_t weights = s.depthwise
                                ? ((size_t)s.taps + 1) / 2 * (size_t)s.in
                                : column_ints(&s) + (size_t)s.blocks * (size_t)int8_column_size(s.steps);
-    return 3 * channel_floats(&s) + weights;
+    return CHANNEL_ARRAYS * channel_floats(&s) + weights;
+}
+
+static float *packed_array(const struct net *net, const struct node *node, const struct shape *s, int array)
+{
+    return op_packed(net, node) + (size_t)array * channel_floats(s);
 }
 
 static void *packed_weights(const struct net *net, const struct node *node, const struct shape *s)
 {
-    return op_packed(net, node) + 3 * channel_floats(s);
+    return packed_array(net, node, s, CHANNEL_ARRAYS);
 }
 
 static int quantised(const struct net *net, const struct node *node, const struct shape *s, int o, int i,
@@ -112,7 +119,7 @@ static void pack_depthwise(const struct net *net, const struct node *node, const
 }
 
 static void pack_block(const struct net *net, const struct node *node, const struct shape *s, int block,
-                       int32_t *start)
+                       int32_t *start, int32_t *shifted)
 {
     struct int8_column *counts = packed_weights(net, node, s);
     int32_t *column = (int32_t *)counts + column_ints(s) + block * int8_column_size(s->steps);
@@ -125,6 +132,7 @@ static void pack_block(const struct net *net, const struct node *node, const str
                 const int at = s->runs == s->taps ? i : t % s->options->kernel * s->in + i;
                 int8_pack_step(column, s->steps, run * steps + at / 4)[4 * n + at % 4] = (int8_t)w;
                 start[o] -= w * node->quant->input_zero[i];
+                shifted[o] += w * (128 - node->quant->input_zero[i]);
             }
     counts[block] = int8_pack_column(column, s->steps);
     for (int i = 0; i < s->steps; i++) {
@@ -138,15 +146,17 @@ static void int8_pack(struct net *net, const struct node *node)
 {
     const struct shape s = shape_of(net, node);
     const float *bias = op_param(net, node, CONV_BIAS);
-    int32_t *start = (int32_t *)op_packed(net, node);
-    float *scales = op_packed(net, node) + channel_floats(&s), *biases = scales + channel_floats(&s);
+    int32_t *start = (int32_t *)packed_array(net, node, &s, START);
+    int32_t *shifted = (int32_t *)packed_array(net, node, &s, SHIFTED_START);
+    float *scales = packed_array(net, node, &s, SCALE), *biases = packed_array(net, node, &s, BIAS);
     memset(start, 0, int8_packed(net, node) * sizeof(float));
     for (int o = 0; o < s.out; o++) {
         scales[o] = node->quant->weight_scale[o];
         biases[o] = flush_double(bias[o]);
     }
     if (s.depthwise) pack_depthwise(net, node, &s, start);
-    for (int block = 0; block < s.blocks && !s.depthwise; block++) pack_block(net, node, &s, block, start);
+    for (int block = 0; block < s.blocks && !s.depthwise; block++)
+        pack_block(net, node, &s, block, start, shifted);
 }
 
 /* ---- Forward ---- */
@@ -157,6 +167,7 @@ struct walk {
     struct byte_view source;
     const uint8_t *zero; /* a pixel of the padding */
     const void *weights;
+    const int32_t *shifted_start;
     struct int8_finish finish; /* of the first pixel */
     int32_t offset[MAX_TAPS];  /* of the taps of a depthwise layer */
 };
@@ -187,6 +198,7 @@ static void compute(const struct walk *w, struct int8_windows in, int64_t pixel)
                                  .steps = s->steps,
                                  .columns = w->weights,
                                  .weights = (const int32_t *)w->weights + column_ints(s),
+                                 .shifted_start = w->shifted_start,
                                  .finish = finish_from(w, pixel)});
 }
 
@@ -257,10 +269,9 @@ static void walk_strips(void *context, int64_t begin, int64_t end, int worker)
 
 static struct int8_finish finish_of(const struct net *net, const struct node *node, const struct shape *s)
 {
-    const float *packed = op_packed(net, node);
-    struct int8_finish f = {.start = (const int32_t *)packed,
-                            .scale = packed + channel_floats(s),
-                            .bias = packed + 2 * channel_floats(s),
+    struct int8_finish f = {.start = (const int32_t *)packed_array(net, node, s, START),
+                            .scale = packed_array(net, node, s, SCALE),
+                            .bias = packed_array(net, node, s, BIAS),
                             .activation = s->options->activation};
     if (node->inputs == 2) {
         const struct byte_view shortcut = net_bytes(net, node->input[1]);
@@ -290,6 +301,7 @@ static void int8_forward(struct net *net, const struct node *node)
                      .source = net_bytes(net, node->input[0]),
                      .zero = node->quant->input_zero};
     w.weights = packed_weights(net, node, &w.shape);
+    w.shifted_start = (const int32_t *)packed_array(net, node, &w.shape, SHIFTED_START);
     w.finish = finish_of(net, node, &w.shape);
     for (int t = 0; t < w.shape.taps; t++) w.offset[t] = tap_offset(&w.shape, t);
     if (w.shape.pointwise)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Every header compiles alone. vf_*.h and *_inl.h are parts of isa.c, tile_*.h and repeat.h templates.
+# Every header compiles alone. vf_*.h and *_inl.h are parts of isa.c and dots.c, tile_*.h and repeat.h templates.
 . tests/report.sh
 for header in include/*.h src/*/*.h; do
     case $header in *\** | */vf_*.h | */vf.h | *_inl.h | */tile_*.h | */repeat.h) continue ;; esac

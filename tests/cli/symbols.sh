@@ -13,7 +13,7 @@ undefined() {
 }
 
 if [ -e "$build/src/kernels/isa_scalar.o" ]; then
-    alien=$(undefined "$build"/src/kernels/isa_*.o | grep -vE ' (mem(cpy|set|move)|__assert_fail|__stack_chk_fail|_GLOBAL_OFFSET_TABLE_|__aeabi_.*)$')
+    alien=$(undefined $(find "$build/src/kernels" -name "isa_*.o" -o -name "dots_*.o") | grep -vE ' (mem(cpy|set|move)|__assert_fail|__stack_chk_fail|_GLOBAL_OFFSET_TABLE_|__aeabi_.*)$')
     report kernels_call_nothing "$alien"
 fi
 
