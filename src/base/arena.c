@@ -1,5 +1,6 @@
 #include "base/arena.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -36,6 +37,19 @@ void *arena_alloc(struct arena *arena, size_t count, size_t size)
     block->used += need;
     arena->used += need;
     return memset(memory, 0, need);
+}
+
+void *arena_grow(struct arena *arena, void *items, int count, int *capacity, size_t size)
+{
+    enum { FIRST = 64 };
+    if (count < *capacity) return items;
+    if (count > INT_MAX / 2) return NULL;
+    const int wanted = count ? 2 * count : FIRST;
+    void *larger = arena_alloc(arena, (size_t)wanted, size);
+    if (!larger) return NULL;
+    if (count) memcpy(larger, items, (size_t)count * size);
+    *capacity = wanted;
+    return larger;
 }
 
 char *arena_strndup(struct arena *arena, const char *text, size_t n)

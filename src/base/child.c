@@ -1,5 +1,7 @@
 #include "base/child.h"
 
+#include "base/clock.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -13,13 +15,6 @@
 #include <unistd.h>
 
 extern char **environ;
-
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
-}
 
 static enum status broken(const struct child *child, const char *what, struct error *err)
 {
@@ -82,7 +77,7 @@ enum status child_start(struct child *child, const char *command, struct error *
 static int ready(int fd, short events, double deadline)
 {
     for (;;) {
-        const double left = deadline - now();
+        const double left = deadline - clock_seconds();
         if (left <= 0) return 0;
         struct pollfd one = {.fd = fd, .events = events};
         const int n = poll(&one, 1, left < 1000 ? (int)(left * 1000) + 1 : 1000000);
@@ -94,7 +89,7 @@ static int ready(int fd, short events, double deadline)
 /* Its exit status says more than the closed pipe does. */
 static enum status ended_early(struct child *child, double deadline, struct error *err)
 {
-    TRY(child_stop(child, deadline - now(), err));
+    TRY(child_stop(child, deadline - clock_seconds(), err));
     return broken(child, "ended without an answer", err);
 }
 
@@ -137,7 +132,7 @@ enum status child_ask(struct child *child, const char *line, double seconds, con
                       size_t *size, struct error *err)
 {
     assert(child->pid);
-    const double deadline = now() + seconds;
+    const double deadline = clock_seconds() + seconds;
     child->used -= child->answered;
     if (child->used) memmove(child->buffer, child->buffer + child->answered, child->used);
     child->answered = 0;
@@ -179,14 +174,14 @@ static void kill_group(struct child *child)
 enum status child_stop(struct child *child, double seconds, struct error *err)
 {
     if (!child->pid) return OK;
-    const double deadline = now() + seconds;
+    const double deadline = clock_seconds() + seconds;
     if (child->in >= 0) close(child->in);
     child->in = -1;
     for (;;) {
         int status;
         const pid_t pid = waitpid(child->pid, &status, WNOHANG);
         if (pid == child->pid) return ended(child, status, err);
-        if (now() >= deadline) break;
+        if (clock_seconds() >= deadline) break;
         nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
     }
     kill_group(child);

@@ -1,11 +1,11 @@
 /* retort rerun: the command of a manifest once more, into another folder, and a comparison of the hashes. */
 #define _GNU_SOURCE
 #include "base/file.h"
+#include "base/temporary.h"
 #include "cli/command.h"
 #include "cli/manifest.h"
 
 #include <ftw.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -27,14 +27,6 @@ static int remove_one(const char *path, const struct stat *info, int type, struc
 {
     (void)info, (void)type, (void)place;
     return remove(path);
-}
-
-static enum status make_temporary(char **folder, struct arena *arena, struct error *err)
-{
-    const char *root = getenv("TMPDIR");
-    *folder = arena_printf(arena, "%s/retort-rerun-XXXXXX", root && *root ? root : "/tmp");
-    if (!*folder) return fail_memory(err, "a folder's name", 0);
-    return mkdtemp(*folder) ? OK : fail_errno(err, "make folder", *folder);
 }
 
 /* Where output number n goes: its last name, with the number in front so that equal names stay apart. */
@@ -201,7 +193,7 @@ static enum status run_in(struct run *run, const struct command *command, const 
     struct run again;
     void *again_values;
     int different = 0;
-    if (!folder) TRY(make_temporary(&folder, &run->arena, err));
+    if (!folder) TRY(temporary_folder(&folder, &run->arena, err));
     enum status status = run_prepare(&again, command, &again_values, err);
     const bool resumes = status == OK && resume_of(command, again_values);
     if (status == OK) status = rerun(run, &again, again_values, manifest, folder, &different, err);

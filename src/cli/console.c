@@ -1,5 +1,7 @@
 #include "cli/console.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -7,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { BAR = 24, LINE = 79, LINE_WITH_BAR = 60 };
@@ -31,13 +32,6 @@ void console_catch_signals(void)
 }
 
 bool console_interrupted(void) { return interrupted != 0; }
-
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
-}
 
 void console_open(struct console *console, bool quiet, bool json)
 {
@@ -179,7 +173,7 @@ static void describe(const struct console *console, char line[LINE + 1], int64_t
 static bool report(void *context, const char *stage, int64_t done, int64_t total, const char *note)
 {
     struct console *console = context;
-    const double time = now();
+    const double time = clock_seconds();
     if (strncmp(console->stage, stage, sizeof console->stage - 1)) {
         clear_bar(console);
         snprintf(console->stage, sizeof console->stage, "%s", stage);

@@ -31,14 +31,9 @@ static enum status add_path(struct listing *list, const char *path, struct error
 {
     if (list->count == MANIFEST_MAX_FILES)
         return fail(err, ERR_INPUT, "%s: more than %d files in the folder", path, MANIFEST_MAX_FILES);
-    if (list->count == list->capacity) {
-        const int capacity = list->capacity ? 2 * list->capacity : 64;
-        const char **paths = arena_alloc(list->arena, (size_t)capacity, sizeof *paths);
-        if (!paths) return fail_memory(err, "a list of files", (unsigned long long)capacity * sizeof *paths);
-        if (list->count) memcpy(paths, list->paths, (size_t)list->count * sizeof *paths);
-        list->paths = paths;
-        list->capacity = capacity;
-    }
+    const char **paths = arena_grow(list->arena, list->paths, list->count, &list->capacity, sizeof *paths);
+    if (!paths) return fail_memory(err, "a list of files", 2ull * (unsigned)list->count * sizeof *paths);
+    list->paths = paths;
     list->paths[list->count++] = path;
     return OK;
 }

@@ -1,5 +1,6 @@
 #include "cli/profile.h"
 
+#include "base/clock.h"
 #include "base/rng.h"
 #include "nn/cost.h"
 #include "nn/roof.h"
@@ -7,7 +8,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { TARGETS = 8 }; /* an image */
 
@@ -30,13 +30,6 @@ struct session {
     double begun, before, pass_begun; /* this round's start, the last mark, the start of this pass */
     int round;
 };
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static void end_phase(struct session *s, enum profile_phase phase, double from, double to)
 {
@@ -62,7 +55,7 @@ static void passed(void *context, enum net_pass pass, int node)
     static const enum profile_phase phases[] = {
         [NET_PACK] = PROFILE_PACK, [NET_FORWARD] = PROFILE_FORWARD, [NET_BACKWARD] = PROFILE_BACKWARD};
     struct session *s = context;
-    const double time = now();
+    const double time = clock_seconds();
     if (node < 0) {
         if (pass == NET_BACKWARD) end_phase(s, PROFILE_LOSS, s->before, time);
         s->pass_begun = time;
@@ -80,9 +73,9 @@ static enum status train_step(struct session *s, struct error *err)
     struct loss_items items;
     double norm;
     TRY(learner_gradient(&s->learner, batch, s->targets, batch * TARGETS, &items, err));
-    s->before = now();
+    s->before = clock_seconds();
     TRY(learner_step(&s->learner, &rates, 0, &norm, err));
-    if (s->watched->watch) end_phase(s, PROFILE_OPTIMISER, s->before, now());
+    if (s->watched->watch) end_phase(s, PROFILE_OPTIMISER, s->before, clock_seconds());
     return OK;
 }
 
@@ -103,12 +96,12 @@ static enum status run_round(struct session *s, bool watch, double *seconds, str
 {
     TRY(refill(s, err));
     s->watched->watch = watch ? &s->watch : NULL;
-    s->begun = now();
+    s->begun = clock_seconds();
     if (s->profile->options.train)
         TRY(train_step(s, err));
     else
         net_forward(s->watched);
-    if (s->round >= 0) seconds[s->round] = now() - s->begun;
+    if (s->round >= 0) seconds[s->round] = clock_seconds() - s->begun;
     return OK;
 }
 

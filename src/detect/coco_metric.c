@@ -1,7 +1,7 @@
 #include "detect/coco_metric.h"
 
+#include "base/rank.h"
 #include "detect/box.h"
-#include "detect/rank.h"
 
 #include <string.h>
 

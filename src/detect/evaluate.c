@@ -1,6 +1,6 @@
 #include "detect/evaluate.h"
 
-#include "detect/rank.h"
+#include "base/rank.h"
 #include "image/decode.h"
 
 #include <assert.h>

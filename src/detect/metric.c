@@ -1,7 +1,7 @@
 #include "detect/metric.h"
 
+#include "base/rank.h"
 #include "detect/metric_curve.h"
-#include "detect/rank.h"
 
 #include <assert.h>
 

@@ -7,9 +7,9 @@
 #define RETORT_DETECT_NMS_H
 
 #include "base/arena.h"
+#include "base/rank.h"
 #include "base/status.h"
 #include "detect/box.h"
-#include "detect/rank.h"
 
 #include <stdbool.h>
 #include <stddef.h>

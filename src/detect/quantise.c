@@ -17,17 +17,12 @@ struct calibration {
     bool counting;
 };
 
-static bool moves(const struct node *node)
-{
-    return node->op == OP_COPY || node->op == OP_MAX_POOL || node->op == OP_UPSAMPLE;
-}
-
 /* Right behind each node: later ones may use its memory again. */
 static void observe(void *context, enum net_pass pass, int index)
 {
     struct calibration *c = context;
     const struct node *node = c->runner.graph.nodes + index;
-    if (pass != NET_FORWARD || index < 0 || moves(node)) return;
+    if (pass != NET_FORWARD || index < 0 || quant_moves(node)) return;
     const struct view view = net_value(&c->runner.net, node->output);
     (c->counting ? range_count : range_extremes)(c->ranges + index, &view);
 }
@@ -74,7 +69,8 @@ static int **find_writers(struct calibration *c)
         const struct node *node = g->nodes + i;
         const struct tensor *in = g->tensors + node->input[0], *out = g->tensors + node->output;
         for (int k = 0; k < out->channels; k++)
-            writer[out->storage][out->channel + k] = moves(node) ? writer[in->storage][in->channel + k] : i;
+            writer[out->storage][out->channel + k] =
+                quant_moves(node) ? writer[in->storage][in->channel + k] : i;
     }
     return writer;
 }

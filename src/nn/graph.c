@@ -7,15 +7,8 @@
 /* Room for one more element, or NULL (remembered in the graph). */
 static void *grow(struct graph *graph, void *list, int count, int *capacity, size_t size)
 {
-    if (count < *capacity) return list;
-    const int wanted = *capacity ? 2 * *capacity : 64;
-    void *larger = arena_alloc(&graph->arena, (size_t)wanted, size);
-    if (!larger) {
-        graph->out_of_memory = true;
-        return NULL;
-    }
-    if (count) memcpy(larger, list, (size_t)count * size);
-    *capacity = wanted;
+    void *larger = arena_grow(&graph->arena, list, count, capacity, size);
+    if (!larger) graph->out_of_memory = true;
     return larger;
 }
 

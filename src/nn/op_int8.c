@@ -2,6 +2,7 @@
 #include "nn/op.h"
 
 #include "base/par.h"
+#include "nn/pool.h"
 
 #include <string.h>
 
@@ -131,17 +132,6 @@ static void upsample_rows(void *context, int64_t begin, int64_t end, int worker)
     }
 }
 
-struct range {
-    int begin, end;
-};
-
-/* The part of window number i that lies inside [0, size). */
-static struct range window(struct pool_options o, int i, int size)
-{
-    const int begin = i * o.stride - o.padding, end = begin + o.kernel;
-    return (struct range){begin < 0 ? 0 : begin, end > size ? size : end};
-}
-
 static void max_pool_rows(void *context, int64_t begin, int64_t end, int worker)
 {
     (void)worker;
@@ -149,9 +139,9 @@ static void max_pool_rows(void *context, int64_t begin, int64_t end, int worker)
     for (int64_t row = begin; row < end; row++) {
         const int64_t image = row / m->to.height;
         const int oy = (int)(row % m->to.height);
-        const struct range ys = window(m->options, oy, m->from.height);
+        const struct pool_range ys = pool_window(m->options, oy, m->from.height);
         for (int ox = 0; ox < m->to.width; ox++) {
-            const struct range xs = window(m->options, ox, m->from.width);
+            const struct pool_range xs = pool_window(m->options, ox, m->from.width);
             uint8_t *out = pixel(&m->to, image, oy, ox);
             memcpy(out, pixel(&m->from, image, ys.begin, xs.begin), (size_t)m->to.channels);
             for (int iy = ys.begin; iy < ys.end; iy++)

@@ -2,6 +2,7 @@
 #include "nn/op.h"
 
 #include "base/par.h"
+#include "nn/pool.h"
 
 #include <float.h>
 #include <math.h>
@@ -15,17 +16,6 @@ struct pool {
     struct view x, y, dx, dy;
     bool accumulate;
 };
-
-struct range {
-    int begin, end;
-};
-
-/* The part of window number i that lies inside [0, size). */
-static struct range window(struct pool_options o, int i, int size)
-{
-    const int begin = i * o.stride - o.padding, end = begin + o.kernel;
-    return (struct range){begin < 0 ? 0 : begin, end > size ? size : end};
-}
 
 static float *pixel(const struct view *view, int64_t image, int y, int x)
 {
@@ -41,9 +31,9 @@ static void max_pool_rows(void *context, int64_t begin, int64_t end, int worker)
     for (int64_t row = begin; row < end; row++) {
         const int64_t image = row / p->y.height;
         const int oy = (int)(row % p->y.height);
-        const struct range ys = window(p->options, oy, p->x.height);
+        const struct pool_range ys = pool_window(p->options, oy, p->x.height);
         for (int ox = 0; ox < p->y.width; ox++) {
-            const struct range xs = window(p->options, ox, p->x.width);
+            const struct pool_range xs = pool_window(p->options, ox, p->x.width);
             float *out = pixel(&p->y, image, oy, ox);
             memcpy(out, pixel(&p->x, image, ys.begin, xs.begin), (size_t)p->y.channels * sizeof *out);
             for (int iy = ys.begin; iy < ys.end; iy++)
@@ -63,7 +53,8 @@ static void max_pool_forward(struct net *net, const struct node *node)
 /* One window: every channel's gradient goes to its first maximum. */
 static void scatter(const struct pool *p, int64_t image, int oy, int ox, int channel, int channels)
 {
-    const struct range ys = window(p->options, oy, p->x.height), xs = window(p->options, ox, p->x.width);
+    const struct pool_range ys = pool_window(p->options, oy, p->x.height),
+                            xs = pool_window(p->options, ox, p->x.width);
     p->net->kernels->maximum_backward(
         &(struct pool_block){.x = pixel(&p->x, image, ys.begin, xs.begin) + channel,
                              .y = pixel(&p->y, image, oy, ox) + channel,

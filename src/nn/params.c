@@ -25,14 +25,10 @@ int params_declare(struct params *params, const char *name, enum param_kind kind
         return known;
     }
     assert(!params->sealed && strlen(name) < PARAM_MAX_NAME && dims >= 1 && dims <= PARAM_MAX_DIMS);
-    if (params->count == params->capacity) {
-        const int capacity = params->capacity ? 2 * params->capacity : 256;
-        struct param *list = arena_alloc(&params->arena, (size_t)capacity, sizeof *list);
-        if (!list) return -1;
-        if (params->count) memcpy(list, params->list, (size_t)params->count * sizeof *list);
-        params->list = list;
-        params->capacity = capacity;
-    }
+    struct param *list =
+        arena_grow(&params->arena, params->list, params->count, &params->capacity, sizeof *list);
+    if (!list) return -1;
+    params->list = list;
     struct param *param = params->list + params->count;
     strcpy(param->name, name);
     param->key = rng_fnv1a(name);

@@ -10,7 +10,7 @@ struct reader {
     struct weights *weights;
     struct zip zip;
     const char *prefix; /* folder of all entries, with the slash */
-    size_t capacity;    /* of weights->tensors */
+    int capacity;       /* of weights->tensors */
     size_t modules;
     struct error *err;
 };
@@ -116,13 +116,10 @@ static enum status add_tensor(struct reader *r, const char *name, const struct p
     struct weights *weights = r->weights;
     if (weights->count >= WEIGHTS_MAX_TENSORS)
         return fail(r->err, ERR_INPUT, "%s: more than %d tensors", weights->path, WEIGHTS_MAX_TENSORS);
-    if (weights->count == r->capacity) {
-        r->capacity = r->capacity ? 2 * r->capacity : 64;
-        struct weight_tensor *larger = arena_alloc(&weights->arena, r->capacity, sizeof *larger);
-        if (!larger) return fail_memory(r->err, weights->path, r->capacity * sizeof *larger);
-        if (weights->count) memcpy(larger, weights->tensors, weights->count * sizeof *larger);
-        weights->tensors = larger;
-    }
+    struct weight_tensor *tensors =
+        arena_grow(&weights->arena, weights->tensors, (int)weights->count, &r->capacity, sizeof *tensors);
+    if (!tensors) return fail_memory(r->err, weights->path, 2 * weights->count * sizeof *tensors);
+    weights->tensors = tensors;
     struct weight_tensor *tensor = &weights->tensors[weights->count];
     *tensor = (struct weight_tensor){.name = name};
     int64_t elements;

@@ -14,14 +14,10 @@ const struct quant_layer *quant_find(const struct quant *quant, const char *name
 struct quant_layer *quant_add(struct quant *quant, const char *name, int in, int out)
 {
     struct arena *arena = &quant->arena;
-    if (quant->count == quant->capacity) {
-        const int capacity = quant->capacity ? 2 * quant->capacity : 64;
-        struct quant_layer *larger = arena_alloc(arena, (size_t)capacity, sizeof *larger);
-        if (!larger) return NULL;
-        if (quant->count) memcpy(larger, quant->layers, (size_t)quant->count * sizeof *larger);
-        quant->layers = larger;
-        quant->capacity = capacity;
-    }
+    struct quant_layer *layers =
+        arena_grow(arena, quant->layers, quant->count, &quant->capacity, sizeof *layers);
+    if (!layers) return NULL;
+    quant->layers = layers;
     struct quant_layer layer = {.name = arena_strdup(arena, name), .in = in, .out = out};
     layer.input_scale = arena_alloc(arena, (size_t)in, sizeof *layer.input_scale);
     layer.input_zero = arena_alloc(arena, (size_t)in, sizeof *layer.input_zero);

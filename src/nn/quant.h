@@ -44,6 +44,12 @@ int quant_weight(const struct quant_layer *layer, int o, int c, float weight);
  * bytes floats where the two meet. Outputs and the input stay floats. */
 enum status quant_apply(struct graph *graph, const struct quant *quant, struct error *err);
 
+/* A node that moves bytes and keeps their scales. */
+static inline bool quant_moves(const struct node *node)
+{
+    return node->op == OP_COPY || node->op == OP_MAX_POOL || node->op == OP_UPSAMPLE;
+}
+
 /* Whether a file's tensor holds quantised weights: I8 and called NAME.weight, with NAME.weight_scale. */
 bool quant_is_weight(const struct weights *weights, const struct weight_tensor *tensor);
 /* Whether the name is NAME.weight_scale, NAME.input_scale or NAME.input_zero of such a tensor. */

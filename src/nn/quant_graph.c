@@ -37,12 +37,6 @@ static const struct tensor *tensor_of(const struct rewrite *r, int tensor)
     return r->graph->tensors + tensor;
 }
 
-/* Byte moves that keep the scale. */
-static bool moves(const struct node *node)
-{
-    return node->op == OP_COPY || node->op == OP_MAX_POOL || node->op == OP_UPSAMPLE;
-}
-
 static bool is_bytes(const struct rewrite *r, int tensor)
 {
     const struct tensor *t = tensor_of(r, tensor);
@@ -108,7 +102,7 @@ static void spread(struct rewrite *r)
         const struct tensor *out = tensor_of(r, node->output), *in = tensor_of(r, node->input[0]);
         const struct scales *from = r->scales + out->storage;
         if (!from->scale) continue;
-        if (!moves(node)) {
+        if (!quant_moves(node)) {
             settle_output(r, out);
             continue;
         }
@@ -232,7 +226,7 @@ static void append_other(struct rewrite *r, struct node node)
 {
     static const enum op_kind on_bytes[OP_KINDS] = {
         [OP_COPY] = OP_COPY_INT8, [OP_MAX_POOL] = OP_MAX_POOL_INT8, [OP_UPSAMPLE] = OP_UPSAMPLE_INT8};
-    if (moves(&node) && is_bytes(r, node.input[0]) && is_bytes(r, node.output) &&
+    if (quant_moves(&node) && is_bytes(r, node.input[0]) && is_bytes(r, node.output) &&
         same_scales(r, tensor_of(r, node.input[0]), tensor_of(r, node.output))) {
         node.op = on_bytes[node.op];
         graph_append(r->graph, node);

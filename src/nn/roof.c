@@ -1,10 +1,10 @@
 #include "nn/roof.h"
 
+#include "base/clock.h"
 #include "base/par.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum {
     PEAK_REPEATS = 500000,
@@ -14,13 +14,6 @@ enum {
     COPY_GRAIN = 4096,
     COPY_ROUNDS = 4
 };
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static void chains(void *context, int64_t begin, int64_t end, int worker)
 {
@@ -37,9 +30,9 @@ double roof_peak(const struct kernels *kernels, int threads)
     const double flop = 2.0 * KERNEL_PEAK_CHAINS * PEAK_REPEATS * kernels->width * threads;
     double best = 0;
     for (int i = 0; i < PEAK_PROBES; i++) {
-        const double begun = now();
+        const double begun = clock_seconds();
         par_for(threads, threads, 1, chains, (void *)kernels);
-        const double rate = flop / (now() - begun);
+        const double rate = flop / (clock_seconds() - begun);
         if (rate > best) best = rate;
     }
     return best;
@@ -60,9 +53,9 @@ enum status roof_bandwidth(double *bandwidth, int threads, struct error *err)
     *bandwidth = 0;
     for (int i = 0; i < COPY_ROUNDS * (COPY_BYTES / COPY_PIECE); i++) {
         char *piece = bytes + (size_t)i * COPY_PIECE % COPY_BYTES; /* long out of cache when it comes again */
-        const double begun = now();
+        const double begun = clock_seconds();
         par_for(threads, COPY_PIECE, COPY_GRAIN, copy, piece);
-        const double rate = 2.0 * COPY_PIECE / (now() - begun);
+        const double rate = 2.0 * COPY_PIECE / (clock_seconds() - begun);
         if (rate > *bandwidth) *bandwidth = rate;
     }
     free(bytes);

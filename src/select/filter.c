@@ -1,7 +1,7 @@
 #include "select/filter.h"
 
 #include "base/dmath.h"
-#include "select/order.h"
+#include "base/rank.h"
 #include "select/picks.h"
 #include "select/quantile.h"
 
@@ -71,9 +71,9 @@ static double frame_score(const struct filter_options *options, const struct fil
     return sum.boxes ? confidence_result(&sum) : 0;
 }
 
-static void keep(struct picks *picks, const struct ranked *order, int n)
+static void keep(struct picks *picks, const struct rank *order, int n)
 {
-    for (int i = 0; i < n; i++) picks->items[i] = (struct pick){order[i].index, i, order[i].score};
+    for (int i = 0; i < n; i++) picks->items[i] = (struct pick){(int)order[i].index, i, order[i].score};
     picks->count = n;
 }
 
@@ -82,13 +82,14 @@ static enum status by_score(struct picks *picks, const struct filter_options *op
 {
     assert(frames->first_box);
     const size_t m = (size_t)frames->count;
-    struct ranked *order = arena_alloc(arena, m, sizeof *order);
+    struct rank *order = arena_alloc(arena, m, sizeof *order);
     if (!order) return fail_memory(err, "filter", m * sizeof *order);
-    for (int i = 0; i < frames->count; i++) order[i] = (struct ranked){frame_score(options, frames, i), i};
+    for (int i = 0; i < frames->count; i++)
+        order[i] = (struct rank){frame_score(options, frames, i), (uint32_t)i};
     if (options->rule == FILTER_LEAST_CONFIDENCE)
-        order_ascending(order, m);
+        rank_sort_ascending(order, m);
     else
-        order_descending(order, m);
+        rank_sort(order, m);
     keep(picks, order, options->budget);
     return OK;
 }
@@ -135,19 +136,19 @@ static enum status moderate(struct picks *picks, const struct filter_options *op
     const struct embeddings *set = &picker->set;
     const int m = set->count;
     double *centre = arena_alloc(picker->arena, (size_t)set->width, sizeof *centre);
-    struct ranked *order = arena_alloc(picker->arena, (size_t)m, sizeof *order);
+    struct rank *order = arena_alloc(picker->arena, (size_t)m, sizeof *order);
     if (!centre || !order) return fail_memory(err, "moderate", (size_t)m * sizeof *order);
     TRY(find_centre(centre, set, options->moderate_center, picker->arena, err));
     for (int i = 0; i < m; i++)
-        order[i] = (struct ranked){sqrt(embeddings_distance2(set->rows[i], centre, set->width)), i};
-    order_ascending(order, (size_t)m);
+        order[i] = (struct rank){sqrt(embeddings_distance2(set->rows[i], centre, set->width)), (uint32_t)i};
+    rank_sort_ascending(order, (size_t)m);
     if (options->moderate_rule == MODERATE_RANK) {
         keep(picks, order + (int)floor(m * 0.5 - options->budget * 0.5 + 0.5), options->budget);
         return OK;
     }
     const double median = order[(m - 1) / 2].score;
     for (int i = 0; i < m; i++) order[i].score = fabs(order[i].score - median);
-    order_ascending(order, (size_t)m);
+    rank_sort_ascending(order, (size_t)m);
     keep(picks, order, options->budget);
     return OK;
 }

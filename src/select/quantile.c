@@ -15,13 +15,23 @@ void quantile_sort(double *values, size_t n)
     if (n) qsort(values, n, sizeof *values, compare);
 }
 
-double quantile_sorted(const double *sorted, size_t n, double q)
+struct quantile_place quantile_place(size_t n, double q)
 {
     assert(n >= 1 && q >= 0 && q <= 1);
-    const double h = (double)(n - 1) * q, f = h - floor(h);
-    const size_t i = (size_t)floor(h);
-    const double a = sorted[i], b = sorted[i + 1 < n ? i + 1 : n - 1], d = b - a;
-    return f < 0.5 ? a + d * f : b - d * (1 - f);
+    const double h = (double)(n - 1) * q;
+    return (struct quantile_place){(size_t)floor(h), h - floor(h)};
+}
+
+double quantile_between(double a, double b, double share)
+{
+    const double d = b - a;
+    return share < 0.5 ? a + d * share : b - d * (1 - share);
+}
+
+double quantile_sorted(const double *sorted, size_t n, double q)
+{
+    const struct quantile_place at = quantile_place(n, q);
+    return quantile_between(sorted[at.below], sorted[at.below + 1 < n ? at.below + 1 : n - 1], at.share);
 }
 
 enum status quantile(double *result, double *values, size_t n, double q, struct error *err)

@@ -11,6 +11,15 @@
 
 void quantile_sort(double *values, size_t n); /* ascending */
 
+/* Where the quantile of n >= 1 sorted values lies: behind the value number `below`, by `share` of the way to the next
+ * one; and what is there between two values. */
+struct quantile_place {
+    size_t below;
+    double share;
+};
+struct quantile_place quantile_place(size_t n, double q);
+double quantile_between(double a, double b, double share);
+
 double quantile_sorted(const double *sorted, size_t n, double q); /* n >= 1 */
 
 /* Sorts values in place. ERR_INPUT when there are none. */

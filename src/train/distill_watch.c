@@ -13,8 +13,6 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FIRST_FRAMES = 1024 };
-
 struct watch {
     struct distill_result *result;
     const struct distill_options *options;
@@ -31,18 +29,6 @@ struct watch {
     uint64_t key;       /* of the uniform rule's draws */
     int capacity, candidate_capacity, extra_capacity;
 };
-
-/* Room for one more element of a growing array in the arena. */
-static void *grow(struct arena *arena, void *list, int count, int *capacity, size_t size)
-{
-    if (count < *capacity) return list;
-    const int wanted = *capacity ? 2 * *capacity : FIRST_FRAMES;
-    void *larger = arena_alloc(arena, (size_t)wanted, size);
-    if (!larger) return NULL;
-    if (count) memcpy(larger, list, (size_t)count * size);
-    *capacity = wanted;
-    return larger;
-}
 
 /* Keeps the vehicles among the detections: their boxes for the filters, their confidence for SELECT. */
 static enum status vehicles(struct watch *w, const struct frame *frame, int count,
@@ -99,7 +85,7 @@ static enum status add_candidate(struct watch *w, const struct frame *frame, str
 {
     struct distill_result *r = w->result;
     struct distill_candidate *list =
-        grow(w->arena, r->candidates, r->candidate_count, &w->candidate_capacity, sizeof *list);
+        arena_grow(w->arena, r->candidates, r->candidate_count, &w->candidate_capacity, sizeof *list);
     if (!list) return fail_memory(err, "the candidates", (size_t)w->candidate_capacity * sizeof *list);
     r->candidates = list;
     TRY(distill_store(seen, frame, w->candidates, w->test, w->arena, err));
@@ -114,7 +100,7 @@ static enum status add_extra(struct watch *w, const struct frame *frame, struct 
 {
     struct distill_result *r = w->result;
     struct distill_candidate *list =
-        grow(w->arena, r->extra, r->extra_count, &w->extra_capacity, sizeof *list);
+        arena_grow(w->arena, r->extra, r->extra_count, &w->extra_capacity, sizeof *list);
     if (!list) return fail_memory(err, "the validation frames", (size_t)w->extra_capacity * sizeof *list);
     r->extra = list;
     TRY(distill_store(seen, frame, w->extra, w->test, w->arena, err));
@@ -127,7 +113,8 @@ static enum status add_extra(struct watch *w, const struct frame *frame, struct 
 static enum status list_frame(struct watch *w, const struct frame *frame, struct error *err)
 {
     struct distill_result *r = w->result;
-    struct distill_frame *frames = grow(w->arena, r->frames, r->frame_count, &w->capacity, sizeof *frames);
+    struct distill_frame *frames =
+        arena_grow(w->arena, r->frames, r->frame_count, &w->capacity, sizeof *frames);
     if (!frames) return fail_memory(err, "the list of frames", (size_t)w->capacity * sizeof *frames);
     r->frames = frames;
     struct distill_frame *f = frames + r->frame_count;

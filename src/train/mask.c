@@ -1,6 +1,7 @@
 #include "train/mask.h"
 
 #include "base/rng.h"
+#include "select/quantile.h"
 
 #include <assert.h>
 #include <math.h>
@@ -135,11 +136,10 @@ double mask_above_quantile(uint8_t *mask, struct mask_table table, const float *
     const size_t n = mask_candidates(table);
     clear(mask, table);
     if (!n) return 0;
-    const double h = (double)(n - 1) * (1 - fraction);
-    const size_t i = (size_t)floor(h);
-    const double f = h - (double)i, a = ascending(table, change, i, n);
-    const double b = i + 1 < n ? ascending(table, change, i + 1, n) : a, d = b - a;
-    const double cut = f < 0.5 ? a + d * f : b - d * (1 - f);
+    const struct quantile_place at = quantile_place(n, 1 - fraction);
+    const double a = ascending(table, change, at.below, n),
+                 b = at.below + 1 < n ? ascending(table, change, at.below + 1, n) : a;
+    const double cut = quantile_between(a, b, at.share);
     for (int j = 0; j < table.count; j++) {
         const struct optim_tensor *t = &table.tensors[j];
         for (size_t k = t->offset; t->trainable && k < t->offset + t->size; k++) mask[k] = change[k] > cut;

@@ -2,11 +2,11 @@
 
 #include "base/child.h"
 #include "base/file.h"
+#include "base/temporary.h"
 #include "image/encode.h"
 #include "train/answer.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,13 +136,8 @@ static enum status write_frame(struct teacher *teacher, const char **path, const
                                struct error *err)
 {
     if (!teacher->temporary) {
-        const char *const root = getenv("TMPDIR");
-        char *const folder = arena_printf(&teacher->arena, "%s/retort-XXXXXX", root ? root : "/tmp");
-        if (!folder) return fail_memory(err, "a path", 0);
-        if (!mkdtemp(folder))
-            return fail(err, ERR_SYSTEM, "cannot make folder %s: %s", folder, strerror(errno));
-        teacher->temporary = folder;
-        teacher->frame = arena_printf(&teacher->arena, "%s/frame.ppm", folder);
+        TRY(temporary_folder(&teacher->temporary, &teacher->arena, err));
+        teacher->frame = arena_printf(&teacher->arena, "%s/frame.ppm", teacher->temporary);
         if (!teacher->frame) return fail_memory(err, "a path", 0);
     }
     *path = teacher->frame;
