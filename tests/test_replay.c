@@ -134,10 +134,35 @@ static void frozen_layers_change_neither_values_nor_other_gradients(void **state
     }
 }
 
+/* Sizes whose product would wrap around to something small. */
+static void plans_beyond_any_memory_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        int side, batch;
+    } cases[] = {{1 << 20, INT32_MAX}, {1 << 20, 1 << 20}, {1 << 20, 1 << 10}};
+    const struct kernels *kernels;
+    struct error err;
+    check_ok(kernels_get(&kernels, NULL, &err), &err);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int mode = NET_INFERENCE; mode <= NET_TRAINING; mode++) {
+            struct run run = {0};
+            graph_begin(&run.graph, &run.params);
+            const struct yolo11_config config = {.scale = YOLO11_PICO, .classes = CLASSES};
+            check_ok(yolo11_build(&run.model, &run.graph, config, cases[i].side, cases[i].side, &err), &err);
+            const struct net_options options = {
+                .batch = cases[i].batch, .threads = 3, .mode = (enum net_mode)mode, .plan = PLAN_FAST};
+            assert_int_equal(net_plan(&run.net, &run.graph, kernels, options, &err), ERR_SYSTEM);
+            assert_non_null(strstr(err.message, "the network's buffers"));
+            finish(&run);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(replays_give_the_bits_that_were_kept),
+        cmocka_unit_test(plans_beyond_any_memory_are_refused),
         cmocka_unit_test(frozen_layers_change_neither_values_nor_other_gradients),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,7 +8,14 @@
 
 #include <math.h>
 
-/* Sizes are in floats and may be NULL for none.
+/* Floats of a buffer at most: sums of some such sizes do not overflow. */
+#define OP_MOST (SIZE_MAX / 16 < (uint64_t)1 << 48 ? SIZE_MAX / 16 : (size_t)((uint64_t)1 << 48))
+
+/* a * b, or OP_MOST + 1 where that is more than OP_MOST. */
+static inline size_t op_times(size_t a, size_t b) { return a && b > OP_MOST / a ? OP_MOST + 1 : a * b; }
+
+/* Sizes are in floats and may be NULL for none; the plan is refused when one is over OP_MOST. What grows with
+ * more than the values of an input or output and the parameters uses op_times.
  *
  * Values that backward reads need not live from forward to backward when the operation can replay: make its
  * output again, to the bit. It then reads its inputs, or `middle`: something between inputs and output that

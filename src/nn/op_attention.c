@@ -166,7 +166,7 @@ static size_t head_scratch_floats(const struct attention_options *o, int tokens)
 {
     const size_t n = (size_t)tokens, dim = (size_t)larger(o->key_dim, o->value_dim);
     const size_t packed = rounded(tokens) * dim + rounded(larger(o->key_dim, o->value_dim)) * n;
-    return n * n + packed + n * rounded((int)dim) + 2 * n * (sizeof(void *) / sizeof(float)) + 64;
+    return op_times(n, n) + packed + n * rounded((int)dim) + 2 * n * (sizeof(void *) / sizeof(float)) + 64;
 }
 
 static struct head_scratch head_scratch(const struct attention *a, int worker)
@@ -269,13 +269,13 @@ static int tokens_of(const struct net *net, const struct node *node)
 static size_t attention_saved(const struct net *net, const struct node *node)
 {
     const size_t n = (size_t)tokens_of(net, node);
-    return (size_t)net->options.batch * (size_t)node->as.attention.heads * n * n;
+    return op_times(op_times((size_t)net->options.batch * (size_t)node->as.attention.heads, n), n);
 }
 
 static size_t attention_scratch(const struct net *net, const struct node *node)
 {
-    return (size_t)net->options.batch * (size_t)node->as.attention.heads *
-           head_floats(&node->as.attention, tokens_of(net, node));
+    return op_times((size_t)net->options.batch * (size_t)node->as.attention.heads,
+                    head_floats(&node->as.attention, tokens_of(net, node)));
 }
 
 static size_t attention_worker_scratch(const struct net *net, const struct node *node)

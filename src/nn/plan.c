@@ -24,8 +24,11 @@ static int by_offset(const void *a, const void *b)
     return x < y ? -1 : 1;
 }
 
-/* Gives every living buffer its offset and returns the floats needed. order has room for 2 * count pointers.
- */
+/* No object has more. */
+#define MOST_FLOATS (PTRDIFF_MAX / sizeof(float) - INT8_SLACK)
+
+/* Gives every living buffer its offset and returns the floats needed, or more than MOST_FLOATS. order has
+ * room for 2 * count pointers. */
 static size_t place(struct buffer *buffers, int count, struct buffer **order)
 {
     struct buffer **met = order + count;
@@ -45,6 +48,7 @@ static size_t place(struct buffer *buffers, int count, struct buffer **order)
             const size_t end = met[j]->offset + met[j]->size;
             if (end > offset) offset = end;
         }
+        if (buffer->size > MOST_FLOATS - offset) return MOST_FLOATS + 1;
         buffer->offset = offset;
         if (offset + buffer->size > peak) peak = offset + buffer->size;
     }
@@ -53,7 +57,8 @@ static size_t place(struct buffer *buffers, int count, struct buffer **order)
 
 static size_t floats_of(const struct net *net, const struct storage *s)
 {
-    const size_t n = (size_t)net->options.batch * (size_t)s->height * (size_t)s->width * (size_t)s->channels;
+    const size_t pixels = op_times((size_t)s->height * (size_t)s->width, (size_t)net->options.batch);
+    const size_t n = op_times(pixels, (size_t)s->channels);
     return s->scale ? (n + sizeof(float) - 1) / sizeof(float) : n;
 }
 
@@ -68,7 +73,8 @@ static void grow_to(struct buffer *buffer, size_t size)
     if (size > buffer->size) buffer->size = size;
 }
 
-static void sizes(struct planner *p)
+/* False when a buffer is over OP_MOST. */
+static bool sizes(struct planner *p)
 {
     struct net *net = p->net;
     const struct graph *graph = net->graph;
@@ -88,8 +94,12 @@ static void sizes(struct planner *p)
         grow_to(p->workers, ask(op->worker_scratch, net, node));
     }
     net->worker_floats = align_up(p->workers->size);
-    p->workers->size = net->worker_floats * (size_t)net->options.threads;
-    for (int i = 0; i < p->count; i++) p->buffers[i].size = align_up(p->buffers[i].size);
+    p->workers->size = op_times(net->worker_floats, (size_t)net->options.threads);
+    for (int i = 0; i < p->count; i++) {
+        if (p->buffers[i].size > OP_MOST) return false;
+        p->buffers[i].size = align_up(p->buffers[i].size);
+    }
+    return true;
 }
 
 static bool allocate_tables(struct net *net)
@@ -135,14 +145,15 @@ static void hand_over(const struct planner *p)
     net->zeros_offset = p->zeros->offset;
 }
 
-static bool make(struct net *net, struct arena *temporary)
+static enum status make(struct net *net, struct arena *temporary, struct error *err)
 {
     const int nodes = net->graph->node_count, storages = net->graph->storage_count;
     struct planner p = {
         .net = net, .temporary = temporary, .count = 3 * storages + 3 * nodes + 3, .end = 2 * nodes + 2};
     p.buffers = arena_alloc(temporary, (size_t)p.count, sizeof *p.buffers);
     struct buffer **order = arena_alloc(temporary, 2 * (size_t)p.count, sizeof(struct buffer *));
-    if (!p.buffers || !order || !allocate_tables(net)) return false;
+    if (!p.buffers || !order || !allocate_tables(net))
+        return fail_memory(err, "the memory plan", temporary->used + net->arena.used);
     p.value = p.buffers;
     p.again = p.value + storages;
     p.gradient = p.again + storages;
@@ -152,20 +163,22 @@ static bool make(struct net *net, struct arena *temporary)
     p.scratch = p.packed + nodes;
     p.workers = p.scratch + 1;
     p.zeros = p.workers + 1;
-    if (op_training(net) && !plan_gradients(&p)) return false;
-    sizes(&p);
-    if (!plan_replays(&p)) return false;
-    net->total_bytes =
-        (place(p.buffers, p.count, order) + INT8_SLACK) * sizeof(float); /* kernels may read on */
+    if (op_training(net) && !plan_gradients(&p))
+        return fail_memory(err, "the memory plan", temporary->used + net->arena.used);
+    const bool fits = sizes(&p);
+    if (fits && !plan_replays(&p))
+        return fail_memory(err, "the memory plan", temporary->used + net->arena.used);
+    const size_t floats = fits ? place(p.buffers, p.count, order) : MOST_FLOATS + 1;
+    if (floats > MOST_FLOATS) return fail_memory(err, "the network's buffers", SIZE_MAX);
+    net->total_bytes = (floats + INT8_SLACK) * sizeof(float); /* kernels may read on */
     hand_over(&p);
-    return true;
+    return OK;
 }
 
 enum status plan_make(struct net *net, struct error *err)
 {
     struct arena temporary = {0};
-    const bool made = make(net, &temporary);
-    const size_t used = temporary.used;
+    const enum status status = make(net, &temporary, err);
     arena_free(&temporary);
-    return made ? OK : fail_memory(err, "the memory plan", used + net->arena.used);
+    return status;
 }

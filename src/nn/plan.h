@@ -5,7 +5,8 @@
 #include "nn/net.h"
 
 /* Fills the offsets, zero ranges and accumulate flags of net (from its arena) and sets net->total_bytes.
- * Nothing big is allocated. ERR_SYSTEM when the tables do not fit in memory. */
+ * Nothing big is allocated. ERR_SYSTEM when the tables do not fit in memory, or the buffers would not
+ * in any. */
 enum status plan_make(struct net *net, struct error *err);
 
 #endif

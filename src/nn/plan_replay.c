@@ -25,10 +25,10 @@ static size_t most_alive(const struct planner *p)
     for (int i = 0; i < p->count; i++) {
         const struct buffer *b = p->buffers + i;
         if (b->first > b->last) continue;
-        p->alive[b->first] += (ptrdiff_t)b->size;
-        p->alive[b->last + 1] -= (ptrdiff_t)b->size;
+        p->alive[b->first] += (int64_t)b->size;
+        p->alive[b->last + 1] -= (int64_t)b->size;
     }
-    ptrdiff_t now = 0, most = 0;
+    int64_t now = 0, most = 0;
     for (int t = 0; t <= p->end; t++) {
         now += p->alive[t];
         if (now > most) most = now;

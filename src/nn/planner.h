@@ -22,7 +22,7 @@ struct planner {
     struct buffer *scratch, *workers, *zeros; /* one each */
     bool *kept;                               /* per storage: values live on into backward */
     bool *replayed;                           /* per node */
-    ptrdiff_t *alive;                         /* per time */
+    int64_t *alive;                           /* per time */
     int end;                                  /* of time */
 };
 
