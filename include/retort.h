@@ -117,7 +117,7 @@ void retort_detector_close(struct retort_detector *detector);
 
 /* Finds objects, most confident first: *count <= options.max_detections of them at *found, owned by the
  * detector and valid until its next call. Memory is planned anew when the shape of the network's input
- * changes, else not at all. */
+ * changes; pictures of one size after the other take no more of it. */
 enum retort_status retort_detect(struct retort_detector *detector, const struct retort_picture *picture,
                                  const struct retort_detection **found, int *count, struct retort_error *err);
 

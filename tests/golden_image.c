@@ -25,7 +25,10 @@ static enum status stages(struct golden *golden, struct image *in, struct image 
     TRY(resize_antialias(out, in, 40, 77, RESIZE_HORIZONTAL_FIRST, err));
     emit(golden, "image.antialias", out);
     const struct letterbox box = letterbox_detect(WIDTH, HEIGHT, SIZE, SIZE, true);
-    TRY(letterbox_apply(out, in, &box, err));
+    struct letterbox_scratch scratch = {0};
+    const enum status status = letterbox_apply(out, in, &box, &scratch, err);
+    letterbox_scratch_free(&scratch);
+    TRY(status);
     static float input[SIZE * SIZE * 3];
     letterbox_input(input, out);
     golden_emit(golden, "image.letterbox", input, image_bytes(out));

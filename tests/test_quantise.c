@@ -405,13 +405,14 @@ static void test_precision(void **state)
     struct dataset dataset;
     struct evaluation before, after;
     struct image pictures[CALIBRATED] = {{0}}, picture = {0};
+    struct letterbox_scratch scratch = {0};
     struct error err;
     check_ok(model_open(&model, weights, &err), &err);
     check_ok(dataset_open(&dataset, data, DATASET_VAL, &err), &err);
     for (int i = 0; i < CALIBRATED; i++) {
         check_ok(image_read(&picture, dataset.items[8 * i].image, &err), &err);
         const struct letterbox box = letterbox_detect(picture.width, picture.height, 640, 640, true);
-        check_ok(letterbox_apply(pictures + i, &picture, &box, &err), &err);
+        check_ok(letterbox_apply(pictures + i, &picture, &box, &scratch, &err), &err);
     }
     struct quantise_options options = usual();
     options.method = QUANTISE_MSE;
@@ -428,6 +429,7 @@ static void test_precision(void **state)
     evaluate_free(&after);
     for (int i = 0; i < CALIBRATED; i++) image_free(pictures + i);
     image_free(&picture);
+    letterbox_scratch_free(&scratch);
     dataset_close(&dataset);
     model_free(&model);
     model_free(&quantised);

@@ -13,6 +13,8 @@
 #include <jansson.h>
 #endif
 
+static struct letterbox_scratch scratch;
+
 static void expect_hash(const struct image *image, bool bgr, const char *expected, const char *what)
 {
     char hex[SHA256_HEX];
@@ -42,7 +44,7 @@ static void letterbox_known_hashes(void **state)
         check_image_synth(&in, rows[i].name, rows[i].width, rows[i].height);
         const struct letterbox box = letterbox_detect(rows[i].width, rows[i].height, LETTERBOX_SIZE,
                                                       LETTERBOX_SIZE, rows[i].rectangular);
-        check_ok(letterbox_apply(&out, &in, &box, &err), &err);
+        check_ok(letterbox_apply(&out, &in, &box, &scratch, &err), &err);
         expect_hash(&out, true, rows[i].hash, rows[i].name);
     }
     image_free(&in);
@@ -134,7 +136,7 @@ static void letterbox_matches_the_reference(void **state)
                                          ? without_enlarging(w, h)
                                          : letterbox_detect(w, h, 640, 640, !strcmp(mode, "rect"));
         check_geometry(&box, json_object_get(row, "geometry"));
-        check_ok(letterbox_apply(&out, &in, &box, &err), &err);
+        check_ok(letterbox_apply(&out, &in, &box, &scratch, &err), &err);
         expect_hash(&out, true, text(row, "sha256_result_bgr"), mode);
     }
     image_free(&in);
@@ -168,7 +170,7 @@ static void real_pictures_match_the_reference(void **state)
         check_ok(image_read(&in, check_shared(text(row, "file")), &err), &err);
         expect_hash(&in, false, text(row, "sha256_decoded_rgb"), text(row, "file"));
         const struct letterbox box = letterbox_detect(in.width, in.height, 640, 640, true);
-        check_ok(letterbox_apply(&out, &in, &box, &err), &err);
+        check_ok(letterbox_apply(&out, &in, &box, &scratch, &err), &err);
         expect_hash(&out, false, text(json_object_get(row, "predict"), "sha256_letterboxed_rgb"),
                     "letterboxed");
         check_validation(row, in.width, in.height);
@@ -273,5 +275,7 @@ int main(void)
         cmocka_unit_test(network_input_is_the_quotient),
         cmocka_unit_test(sizes_are_limited),
     };
-    return cmocka_run_group_tests_name("resize", tests, NULL, NULL);
+    const int failed = cmocka_run_group_tests_name("resize", tests, NULL, NULL);
+    letterbox_scratch_free(&scratch);
+    return failed;
 }

@@ -56,6 +56,7 @@ struct job {
     const struct kernels *kernels;
     struct model model, quantised;
     struct image *canvas;
+    struct letterbox_scratch letterbox;
     int count;
     struct frame_count frames;
     int64_t seen, stride; /* every stride-th frame is kept */
@@ -90,7 +91,7 @@ static enum status take(struct job *job, const struct image *image, struct error
     if (job->seen++ % job->stride || job->count == v->limit) return OK;
     const struct letterbox box =
         letterbox_detect(image->width, image->height, (int)v->size, (int)v->size, true);
-    TRY(letterbox_apply(job->canvas + job->count, image, &box, err));
+    TRY(letterbox_apply(job->canvas + job->count, image, &box, &job->letterbox, err));
     job->count++;
     return OK;
 }
@@ -278,6 +279,7 @@ static enum status run_quantize(struct run *run, struct error *err)
     struct job job = {.run = run, .values = run->values};
     const enum status status = quantise(&job, err);
     for (int i = 0; i < job.count; i++) image_free(job.canvas + i);
+    letterbox_scratch_free(&job.letterbox);
     evaluate_free(&job.before);
     evaluate_free(&job.after);
     model_free(&job.quantised);

@@ -22,6 +22,7 @@ void detector_end(struct detector *detector)
 {
     forget_plan(detector);
     image_free(&detector->canvas);
+    letterbox_scratch_free(&detector->letterbox);
 }
 
 void detector_refresh(struct detector *detector)
@@ -58,8 +59,7 @@ enum status detector_run(struct detector *detector, const struct image *picture,
         forget_plan(detector);
         return status;
     }
-    image_free(&detector->canvas);
-    TRY(letterbox_apply(&detector->canvas, picture, box, err));
+    TRY(letterbox_apply(&detector->canvas, picture, box, &detector->letterbox, err));
     letterbox_input(net_value(&detector->net, detector->graph.input).data, &detector->canvas);
     net_forward(&detector->net);
     const struct head head = yolo11_head(&detector->network, &detector->net, false);

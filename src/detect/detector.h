@@ -1,7 +1,7 @@
 /* A model that finds objects in pictures.
  *
- * The network is planned for one input size and planned again when the size changes; per picture nothing is
- * allocated. Results depend on the weights and the picture only. */
+ * The network is planned for one input size and planned again when the size changes; while pictures have one
+ * size, nothing is allocated for them. Results depend on the weights and the picture only. */
 #ifndef RETORT_DETECT_DETECTOR_H
 #define RETORT_DETECT_DETECTOR_H
 
@@ -22,6 +22,7 @@ struct detector {
     struct net net;
     struct nms nms;
     struct image canvas;
+    struct letterbox_scratch letterbox;
     float *row; /* scratch, one class row */
 };
 

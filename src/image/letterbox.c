@@ -1,7 +1,5 @@
 #include "image/letterbox.h"
 
-#include "image/resize.h"
-
 #include <assert.h>
 #include <math.h>
 #include <string.h>
@@ -85,25 +83,28 @@ void letterbox_batch_shape(double lowest, double highest, int size, int *width, 
     *height = (int)ceil(h * size / LETTERBOX_STRIDE + 0.5) * LETTERBOX_STRIDE;
 }
 
+void letterbox_scratch_free(struct letterbox_scratch *scratch)
+{
+    image_free(&scratch->loaded);
+    resize_scratch_free(&scratch->resize);
+}
+
 enum status letterbox_apply(struct image *out, const struct image *in, const struct letterbox *box,
-                            struct error *err)
+                            struct letterbox_scratch *scratch, struct error *err)
 {
     assert(in->width == box->source_width && in->height == box->source_height);
     if (box->loaded_width != in->width || box->loaded_height != in->height) {
-        struct image loaded = {0};
-        struct letterbox rest = *box;
-        rest.source_width = box->loaded_width;
-        rest.source_height = box->loaded_height;
-        enum status status = resize_bilinear(&loaded, in, box->loaded_width, box->loaded_height, err);
-        if (status == OK) status = letterbox_apply(out, &loaded, &rest, err);
-        image_free(&loaded);
-        return status;
+        struct image *const loaded = &scratch->loaded;
+        TRY(image_reserve(loaded, box->loaded_width, box->loaded_height, err));
+        TRY(resize_bilinear_into(loaded->pixels, (size_t)loaded->width * 3, loaded->width, loaded->height, in,
+                                 &scratch->resize, err));
+        in = loaded;
     }
     TRY(image_reserve(out, box->width, box->height, err));
     if (box->inner_width != box->width || box->inner_height != box->height) image_fill(out, LETTERBOX_BORDER);
     const size_t stride = (size_t)box->width * 3;
     return resize_bilinear_into(out->pixels + (size_t)box->top * stride + (size_t)box->left * 3, stride,
-                                box->inner_width, box->inner_height, in, err);
+                                box->inner_width, box->inner_height, in, &scratch->resize, err);
 }
 
 void letterbox_input(float *out, const struct image *in)

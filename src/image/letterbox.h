@@ -3,7 +3,7 @@
 #ifndef RETORT_IMAGE_LETTERBOX_H
 #define RETORT_IMAGE_LETTERBOX_H
 
-#include "image/image.h"
+#include "image/resize.h"
 
 #include <stdbool.h>
 
@@ -39,9 +39,17 @@ void letterbox_load_size(int width, int height, int size, int *loaded_width, int
 /* Canvas of a rectangular validation batch whose height/width ratios lie in [lowest, highest]. */
 void letterbox_batch_shape(double lowest, double highest, int size, int *width, int *height);
 
-/* Resizes and frames `in`, whose size is box->source_width x source_height. */
+/* What letterbox_apply needs beside the pictures, used again from picture to picture. Start with {0}. */
+struct letterbox_scratch {
+    struct image loaded;
+    struct resize_scratch resize;
+};
+void letterbox_scratch_free(struct letterbox_scratch *scratch); /* leaves {0} */
+
+/* Resizes and frames `in`, whose size is box->source_width x source_height. Allocates nothing while the sizes
+ * in box stay. */
 enum status letterbox_apply(struct image *out, const struct image *in, const struct letterbox *box,
-                            struct error *err);
+                            struct letterbox_scratch *scratch, struct error *err);
 
 /* Height x width x 3 floats, value / 255 correctly rounded, R G B as stored. */
 void letterbox_input(float *out, const struct image *in);

@@ -7,6 +7,13 @@
 
 #include "image/image.h"
 
+/* What resizing needs beside the pictures, used again while it is large enough. Start with {0}. */
+struct resize_scratch {
+    void *memory;
+    size_t bytes;
+};
+void resize_scratch_free(struct resize_scratch *scratch); /* leaves {0} */
+
 /* Bilinear with half-pixel centres and 11-bit weights (YOLO11 specification 2.2): the detector's resize.
  * Exact halving of both sides is the rounded mean of 2x2 pixels. */
 enum status resize_bilinear(struct image *out, const struct image *in, int width, int height,
@@ -14,7 +21,7 @@ enum status resize_bilinear(struct image *out, const struct image *in, int width
 
 /* The same into rows of width*3 bytes, stride bytes apart. */
 enum status resize_bilinear_into(uint8_t *out, size_t stride, int width, int height, const struct image *in,
-                                 struct error *err);
+                                 struct resize_scratch *scratch, struct error *err);
 
 /* Which pass of the antialiased resize comes first; results differ by one level at most. */
 enum resize_order {

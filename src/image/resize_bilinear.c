@@ -57,8 +57,24 @@ static void mix_rows(uint8_t *restrict out, const int32_t *restrict r0, const in
 
 static int clamp_row(int y, int height) { return y < 0 ? 0 : y < height ? y : height - 1; }
 
+void resize_scratch_free(struct resize_scratch *scratch)
+{
+    free(scratch->memory);
+    *scratch = (struct resize_scratch){0};
+}
+
+static enum status reserve(struct resize_scratch *scratch, size_t bytes, struct error *err)
+{
+    if (scratch->bytes >= bytes) return OK;
+    resize_scratch_free(scratch);
+    scratch->memory = malloc(bytes);
+    if (!scratch->memory) return fail_memory(err, "resizing a picture", bytes);
+    scratch->bytes = bytes;
+    return OK;
+}
+
 enum status resize_bilinear_into(uint8_t *out, size_t stride, int width, int height, const struct image *in,
-                                 struct error *err)
+                                 struct resize_scratch *scratch, struct error *err)
 {
     const size_t in_row = (size_t)in->width * 3, out_row = (size_t)width * 3;
     if (in->width == width && in->height == height) {
@@ -71,10 +87,8 @@ enum status resize_bilinear_into(uint8_t *out, size_t stride, int width, int hei
         return OK;
     }
     const size_t tap_bytes = ((size_t)width + (size_t)height) * sizeof(struct tap);
-    const size_t bytes = tap_bytes + 2 * out_row * sizeof(int32_t);
-    struct tap *columns = malloc(bytes);
-    if (!columns) return fail_memory(err, "resizing a picture", bytes);
-    struct tap *rows = columns + width;
+    TRY(reserve(scratch, tap_bytes + 2 * out_row * sizeof(int32_t), err));
+    struct tap *columns = scratch->memory, *rows = columns + width;
     make_taps(columns, in->width, width, 1);
     make_taps(rows, in->height, height, 0);
     int32_t *widened[2] = {(int32_t *)(rows + height), (int32_t *)(rows + height) + out_row};
@@ -91,13 +105,16 @@ enum status resize_bilinear_into(uint8_t *out, size_t stride, int width, int hei
         }
         mix_rows(out + (size_t)y * stride, pair[0], pair[1], rows[y].w0, rows[y].w1, (int)out_row);
     }
-    free(columns);
     return OK;
 }
 
 enum status resize_bilinear(struct image *out, const struct image *in, int width, int height,
                             struct error *err)
 {
+    struct resize_scratch scratch = {0};
     TRY(image_reserve(out, width, height, err));
-    return resize_bilinear_into(out->pixels, (size_t)width * 3, width, height, in, err);
+    const enum status status =
+        resize_bilinear_into(out->pixels, (size_t)width * 3, width, height, in, &scratch, err);
+    resize_scratch_free(&scratch);
+    return status;
 }

@@ -1,7 +1,5 @@
 #include "select/embed.h"
 
-#include "image/letterbox.h"
-#include "image/resize.h"
 #include "nn/load.h"
 
 #include <math.h>
@@ -99,6 +97,7 @@ void embedder_close(struct embedder *e)
     forget_plan(e);
     params_free(&e->params);
     image_free(&e->canvas);
+    letterbox_scratch_free(&e->letterbox);
 }
 
 void embed_input(float *out, const struct image *image)
@@ -131,7 +130,7 @@ static enum status fill_input(struct embedder *e, const struct image *image, str
     }
     const struct letterbox box =
         letterbox_detect(image->width, image->height, LETTERBOX_SIZE, LETTERBOX_SIZE, true);
-    TRY(letterbox_apply(&e->canvas, image, &box, err));
+    TRY(letterbox_apply(&e->canvas, image, &box, &e->letterbox, err));
     TRY(plan(e, box.width, box.height, err));
     letterbox_input(net_value(&e->net, e->graph.input).data, &e->canvas);
     return OK;

@@ -4,7 +4,7 @@
 #define RETORT_SELECT_EMBED_H
 
 #include "detect/yolo11.h"
-#include "image/image.h"
+#include "image/letterbox.h"
 #include "nn/net.h"
 #include "select/vit.h"
 
@@ -35,6 +35,7 @@ struct embedder {
     int width, height;
     int features; /* tensor whose first row is the embedding before normalisation */
     struct image canvas;
+    struct letterbox_scratch letterbox;
 };
 
 /* Reads the weights; the plan is made with the first picture. ERR_INPUT for a file of neither kind. After an
