@@ -17,7 +17,7 @@ struct retort_model {
 
 struct call {
     uint64_t word;
-    locale_t locale;
+    void *locale;
     struct error error;
 };
 

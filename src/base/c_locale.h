@@ -6,9 +6,7 @@
 #ifndef RETORT_BASE_C_LOCALE_H
 #define RETORT_BASE_C_LOCALE_H
 
-#include <locale.h>
-
-locale_t c_locale_enter(void);          /* returns the thread's locale before */
-void c_locale_leave(locale_t previous); /* restores it */
+void *c_locale_enter(void);          /* returns the thread's locale before, a locale_t */
+void c_locale_leave(void *previous); /* restores it */
 
 #endif

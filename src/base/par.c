@@ -33,7 +33,7 @@ void par_for(int threads, int64_t n, int64_t grain, par_body *body, void *contex
         /* Each thread begins with the share of its number; the rest goes out in order. */
         const int worker = omp_get_thread_num(), workers = omp_get_num_threads();
         const uint64_t previous = fpu_enter();
-        const locale_t locale = c_locale_enter();
+        void *const locale = c_locale_enter();
         for (int64_t share = worker; share < shares; share = workers + atomic_fetch_add(&taken, 1)) {
             const int64_t begin = grains * share / shares * grain;
             const int64_t end = share + 1 == shares ? n : grains * (share + 1) / shares * grain;
