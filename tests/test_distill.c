@@ -226,6 +226,31 @@ static void a_raised_chance_keeps_its_draws(void **state)
     assert_non_null(strstr(f->err.message, "expected at least 24 frames, found 11"));
 }
 
+/* SELECT's confidences and FILTER's rules are those of the commands select and filter. */
+static void steps_take_their_options(void **state)
+{
+    struct check_distill *const f = *state;
+    struct distill_options o = check_distill_options(&f->arena, "sums", 1);
+    o.filter.aggregation = AGGREGATE_SUM;
+    o.filter.max_cosine = -1; /* any second frame is more similar */
+    check_ok(distill_run(&f->result, &o, NULL, &f->arena, &f->err), &f->err);
+    assert_int_equal(f->result.chosen_count, 1);
+    assert_true(f->result.short_of_budget);
+    int boxes = 0, merged = 0;
+    for (int i = 0; i < FRAMES; i++) {
+        const struct distill_candidate *const c = f->result.candidates + i;
+        double sum = 0;
+        for (int k = 0; k < c->box_count; k++) sum += c->boxes[k].confidence;
+        assert_true(f->result.frames[i].confidence == (c->box_count ? sum : CONFIDENCE_NONE));
+        boxes += c->box_count;
+    }
+    o.merge_before = true;
+    o.folder = check_distill_path(&f->arena, "merged");
+    check_ok(distill_run(&f->result, &o, NULL, &f->arena, &f->err), &f->err);
+    for (int i = 0; i < FRAMES; i++) merged += f->result.candidates[i].box_count;
+    assert_true(0 < merged && merged < boxes);
+}
+
 static void no_rise_is_not_delivered(void **state)
 {
     struct check_distill *const f = *state;
@@ -325,6 +350,7 @@ int main(void)
         CHECK_DISTILL_TEST(a_relaxed_threshold_reads_twice),
         CHECK_DISTILL_TEST(times_are_in_the_ledger),
         CHECK_DISTILL_TEST(a_raised_chance_keeps_its_draws),
+        CHECK_DISTILL_TEST(steps_take_their_options),
         CHECK_DISTILL_TEST(no_rise_is_not_delivered),
         CHECK_DISTILL_TEST(broken_frames_are_passed_over),
         CHECK_DISTILL_TEST(filters_go_by_the_teachers_confidence),

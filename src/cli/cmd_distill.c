@@ -14,19 +14,20 @@ struct values {
     const char *student, *frames, *out, *teacher, *teacher_labels, *teacher_command, *embedder, *validation,
         *test;
     struct option_ints vehicles, label_classes;
-    int preset, select, filter, confidence_source, at_end, label_source, ship;
+    int preset, select, filter, confidence_source, at_end, label_source, ship, aggregation,
+        entropy_aggregation, moderate, center;
     int64_t budget, gamma, warmup, teacher_size, validation_frames;
-    double alpha, rate, timeout, ignore_above;
+    double alpha, rate, timeout, ignore_above, teacher_confidence, teacher_iou, max_cosine;
     struct training_values training;
     int64_t checkpoint_every;
-    bool resume, mark_duplicates, fair_only;
+    bool resume, mark_duplicates, fair_only, empty_is_zero, merge_first;
 };
 
 static const struct option_choice preset_names[] = {
     {"none", 0}, {"paper", 1}, {"as_coded", 2}, {"field", 3}, {0}};
 /* Stands for weights that only the user has. */
 static const char vit[] = "ViT-S/14";
-/* dsbad.md 16. What it lists and this command does not have: see docs/guide.md. */
+/* dsbad.md 16. What it lists and this command does not have stands in docs/guide.md, section 4. */
 static const char *const paper[] = {"embedder", vit,          "gamma",        "8",    "val",
                                     "extra",    "val-frames", "300",          "head", "rebuild",
                                     "ship",     "always",     "warmup-floor", "100",  NULL};
@@ -82,6 +83,13 @@ static const struct option options[] = {
      .help = "program instead: reads a picture's path a line, answers each with a line of JSON as detect "
              "--json does"},
     {"teacher-size", 0, OPTION_INT, AT(teacher_size), "640", 32, 4096, .help = "side of the teacher's input"},
+    {"teacher-confidence", 0, OPTION_REAL, AT(teacher_confidence), "0.25", 0, 1,
+     .help = "what the teacher labels is more confident than this; label files are taken as they are"},
+    {"teacher-iou", 0, OPTION_REAL, AT(teacher_iou), "0.7", 0, 1,
+     .help = "--teacher: overlap above which the weaker box is dropped"},
+    {"merge-first", 0, OPTION_FLAG, AT(merge_first),
+     .help = "student and --teacher: merge the classes before overlapping boxes are dropped, so that one "
+             "vehicle seen as two classes is one"},
     {"timeout", 0, OPTION_REAL, AT(timeout), "60", 0.1, 86400,
      .help = "seconds for an answer of the teacher's program"},
     {"label-source", 0, OPTION_CHOICE, AT(label_source), "uploaded", .choices = label_sources,
@@ -98,6 +106,10 @@ static const struct option options[] = {
     {"warmup", 'w', OPTION_INT, AT(warmup), "720", 1, 10000000,
      .help = "frames with a vehicle that only set the threshold"},
     {"alpha", 'a', OPTION_REAL, AT(alpha), "0.1", 0, 1, .help = "share of frames beyond the threshold"},
+    {"aggregate", 0, OPTION_CHOICE, AT(aggregation), "max", .choices = selection_aggregations,
+     .help = "confidence of a frame from those of its vehicles"},
+    {"empty-is-zero", 0, OPTION_FLAG, AT(empty_is_zero),
+     .help = "frames without a vehicle have confidence 0, instead of being passed over"},
     {"select-rate", 0, OPTION_REAL, AT(rate), "0.1", 1e-9, 1, .help = "uniform: chance of a frame"},
     {"at-end", 0, OPTION_CHOICE, AT(at_end), "close", .choices = ends,
      .help =
@@ -111,6 +123,14 @@ static const struct option options[] = {
              "candidates"},
     {"mark-duplicates", 0, OPTION_FLAG, AT(mark_duplicates),
      .help = "farthest-first: equal candidates go together; more than the budget can come out"},
+    {"max-cosine", 0, OPTION_REAL, AT(max_cosine), "1", -1, 1,
+     .help = "farthest-first: stop when all that is left is more similar than this"},
+    {"entropy-aggregate", 0, OPTION_CHOICE, AT(entropy_aggregation), "sum", .choices = selection_aggregations,
+     .help = "entropy of a frame from those of its vehicles"},
+    {"moderate", 0, OPTION_CHOICE, AT(moderate), "value", .choices = selection_moderates,
+     .help = "form of moderate"},
+    {"center", 0, OPTION_CHOICE, AT(center), "mean", .choices = selection_centers,
+     .help = "moderate: centre"},
     {"embedder", 0, OPTION_TEXT, AT(embedder), "detector",
      .help = "weights of a vision transformer, or detector: the student's own features"},
     {"vehicle-classes", 0, OPTION_INTS, AT(vehicles), "1,2,3,5,7", 0, 65535,
@@ -196,6 +216,9 @@ static struct distill_options translate(const struct values *v, const struct ker
                                 .threads = threads};
     o.teacher.size = (int)v->teacher_size;
     o.teacher.timeout = v->timeout;
+    o.teacher.confidence = (float)v->teacher_confidence;
+    o.teacher.iou = v->teacher_iou;
+    o.merge_before = v->merge_first;
     o.teacher.class_list = by_labels ? label_list : v->vehicles.values;
     o.teacher.class_count = by_labels ? label_count : (size_t)v->vehicles.count;
     o.select.rule = (enum select_rule)v->select;
@@ -205,6 +228,12 @@ static struct distill_options translate(const struct values *v, const struct ker
     o.select.policy = (enum end_policy)v->at_end;
     o.filter.rule = (enum filter_rule)v->filter;
     o.filter.mark_duplicates = v->mark_duplicates;
+    o.filter.max_cosine = v->max_cosine;
+    o.filter.aggregation = (enum aggregation)v->aggregation;
+    o.filter.entropy_aggregation = (enum aggregation)v->entropy_aggregation;
+    o.filter.moderate_rule = (enum moderate_rule)v->moderate;
+    o.filter.moderate_center = (enum moderate_center)v->center;
+    o.select.empty_is_zero = v->empty_is_zero;
     o.teacher_confidence = v->confidence_source != 0;
     o.trainer.checkpoint_every = (int)v->checkpoint_every;
     o.trainer.resume = v->resume;
@@ -258,6 +287,8 @@ static enum status print_json(struct run *run, const struct distill_result *r, s
     }
     json_put_int(out, "uploaded_bytes", (int64_t)r->uploaded_bytes);
     json_put_int(out, "candidate_bytes", (int64_t)r->candidate_bytes);
+    json_put_int(out, "epochs", r->training.count);
+    json_put_int(out, "iterations", r->training.iterations);
     json_put_int(out, "steps", r->training.steps);
     if (!isnan(r->guard_before)) {
         json_put_double(out, "guard_before", r->guard_before);
@@ -296,8 +327,8 @@ static enum status print_result(struct run *run, const struct distill_result *r,
                 r->candidate_bytes);
     if (r->extra_count)
         text_format(&out, "uploaded %zu bytes of %d validation frames\n", r->extra_bytes, r->extra_count);
-    text_format(&out, "%lld optimiser step%s\n", (long long)r->training.steps,
-                text_plural(r->training.steps));
+    training_effort(&out, &r->training);
+    text_add(&out, "\n");
     training_guard_lines(&out, r->guard_before, &r->training);
     score_lines(&out, r);
     text_format(&out, "weights %s\n", r->weights_hash);

@@ -17,10 +17,6 @@ struct values {
     bool allow_short, mark_duplicates;
 };
 
-static const struct option_choice moderate_rules[] = {
-    {"value", MODERATE_VALUE}, {"rank", MODERATE_RANK}, {0}};
-static const struct option_choice centers[] = {{"mean", CENTER_MEAN}, {"median", CENTER_MEDIAN}, {0}};
-
 #define AT(member) offsetof(struct values, member)
 static const struct option options[] = {
     {"embeddings", 'e', OPTION_INPUT, AT(embeddings),
@@ -47,9 +43,10 @@ static const struct option options[] = {
      .help = "confidence of a frame from those of its objects"},
     {"entropy-aggregate", 0, OPTION_CHOICE, AT(entropy_aggregation), "sum", .choices = selection_aggregations,
      .help = "entropy of a frame from those of its objects"},
-    {"moderate", 0, OPTION_CHOICE, AT(moderate_rule), "value", .choices = moderate_rules,
+    {"moderate", 0, OPTION_CHOICE, AT(moderate_rule), "value", .choices = selection_moderates,
      .help = "form of moderate"},
-    {"center", 0, OPTION_CHOICE, AT(center), "mean", .choices = centers, .help = "moderate: centre"},
+    {"center", 0, OPTION_CHOICE, AT(center), "mean", .choices = selection_centers,
+     .help = "moderate: centre"},
     {"classes", 0, OPTION_TEXT, AT(classes), CLASSES_VEHICLES,
      .help = "classes that count in detections, or all"},
     {"seed", 's', OPTION_INT, AT(seed), "0", 0, 9e15, .help = "of the random numbers"},

@@ -152,10 +152,11 @@ static enum status open_sets(struct run *run, struct job *job, struct trainer_op
 static void put_json(struct text *out, const struct job *job, const struct trainer_options *trainer,
                      const struct trainer_result *result, const char *hash)
 {
-    text_format(
-        out, "{\"pictures\": %d, \"labels\": %lld, \"iterations\": %lld, \"steps\": %lld, \"moved\": %zu, ",
-        job->pictures.count, (long long)job->pictures.all_labels, (long long)result->iterations,
-        (long long)result->steps, result->moved);
+    text_format(out,
+                "{\"pictures\": %d, \"labels\": %lld, \"epochs\": %d, \"iterations\": %lld, \"steps\": %lld, "
+                "\"moved\": %zu, ",
+                job->pictures.count, (long long)job->pictures.all_labels, result->count,
+                (long long)result->iterations, (long long)result->steps, result->moved);
     if (result->best_epoch >= 0) text_format(out, "\"best_epoch\": %d, ", result->best_epoch);
     if (trainer->validation.score) {
         text_add(out, "\"map50_95\": ");
@@ -176,10 +177,11 @@ static void put_plain(struct text *out, const struct job *job, const struct trai
                       const struct trainer_result *result, const char *hash)
 {
     const struct trainer_epoch *last = result->count ? result->epochs + result->count - 1 : NULL;
-    text_format(out, "%d picture%s with %lld label%s, %lld optimiser step%s, %zu weights could move\n",
-                job->pictures.count, text_plural(job->pictures.count), (long long)job->pictures.all_labels,
-                text_plural(job->pictures.all_labels), (long long)result->steps, text_plural(result->steps),
-                result->moved);
+    text_format(out, "%d picture%s with %lld label%s, ", job->pictures.count,
+                text_plural(job->pictures.count), (long long)job->pictures.all_labels,
+                text_plural(job->pictures.all_labels));
+    training_effort(out, result);
+    text_format(out, ", %zu weights could move\n", result->moved);
     if (last)
         text_format(out, "last epoch: box %.4f, cls %.4f, dfl %.4f\n", last->loss.box, last->loss.classes,
                     last->loss.distribution);

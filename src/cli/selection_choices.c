@@ -22,3 +22,5 @@ const struct option_choice selection_filters[] = {{"farthest-first", FILTER_FART
                                                   {0}};
 const struct option_choice selection_aggregations[] = {
     {"max", AGGREGATE_MAX}, {"min", AGGREGATE_MIN}, {"mean", AGGREGATE_MEAN}, {"sum", AGGREGATE_SUM}, {0}};
+const struct option_choice selection_moderates[] = {{"value", MODERATE_VALUE}, {"rank", MODERATE_RANK}, {0}};
+const struct option_choice selection_centers[] = {{"mean", CENTER_MEAN}, {"median", CENTER_MEDIAN}, {0}};

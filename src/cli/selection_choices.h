@@ -15,5 +15,7 @@
 
 extern const struct option_choice selection_filters[];      /* enum filter_rule */
 extern const struct option_choice selection_aggregations[]; /* enum aggregation */
+extern const struct option_choice selection_moderates[];    /* enum moderate_rule */
+extern const struct option_choice selection_centers[];      /* enum moderate_center */
 
 #endif

@@ -73,6 +73,13 @@ struct trainer_options training_trainer(const struct training_values *values, in
     return options;
 }
 
+void training_effort(struct text *out, const struct trainer_result *result)
+{
+    text_format(out, "%d epoch%s, %lld iteration%s, %lld optimiser step%s", result->count,
+                text_plural(result->count), (long long)result->iterations, text_plural(result->iterations),
+                (long long)result->steps, text_plural(result->steps));
+}
+
 void training_guard_lines(struct text *out, double before, const struct trainer_result *result)
 {
     const double after = trainer_guard_after(result);

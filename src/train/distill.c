@@ -267,6 +267,7 @@ enum status distill_run(struct distill_result *result, const struct distill_opti
 {
     *result = (struct distill_result){.tau = NAN, .guard_before = NAN, .validation_before = NAN};
     struct distill_options own = *options;
+    own.teacher.merge_before = own.merge_before;
     own.teacher.plan = own.trainer.plan = own.scoring.plan = own.plan;
     struct distill d = {.result = result, .options = &own, .progress = progress, .arena = arena};
     const enum status status = run(&d, err);

@@ -35,12 +35,13 @@ struct distill_options {
     /* One of these three labels the chosen frames. */
     const char *teacher_weights, *teacher_labels, *teacher_command;
     struct teacher_options teacher;
+    bool merge_before; /* student and detector as teacher: merge the classes before suppression (dsbad.md 3);
+                        * the teacher's own does not count */
     int budget, gamma;
-    struct select_options select;
-    struct filter_options
-        filter;              /* select.policy: END_SHORT, or END_RELAX for sources that can be read twice */
-    bool teacher_confidence; /* the filters least- and top-confidence go by the teacher's, asked of all
-                                candidates */
+    struct select_options select; /* policy: END_SHORT, or END_RELAX for sources that can be read twice */
+    struct filter_options filter; /* its aggregation makes SELECT's confidences, too */
+    bool teacher_confidence;      /* the filters least- and top-confidence go by the teacher's, asked of all
+                                     candidates */
     bool label_original; /* the teacher sees the frame's own file, not the uploaded JPEG; frames must be files
                           */
     const char *embedder; /* weights of a vision transformer; NULL: the student's own backbone */

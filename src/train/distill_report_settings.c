@@ -37,6 +37,10 @@ static void selection_settings(struct settings *s, const struct distill_options 
         set(s, "warm-up frames", WORDS(words, "%d", select->warmup));
         set(s, "alpha", WORDS(words, "%g", select->alpha));
     }
+    if (o->filter.aggregation != AGGREGATE_MAX)
+        set(s, "confidence of a frame",
+            WORDS(words, "%s of its vehicles'", aggregation_name(o->filter.aggregation)));
+    if (select->empty_is_zero) set(s, "frames without a vehicle", "confidence 0");
     if (select->rule == SELECT_UNIFORM) set(s, "rate", WORDS(words, "%g", select->rate));
     if (select->rule != SELECT_ALL) set(s, "candidates for each chosen frame", WORDS(words, "%d", o->gamma));
     set(s, "filter", filter_rule_name(o->filter.rule));

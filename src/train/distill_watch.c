@@ -34,7 +34,7 @@ struct watch {
 static enum status vehicles(struct watch *w, const struct frame *frame, int count,
                             struct distill_candidate *seen, double *confidence, struct error *err)
 {
-    struct confidence best = {.aggregation = AGGREGATE_MAX};
+    struct confidence best = {.aggregation = w->options->filter.aggregation};
     seen->boxes = arena_alloc(w->arena, (size_t)count, sizeof *seen->boxes);
     if (!seen->boxes) return fail_memory(err, "boxes of a frame", (size_t)count * sizeof *seen->boxes);
     for (int i = 0; i < count; i++) {
@@ -299,7 +299,7 @@ static enum status open_stream(struct watch *w, int64_t frames, struct error *er
     return select_stream_open(&w->stream, &select, draws_of_key(&w->key), w->arena, err);
 }
 
-/* Classes that count keep their number, the others are dropped; one class is what it is. */
+/* Classes that count keep their number or are one, the others are dropped; one class is what it is. */
 static enum status begin_detector(struct watch *w, const struct model *student, struct error *err)
 {
     const struct distill_options *o = w->options;
@@ -312,9 +312,10 @@ static enum status begin_detector(struct watch *w, const struct model *student, 
             if (o->vehicles[i] < 0 || o->vehicles[i] >= student->config.classes)
                 return fail(err, ERR_USAGE, "vehicle class %d: the student has classes 0 to %d",
                             o->vehicles[i], student->config.classes - 1);
-            map[o->vehicles[i]] = o->vehicles[i];
+            map[o->vehicles[i]] = o->merge_before ? 0 : o->vehicles[i];
         }
         nms.class_map = map;
+        nms.merge_before = o->merge_before;
     }
     detector_begin(&w->detector, student, o->kernels, o->threads, &nms);
     w->detector.plan = o->plan;

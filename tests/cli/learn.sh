@@ -95,6 +95,16 @@ expect test_frames_score_both_ways 0 '^as coded (confidence above 0.4, any class
 expect test_frames_score_one_way 0 '^mAP50-95 [0-9.]* -> [0-9.]*, mAP50 [0-9.]* -> [0-9.]* on 1 test frame$' \
     distill --select all --budget 2 --val none --test old --fair-only --out fair
 
+expect effort_is_told 0 '^1 epoch, 1 iteration, 1 optimiser step$' distill --select n_first --aggregate mean --merge-first \
+    --filter moderate --moderate rank --center median --max-cosine 0.9 --entropy-aggregate max --budget 2 --val none --out options
+for value in '"aggregate": "mean"' '"moderate": "rank"' '"center": "median"' '"merge-first": true' '"select": "n-first"'; do
+    check "options_are_kept $value" grep -q -e "$value" options/manifest.json
+done
+expect empty_frames_do_not_count 3 'the warm-up alone takes 2' distill --warmup 2 --out none
+expect empty_frames_count 3 'none of 6 frames was selected' distill --warmup 2 --empty-is-zero --out none
+expect effort_is_told_as_json 0 '"epochs":1,"iterations":1,"steps":1,' \
+    distill --select all --budget 2 --val none --json --out told
+
 # Stopped as soon as the training has begun, a rerun goes on in its folder.
 check long_run distill --select all --budget 4 --val none --filter random --epochs 6 --checkpoint-every 1 --out long
 "$RETORT" rerun -q --out rerun long/manifest.json >said 2>&1 &
