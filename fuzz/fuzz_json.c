@@ -22,7 +22,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         json_get_bool(&truth, root, key, "input", &err);
         json_get_array(&value, root, key, "input", &err);
         for (size_t i = 0; i < json_count(value); i++) json_item(value, i);
-        json_get_object(&value, root, key, "input", &err);
     }
     json_get_bool(&(bool){false}, root, "absent", "input", &err);
     json_free(root);

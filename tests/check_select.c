@@ -43,6 +43,14 @@ void check_cases(const char *path, const char *rules, void (*run)(const struct c
 
 bool check_expects_error(const struct check_case *c) { return json_member(c->expect, "error") != NULL; }
 
+enum aggregation check_aggregation(const char *name)
+{
+    int i = 0;
+    while (i < AGGREGATIONS && strcmp(name, aggregation_name((enum aggregation)i))) i++;
+    assert_true(i < AGGREGATIONS);
+    return (enum aggregation)i;
+}
+
 bool check_list(const struct json *list, const int *values, int n)
 {
     if (json_kind(list) != JSON_KIND_ARRAY || json_count(list) != (size_t)n) return false;

@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/json.h"
 #include "kernels/kernels.h"
+#include "select/confidence.h"
 #include "select/draws.h"
 
 /* Calls run for every case of the file whose "rule" is one of the space-separated names. */
@@ -23,6 +24,9 @@ void check_cases(const char *path, const char *rules, void (*run)(const struct c
     } while (0)
 
 bool check_expects_error(const struct check_case *c);
+
+/* "max", "min", "mean" or "sum". */
+enum aggregation check_aggregation(const char *name);
 
 /* True when the JSON list equals the n integers. */
 bool check_list(const struct json *list, const int *values, int n);

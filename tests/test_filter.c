@@ -104,7 +104,7 @@ static void run_case(const struct check_case *c)
         if (!strcmp(rules[i].rule, c->rule)) options.rule = rules[i].filter;
     options.budget = (int)json_int(json_member(c->input, "B"), -1);
     const char *how = json_text(json_member(c->input, "how"));
-    if (how) check_ok(aggregation_parse(&options.aggregation, how, NULL), NULL);
+    if (how) options.aggregation = check_aggregation(how);
     options.entropy_aggregation = options.aggregation;
     const char *variant = json_text(json_member(c->input, "variant"));
     options.moderate_rule = variant && !strcmp(variant, "rank") ? MODERATE_RANK : MODERATE_VALUE;

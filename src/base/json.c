@@ -209,10 +209,3 @@ enum status json_get_array(const struct json **value, const struct json *object,
     *value = json_member(object, key);
     return json_kind(*value) == JSON_KIND_ARRAY ? OK : mismatch(object, key, where, "an array", err);
 }
-
-enum status json_get_object(const struct json **value, const struct json *object, const char *key,
-                            const char *where, struct error *err)
-{
-    *value = json_member(object, key);
-    return json_kind(*value) == JSON_KIND_OBJECT ? OK : mismatch(object, key, where, "an object", err);
-}

@@ -62,7 +62,5 @@ enum status json_get_bool(bool *value, const struct json *object, const char *ke
                           struct error *err);
 enum status json_get_array(const struct json **value, const struct json *object, const char *key,
                            const char *where, struct error *err);
-enum status json_get_object(const struct json **value, const struct json *object, const char *key,
-                            const char *where, struct error *err);
 
 #endif

@@ -31,8 +31,6 @@ void console_catch_signals(void)
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is found when standard output is flushed */
 }
 
-bool console_interrupted(void) { return interrupted != 0; }
-
 void console_open(struct console *console, bool quiet, bool json)
 {
     const char *kind = getenv("TERM");

@@ -55,6 +55,5 @@ enum status console_close(struct console *console, struct error *err);
 
 /* From now on the first SIGINT or SIGTERM sets a flag and the second kills. */
 void console_catch_signals(void);
-bool console_interrupted(void);
 
 #endif

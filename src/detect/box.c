@@ -52,8 +52,3 @@ struct box box_to_picture(struct box box, const struct box_mapping *m)
                         to_picture(box.x2, m->pad_x, m->gain_x, m->width),
                         to_picture(box.y2, m->pad_y, m->gain_y, m->height)};
 }
-
-struct box box_rounded(struct box box)
-{
-    return (struct box){rintf(box.x1), rintf(box.y1), rintf(box.x2), rintf(box.y2)};
-}

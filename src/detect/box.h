@@ -41,7 +41,4 @@ struct box_mapping {
 /* Network input to original picture, clamped to it; no rounding to whole pixels. */
 struct box box_to_picture(struct box box, const struct box_mapping *mapping);
 
-/* Coordinates rounded to whole pixels, half to even (option round_boxes, dsbad.md 2.2). */
-struct box box_rounded(struct box box);
-
 #endif

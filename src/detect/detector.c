@@ -25,11 +25,6 @@ void detector_end(struct detector *detector)
     letterbox_scratch_free(&detector->letterbox);
 }
 
-void detector_refresh(struct detector *detector)
-{
-    if (detector->net.memory) net_pack(&detector->net);
-}
-
 static enum status plan(struct detector *detector, int height, int width, struct error *err)
 {
     const struct tensor *input =

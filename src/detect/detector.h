@@ -30,9 +30,6 @@ struct detector {
 void detector_begin(struct detector *detector, const struct model *model, const struct kernels *kernels,
                     int threads, const struct nms_options *options);
 
-/* Reads the model's weights again after they changed. */
-void detector_refresh(struct detector *detector);
-
 /* Finds objects in a picture that lies on the network input as `box` says (its canvas is a multiple of 32 on
  * both axes). At most options.max_detections results, most confident first, boxes in network pixels. */
 enum status detector_run(struct detector *detector, const struct image *picture, const struct letterbox *box,

@@ -3,18 +3,10 @@
 #include <assert.h>
 #include <string.h>
 
-static const char *const names[AGGREGATIONS] = {"max", "min", "mean", "sum"};
-
-const char *aggregation_name(enum aggregation aggregation) { return names[aggregation]; }
-
-enum status aggregation_parse(enum aggregation *aggregation, const char *name, struct error *err)
+const char *aggregation_name(enum aggregation aggregation)
 {
-    for (int i = 0; i < AGGREGATIONS; i++)
-        if (!strcmp(name, names[i])) {
-            *aggregation = (enum aggregation)i;
-            return OK;
-        }
-    return fail(err, ERR_USAGE, "aggregation: expected max, min, mean or sum, found \"%s\"", name);
+    static const char *const names[AGGREGATIONS] = {"max", "min", "mean", "sum"};
+    return names[aggregation];
 }
 
 void confidence_add(struct confidence *confidence, double box)
@@ -37,13 +29,6 @@ double confidence_result(const struct confidence *confidence)
     if (!confidence->boxes) return CONFIDENCE_NONE;
     return confidence->aggregation == AGGREGATE_MEAN ? confidence->value / confidence->boxes
                                                      : confidence->value;
-}
-
-double confidence_of(const double *boxes, int n, enum aggregation aggregation)
-{
-    struct confidence confidence = {.aggregation = aggregation};
-    for (int i = 0; i < n; i++) confidence_add(&confidence, boxes[i]);
-    return confidence_result(&confidence);
 }
 
 enum status class_set_parse(struct class_set *set, const char *text, struct error *err)

@@ -13,7 +13,6 @@ enum aggregation { AGGREGATE_MAX, AGGREGATE_MIN, AGGREGATE_MEAN, AGGREGATE_SUM, 
 #define CONFIDENCE_NONE (-1.0)
 
 const char *aggregation_name(enum aggregation aggregation); /* "max", "min", "mean", "sum" */
-enum status aggregation_parse(enum aggregation *aggregation, const char *name, struct error *err);
 
 /* Takes the boxes of one frame in their order; start with {.aggregation = ...}. */
 struct confidence {
@@ -24,8 +23,6 @@ struct confidence {
 
 void confidence_add(struct confidence *confidence, double box);
 double confidence_result(const struct confidence *confidence); /* CONFIDENCE_NONE without boxes */
-
-double confidence_of(const double *boxes, int n, enum aggregation aggregation);
 
 /* The classes that count as vehicles; every class that a line about a frame can name. */
 enum { CLASS_LIMIT = 65536 };

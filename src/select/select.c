@@ -11,10 +11,8 @@ static const double relax_step = 0.05;
 
 static const char *const rule_names[SELECT_RULES] = {
     "top-confidence", "least-confidence", "n-first", "uniform", "interval", "chunk-diversity", "all"};
-static const char *const policy_names[END_POLICIES] = {"close", "short", "relax"};
 
 const char *select_rule_name(enum select_rule rule) { return rule_names[rule]; }
-const char *end_policy_name(enum end_policy policy) { return policy_names[policy]; }
 
 enum status select_rule_parse(enum select_rule *rule, const char *name, struct error *err)
 {
@@ -27,16 +25,6 @@ enum status select_rule_parse(enum select_rule *rule, const char *name, struct e
                 "selection rule: expected top-confidence, least-confidence, n-first, uniform, interval, "
                 "chunk-diversity or all, found \"%s\"",
                 name);
-}
-
-enum status end_policy_parse(enum end_policy *policy, const char *name, struct error *err)
-{
-    for (int i = 0; i < END_POLICIES; i++)
-        if (!strcmp(name, policy_names[i])) {
-            *policy = (enum end_policy)i;
-            return OK;
-        }
-    return fail(err, ERR_USAGE, "end policy: expected close, short or relax, found \"%s\"", name);
 }
 
 struct select_options select_defaults(void)

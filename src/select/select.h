@@ -29,7 +29,6 @@ enum end_policy {
     END_CLOSE, /* return what there is; the next window gets a threshold that is easier to pass */
     END_SHORT, /* return what there is */
     END_RELAX, /* lower the threshold by steps of 0.05 and start again; needs the stored stream */
-    END_POLICIES
 };
 
 struct select_options {
@@ -51,8 +50,6 @@ struct select_options select_defaults(void);
  * "short", "relax". ERR_USAGE for other names; the message lists them. */
 const char *select_rule_name(enum select_rule rule);
 enum status select_rule_parse(enum select_rule *rule, const char *name, struct error *err);
-const char *end_policy_name(enum end_policy policy);
-enum status end_policy_parse(enum end_policy *policy, const char *name, struct error *err);
 
 /* ERR_USAGE naming the option that is out of range. */
 enum status select_check(const struct select_options *options, struct error *err);

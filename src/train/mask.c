@@ -9,19 +9,8 @@
 
 static const char *const names[] = {"full",         "previous_u", "probe", "probe_strict", "random",
                                     "random_exact", "first",      "last",  "first_last"};
-enum { RULES = sizeof names / sizeof *names };
 
 const char *mask_rule_name(enum mask_rule rule) { return names[rule]; }
-
-bool mask_rule_find(enum mask_rule *rule, const char *name)
-{
-    for (int i = 0; i < RULES; i++)
-        if (!strcmp(name, names[i])) {
-            *rule = (enum mask_rule)i;
-            return true;
-        }
-    return false;
-}
 
 size_t mask_candidates(struct mask_table table)
 {
@@ -257,10 +246,4 @@ void mask_moment_score(float *score, const float *m, const float *v, size_t n)
 void mask_change(float *change, const float *w, const float *before, size_t n)
 {
     for (size_t i = 0; i < n; i++) change[i] = fabsf(w[i] - before[i]);
-}
-
-void mask_restore(float *w, const float *before, const uint8_t *mask, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (!mask[i]) w[i] = before[i];
 }

@@ -23,7 +23,6 @@ enum mask_rule {
 
 /* The name used in options ("previous_u", "random_exact", ...), and its rule: false when there is none. */
 const char *mask_rule_name(enum mask_rule rule);
-bool mask_rule_find(enum mask_rule *rule, const char *name);
 
 struct mask_table {
     const struct optim_tensor *tensors;
@@ -66,9 +65,7 @@ void mask_make(uint8_t *mask, struct mask_table table, enum mask_rule rule, doub
 /* The score of the moment warm-up: |m| / (sqrt(v) + 1e-8). */
 void mask_moment_score(float *score, const float *m, const float *v, size_t n);
 
-/* After a probing step: change = |w - before| for MASK_PROBE and MASK_PROBE_STRICT; then, once the mask is
- * known, the weights outside it get their old bits back. */
+/* After a probing step: change = |w - before| for MASK_PROBE and MASK_PROBE_STRICT. */
 void mask_change(float *change, const float *w, const float *before, size_t n);
-void mask_restore(float *w, const float *before, const uint8_t *mask, size_t n);
 
 #endif

@@ -174,12 +174,6 @@ enum status teacher_label(struct teacher *teacher, const char *name, const struc
     return ERR_USAGE;
 }
 
-const char *const *teacher_names(const struct teacher *teacher, int *count)
-{
-    *count = teacher->model.config.classes;
-    return teacher->kind == TEACHER_MODEL ? teacher->model.names : NULL;
-}
-
 enum status teacher_finish(struct teacher *teacher, struct error *err)
 {
     return teacher->kind == TEACHER_COMMAND ? child_stop(&teacher->child, teacher->options.timeout, err) : OK;

@@ -44,9 +44,6 @@ enum status teacher_open_command(struct teacher **teacher, const char *command,
 enum status teacher_label(struct teacher *teacher, const char *name, const struct image *picture,
                           struct labels *labels, struct arena *arena, struct error *err);
 
-/* Class names of a detector, else NULL; the teacher's. *count of them. */
-const char *const *teacher_names(const struct teacher *teacher, int *count);
-
 /* Says whether a command ended as it should (ERR_INPUT); OK for the others. */
 enum status teacher_finish(struct teacher *teacher, struct error *err);
 void teacher_close(struct teacher *teacher); /* NULL is fine */

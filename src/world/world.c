@@ -158,11 +158,3 @@ enum status world_render(struct world *world, int64_t first, int count, const st
     free(job);
     return status;
 }
-
-double world_density(const struct world *world, double clock)
-{
-    double sum = 0;
-    for (int i = 0; i < 64; i++)
-        sum += traffic_density(world->options.seed, TRAFFIC_VEHICLES, clock, i * 53.0);
-    return sum / 64;
-}

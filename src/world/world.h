@@ -90,7 +90,4 @@ struct world_sink {
 enum status world_render(struct world *world, int64_t first, int count, const struct world_sink *sink,
                          struct error *err);
 
-/* Expected share of taken places on a main road at a time of day, without the waves of minutes. */
-double world_density(const struct world *world, double clock);
-
 #endif
