@@ -73,6 +73,35 @@ static void pictures_decode_exactly(void **state)
     image_free(&image);
 }
 
+/* Damage behind the header is not looked for. */
+static void sizes_come_from_headers(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"turned2.jpg",   "turned3.jpg", "turned5.jpg",
+                                        "turned6.jpg",   "turned8.jpg", "alpha-interlaced-turned.png",
+                                        "colour420.jpg", "cmyk.jpg",    "colour.png",
+                                        "comment.ppm",   "grey16.pgm"};
+    static const char *const wrong[] = {"huge.jpg",    "zero.jpg",  "zero.pgm",
+                                        "unknown.bin", "empty.bin", "cut.png"};
+    struct image image = {0};
+    struct error err;
+    int width, height;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (!built(names[i])) continue;
+        check_ok(image_read(&image, corpus(names[i]), &err), &err);
+        check_ok(image_read_size(&width, &height, corpus(names[i]), &err), &err);
+        assert_true(width == image.width && height == image.height);
+    }
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_int_equal(image_read_size(&width, &height, corpus(wrong[i]), &err), ERR_INPUT);
+    if (HAVE_JPEG) {
+        assert_int_equal(image_read(&image, corpus("cut.jpg"), &err), ERR_INPUT);
+        check_ok(image_read_size(&width, &height, corpus("cut.jpg"), &err), &err);
+        assert_true(width == 37 && height == 23);
+    }
+    image_free(&image);
+}
+
 static void expect_refused(struct image *image, const uint8_t *data, size_t n)
 {
     struct error err;
@@ -345,6 +374,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pictures_decode_exactly),
+        cmocka_unit_test(sizes_come_from_headers),
         cmocka_unit_test(cut_files_are_refused),
         cmocka_unit_test(changed_bits_are_survived),
         cmocka_unit_test(oversized_pictures_are_refused),

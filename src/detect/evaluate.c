@@ -102,8 +102,9 @@ static enum status plan_batches(struct job *job, struct error *err)
     struct entry *const sorted = arena_alloc(&job->arena, job->count, sizeof *sorted);
     if (!order || !sorted) return fail_memory(err, "batches", job->count * sizeof *sorted);
     for (size_t i = 0; i < job->count; i++) {
-        TRY(image_read(&job->picture, job->entries[i].item->image, err));
-        order[i] = (struct rank){-((double)job->picture.height / job->picture.width), (uint32_t)i};
+        int width, height;
+        TRY(image_read_size(&width, &height, job->entries[i].item->image, err));
+        order[i] = (struct rank){-((double)height / width), (uint32_t)i};
         if (!progress_report(job->progress, "sizes", (int64_t)i + 1, (int64_t)job->count, ""))
             return stopped(err);
     }

@@ -20,6 +20,12 @@ enum status image_decode(struct image *out, const uint8_t *data, size_t n, const
                          struct error *err);
 enum status image_read(struct image *out, const char *path, struct error *err);
 
+/* The size of the upright picture: what is in the header is trusted for it. A PNG is decoded, since its
+ * orientation may stand behind the pixels. *width and *height mean nothing after an error. */
+enum status image_size(int *width, int *height, const uint8_t *data, size_t n, const char *name,
+                       struct error *err);
+enum status image_read_size(int *width, int *height, const char *path, struct error *err);
+
 /* Whether the first n bytes of a file are the start of a JPEG, PNG or PNM picture; 8 bytes are enough. */
 bool image_recognised(const uint8_t *data, size_t n);
 
@@ -28,5 +34,9 @@ enum status decode_jpeg(struct image *out, const uint8_t *data, size_t n, const 
                         struct error *err);
 enum status decode_png(struct image *out, const uint8_t *data, size_t n, const char *name, struct error *err);
 enum status decode_pnm(struct image *out, const uint8_t *data, size_t n, const char *name, struct error *err);
+enum status decode_jpeg_size(int *width, int *height, const uint8_t *data, size_t n, const char *name,
+                             struct error *err);
+enum status decode_pnm_size(int *width, int *height, const uint8_t *data, size_t n, const char *name,
+                            struct error *err);
 
 #endif

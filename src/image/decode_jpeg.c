@@ -110,9 +110,11 @@ static enum status read_header(struct reader *r)
     jpeg->out_color_space = stored == JCS_CMYK || stored == JCS_YCCK ? JCS_CMYK : JCS_RGB;
     jpeg->dct_method = JDCT_ISLOW;
     jpeg->do_fancy_upsampling = TRUE;
+    r->orientation = orientation(r);
     return OK;
 }
 
+/* out: NULL for the header only. */
 static enum status decode(struct reader *r, struct image *out, const uint8_t *data)
 {
     if (setjmp(r->jump)) return r->status;
@@ -120,28 +122,51 @@ static enum status decode(struct reader *r, struct image *out, const uint8_t *da
     r->jpeg.progress = &r->progress;
     jpeg_mem_src(&r->jpeg, data, (unsigned long)r->size);
     TRY(read_header(r));
+    if (!out) return OK;
     jpeg_start_decompress(&r->jpeg);
     TRY(image_reserve(out, (int)r->jpeg.output_width, (int)r->jpeg.output_height, r->err));
     read_rows(r, out);
-    r->orientation = orientation(r); /* finishing releases the markers */
     jpeg_finish_decompress(&r->jpeg);
     return orient_upright(out, r->orientation, r->err);
+}
+
+static enum status run(struct reader *r, struct image *out, const uint8_t *data)
+{
+    r->jpeg.err = jpeg_std_error(&r->errors);
+    r->errors.error_exit = on_error;
+    r->errors.emit_message = on_message;
+    r->errors.output_message = no_output;
+    r->progress.progress_monitor = on_progress;
+    const enum status status = decode(r, out, data);
+    jpeg_destroy_decompress(&r->jpeg);
+    return status;
 }
 
 enum status decode_jpeg(struct image *out, const uint8_t *data, size_t n, const char *name, struct error *err)
 {
     struct reader r = {.name = name, .size = n, .err = err};
-    r.jpeg.err = jpeg_std_error(&r.errors);
-    r.errors.error_exit = on_error;
-    r.errors.emit_message = on_message;
-    r.errors.output_message = no_output;
-    r.progress.progress_monitor = on_progress;
-    const enum status status = decode(&r, out, data);
-    jpeg_destroy_decompress(&r.jpeg);
-    return status;
+    return run(&r, out, data);
+}
+
+enum status decode_jpeg_size(int *width, int *height, const uint8_t *data, size_t n, const char *name,
+                             struct error *err)
+{
+    struct reader r = {.name = name, .size = n, .err = err};
+    TRY(run(&r, NULL, data));
+    const bool turned = orient_is_turned(r.orientation);
+    *width = (int)(turned ? r.jpeg.image_height : r.jpeg.image_width);
+    *height = (int)(turned ? r.jpeg.image_width : r.jpeg.image_height);
+    return OK;
 }
 
 #else
+
+enum status decode_jpeg_size(int *width, int *height, const uint8_t *data, size_t n, const char *name,
+                             struct error *err)
+{
+    (void)width, (void)height;
+    return decode_jpeg(NULL, data, n, name, err);
+}
 
 enum status decode_jpeg(struct image *out, const uint8_t *data, size_t n, const char *name, struct error *err)
 {

@@ -31,14 +31,30 @@ static enum status read_number(struct reader *r, const char *what, uint32_t most
     return OK;
 }
 
+static enum status read_header(struct reader *r, uint32_t *width, uint32_t *height, uint32_t *most)
+{
+    TRY(read_number(r, "a width", IMAGE_MAX_SIDE, width));
+    TRY(read_number(r, "a height", IMAGE_MAX_SIDE, height));
+    TRY(read_number(r, "a maximum", 65535, most));
+    return image_check_size(r->name, *width, *height, r->err);
+}
+
+enum status decode_pnm_size(int *width, int *height, const uint8_t *data, size_t n, const char *name,
+                            struct error *err)
+{
+    struct reader r = {data, n, 2, name, err};
+    uint32_t w, h, most;
+    TRY(read_header(&r, &w, &h, &most));
+    *width = (int)w;
+    *height = (int)h;
+    return OK;
+}
+
 enum status decode_pnm(struct image *out, const uint8_t *data, size_t n, const char *name, struct error *err)
 {
     struct reader r = {data, n, 2, name, err};
     uint32_t width, height, most;
-    TRY(read_number(&r, "a width", IMAGE_MAX_SIDE, &width));
-    TRY(read_number(&r, "a height", IMAGE_MAX_SIDE, &height));
-    TRY(read_number(&r, "a maximum", 65535, &most));
-    TRY(image_check_size(name, width, height, err));
+    TRY(read_header(&r, &width, &height, &most));
     if (r.at >= n || !is_space(data[r.at]))
         return fail(err, ERR_INPUT, "%s: byte %zu: PNM: expected white space after the maximum", name, r.at);
     r.at++;

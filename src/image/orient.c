@@ -1,6 +1,5 @@
 #include "image/orient.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 enum { ORIENTATION_TAG = 0x0112, TYPE_SHORT = 3, IFD_ENTRY = 12 };
@@ -30,7 +29,7 @@ enum status orient_upright(struct image *image, int orientation, struct error *e
     }
     /* Pixel (x, y) of the result is the stored pixel at first + x*along + y*across. */
     const ptrdiff_t w = image->width, h = image->height;
-    const bool turned = orientation >= 5;
+    const bool turned = orient_is_turned(orientation);
     const bool from_right = orientation == 3 || orientation == 7 || orientation == 8;
     const bool from_bottom = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
     const ptrdiff_t step_x = from_right ? -1 : 1, step_y = from_bottom ? -w : w;

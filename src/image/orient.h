@@ -8,6 +8,11 @@
 
 #include "image/image.h"
 
+#include <stdbool.h>
+
+/* Whether making it upright exchanges width and height. */
+static inline bool orient_is_turned(int orientation) { return orientation >= 5 && orientation <= 8; }
+
 /* Makes the picture upright, in place; 5 to 8 exchange width and height. Anything outside 1..8 counts as 1.
  */
 enum status orient_upright(struct image *image, int orientation, struct error *err);
