@@ -80,6 +80,7 @@ static bool sizes(struct planner *p)
     const struct graph *graph = net->graph;
     for (int s = 0; s < graph->storage_count; s++) {
         p->value[s].size = p->again[s].size = p->gradient[s].size = floats_of(net, graph->storages + s);
+        if (p->value[s].size > OP_MOST) return false; /* before operations count pixels */
         grow_to(p->zeros, (size_t)graph->storages[s].channels);
     }
     for (int i = 0; i < graph->node_count; i++) {
