@@ -17,7 +17,8 @@ static inline int rank_compare(struct rank a, struct rank b)
     return (a.index > b.index) - (a.index < b.index);
 }
 
-/* Sorts by descending, or by ascending score. Indices must differ, so that the result does not depend on the sorting method. */
+/* Sorts by descending, or by ascending score. Indices must differ, so that the result does not depend on the
+ * sorting method. */
 void rank_sort(struct rank *items, size_t n);
 void rank_sort_ascending(struct rank *items, size_t n);
 
