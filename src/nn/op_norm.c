@@ -33,11 +33,7 @@ static void add_sums(struct net *net, const struct node *node, int count, pixels
     const int channels = r->dy.channels;
     double *sums = (double *)op_scratch(net);
     pixels_sum(net, &r->dy, count, body, r, op_scratch(net) + sums_floats(count, channels), sums);
-    for (int i = 0; i < count; i++) {
-        float *gradient = op_param_gradient(net, node, i);
-        if (!gradient) continue;
-        for (int c = 0; c < channels; c++) gradient[c] += (float)sums[i * channels + c];
-    }
+    for (int i = 0; i < count; i++) op_add_sums(net, node, i, sums + (ptrdiff_t)i * channels);
 }
 
 /* ---- y = (x - mean) * r * gamma + beta ---- */
