@@ -74,8 +74,8 @@ struct depthwise_block {
     float *const *out;
     int pixels, taps, channels;
     const float *weights; /* [taps][channels] */
-    const float *bias;
-    int accumulate;
+    const float *bias;    /* NULL: start from 0 */
+    int accumulate;       /* start from the values in out; bias must be NULL */
     enum activation activation;
 };
 

@@ -4,7 +4,7 @@
  *
  * MR pixels by NV * VW channels from `c` on. in[t * in_stride + m] and out[m] point at pixels. */
 #define TILE_DECLARE_1(m, n)                                                                                         \
-    vf a##m##_##n = accumulate ? vf_load(out[m] + c + n * VW) : bias ? vf_load(bias + c + n * VW) : vf_set1(0.f);
+    vf a##m##_##n = bias ? vf_load(bias + c + n * VW) : accumulate ? vf_load(out[m] + c + n * VW) : vf_set1(0.f);
 #define TILE_DECLARE(m) COLS(TILE_DECLARE_1, m)
 #define TILE_LOAD(m, n) const vf w##n = vf_load(weights + n * VW);
 #define TILE_FMA_1(m, n) a##m##_##n = vf_fma(vf_load(x##m + n * VW), w##n, a##m##_##n);
