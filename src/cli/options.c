@@ -88,61 +88,93 @@ static enum status set_choice(const struct option *option, int *value, const cha
     return status;
 }
 
-/* check = false lets a default lie outside the range. */
+/* Each of these reads one type into *where; check = false lets a default lie outside the range. */
+
+static enum status set_int(const struct option *option, int64_t *where, const char *text, bool check,
+                           struct error *err)
+{
+    char expected[120];
+    int64_t value = 0;
+    if (read_int(text, strlen(text), &value) &&
+        (!check || ((double)value >= option->low && (double)value <= option->high))) {
+        *where = value;
+        return OK;
+    }
+    snprintf(expected, sizeof expected, "an integer in [%.0f, %.0f]", option->low, option->high);
+    return wrong(option, expected, text, err);
+}
+
+static enum status set_real(const struct option *option, double *where, const char *text, bool check,
+                            struct error *err)
+{
+    char expected[120], *end;
+    const double value = strtod(text, &end);
+    if (end != text && !*end && *text != ' ' && (!check || (value >= option->low && value <= option->high))) {
+        *where = value;
+        return OK;
+    }
+    snprintf(expected, sizeof expected, "a number in [%g, %g]", option->low, option->high);
+    return wrong(option, expected, text, err);
+}
+
+static enum status set_ints(const struct option *option, struct option_ints *where, const char *text,
+                            struct error *err)
+{
+    char expected[120];
+    where->count = read_ints(text, ',', option, where->values, OPTION_MAX_INTS);
+    if (where->count >= 0) return OK;
+    snprintf(expected, sizeof expected, "integers in [%.0f, %.0f] with commas between", option->low,
+             option->high);
+    return wrong(option, expected, text, err);
+}
+
+static enum status set_bytes(const struct option *option, int64_t *where, const char *text, bool check,
+                             struct error *err)
+{
+    char expected[120];
+    int64_t value = 0;
+    if (read_bytes(text, &value) &&
+        (!check || ((double)value >= option->low && (double)value <= option->high))) {
+        *where = value;
+        return OK;
+    }
+    snprintf(expected, sizeof expected, "bytes, like 512M, in [%.0fM, %.0fG]", option->low / (1 << 20),
+             option->high / (1 << 30));
+    return wrong(option, expected, text, err);
+}
+
+static enum status set_size(const struct option *option, struct option_size *where, const char *text,
+                            struct error *err)
+{
+    char expected[120];
+    int sides[2];
+    const int count = read_ints(text, 'x', option, sides, 2);
+    if (count > 0) {
+        *where = (struct option_size){sides[0], sides[count - 1]};
+        return OK;
+    }
+    snprintf(expected, sizeof expected, "N or WIDTHxHEIGHT, each in [%.0f, %.0f]", option->low, option->high);
+    return wrong(option, expected, text, err);
+}
+
 static enum status set_value(const struct option *option, void *values, const char *text, bool check,
                              struct error *err)
 {
     void *where = place(option, values);
-    char expected[120];
     switch (option->type) {
     case OPTION_FLAG:
         *(bool *)where = text != NULL;
         return OK;
-    case OPTION_INT: {
-        int64_t value = 0;
-        snprintf(expected, sizeof expected, "an integer in [%.0f, %.0f]", option->low, option->high);
-        const bool inside = read_int(text, strlen(text), &value) &&
-                            (!check || ((double)value >= option->low && (double)value <= option->high));
-        if (!inside) return wrong(option, expected, text, err);
-        *(int64_t *)where = value;
-        return OK;
-    }
-    case OPTION_REAL: {
-        char *end;
-        snprintf(expected, sizeof expected, "a number in [%g, %g]", option->low, option->high);
-        const double value = strtod(text, &end);
-        const bool number = end != text && !*end && *text != ' ';
-        if (!number || (check && !(value >= option->low && value <= option->high)))
-            return wrong(option, expected, text, err);
-        *(double *)where = value;
-        return OK;
-    }
-    case OPTION_INTS: {
-        struct option_ints *list = where;
-        list->count = read_ints(text, ',', option, list->values, OPTION_MAX_INTS);
-        snprintf(expected, sizeof expected, "integers in [%.0f, %.0f] with commas between", option->low,
-                 option->high);
-        return list->count < 0 ? wrong(option, expected, text, err) : OK;
-    }
-    case OPTION_BYTES: {
-        int64_t value = 0;
-        snprintf(expected, sizeof expected, "bytes, like 512M, in [%.0fM, %.0fG]", option->low / (1 << 20),
-                 option->high / (1 << 30));
-        if (!read_bytes(text, &value) ||
-            (check && ((double)value < option->low || (double)value > option->high)))
-            return wrong(option, expected, text, err);
-        *(int64_t *)where = value;
-        return OK;
-    }
-    case OPTION_SIZE: {
-        int sides[2];
-        const int count = read_ints(text, 'x', option, sides, 2);
-        snprintf(expected, sizeof expected, "N or WIDTHxHEIGHT, each in [%.0f, %.0f]", option->low,
-                 option->high);
-        if (count < 0) return wrong(option, expected, text, err);
-        *(struct option_size *)where = (struct option_size){sides[0], sides[count - 1]};
-        return OK;
-    }
+    case OPTION_INT:
+        return set_int(option, where, text, check, err);
+    case OPTION_REAL:
+        return set_real(option, where, text, check, err);
+    case OPTION_INTS:
+        return set_ints(option, where, text, err);
+    case OPTION_BYTES:
+        return set_bytes(option, where, text, check, err);
+    case OPTION_SIZE:
+        return set_size(option, where, text, err);
     case OPTION_CHOICE:
         return set_choice(option, where, text, err);
     case OPTION_TEXT:

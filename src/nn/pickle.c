@@ -235,7 +235,8 @@ static enum status check_protocol(struct pickle_machine *m)
     return version <= MAX_PROTOCOL ? OK : pickle_wrong(m, "unknown protocol");
 }
 
-static enum status step(struct pickle_machine *m, uint8_t opcode)
+/* What holds the machine together: protocol, stack, memo, and what code would make. */
+static enum status step_machine(struct pickle_machine *m, uint8_t opcode)
 {
     uint64_t ignored;
     switch (opcode) {
@@ -251,6 +252,77 @@ static enum status step(struct pickle_machine *m, uint8_t opcode)
         return drop(m, true);
     case '2':
         return duplicate(m);
+    case 'q':
+        return memo_number(m, 1, true);
+    case 'r':
+        return memo_number(m, 4, true);
+    case 'h':
+        return memo_number(m, 1, false);
+    case 'j':
+        return memo_number(m, 4, false);
+    case 0x94:
+        return put_memo(m, m->memo_count);
+    case 'c':
+        return global_from_lines(m);
+    case 0x93:
+        return global_from_stack(m);
+    case 'R':
+    case 0x81:
+        return push_call(m, false);
+    case 0x92:
+        return push_call(m, true);
+    case 'b':
+        return build(m);
+    case 'Q':
+        return push_persistent(m);
+    default:
+        return pickle_wrong(m, "unknown opcode");
+    }
+}
+
+static enum status step_container(struct pickle_machine *m, uint8_t opcode)
+{
+    switch (opcode) {
+    case ')':
+        return collect(m, PICKLE_TUPLE, 0);
+    case 0x85:
+        return collect(m, PICKLE_TUPLE, 1);
+    case 0x86:
+        return collect(m, PICKLE_TUPLE, 2);
+    case 0x87:
+        return collect(m, PICKLE_TUPLE, 3);
+    case 't':
+        return collect(m, PICKLE_TUPLE, -1);
+    case ']':
+        return collect(m, PICKLE_LIST, 0);
+    case 'l':
+        return collect(m, PICKLE_LIST, -1);
+    case '}':
+        return collect(m, PICKLE_DICT, 0);
+    case 'd':
+        return collect(m, PICKLE_DICT, -1);
+    case 0x8f:
+        return collect(m, PICKLE_SET, 0);
+    case 0x91:
+        return collect(m, PICKLE_SET, -1);
+    case 'a':
+        return extend(m, PICKLE_LIST, 1);
+    case 'e':
+        return extend(m, PICKLE_LIST, -1);
+    case 's':
+        return extend(m, PICKLE_DICT, 2);
+    case 'u':
+        return extend(m, PICKLE_DICT, -1);
+    case 0x90:
+        return extend(m, PICKLE_SET, -1);
+    default:
+        return step_machine(m, opcode);
+    }
+}
+
+static enum status step(struct pickle_machine *m, uint8_t opcode)
+{
+    switch (opcode) {
     case 'N':
         return push_kind(m, PICKLE_NONE);
     case 0x88:
@@ -284,63 +356,8 @@ static enum status step(struct pickle_machine *m, uint8_t opcode)
     case 0x8d:
     case 0x8e:
         return push_text(m, 8);
-    case ')':
-        return collect(m, PICKLE_TUPLE, 0);
-    case 0x85:
-        return collect(m, PICKLE_TUPLE, 1);
-    case 0x86:
-        return collect(m, PICKLE_TUPLE, 2);
-    case 0x87:
-        return collect(m, PICKLE_TUPLE, 3);
-    case 't':
-        return collect(m, PICKLE_TUPLE, -1);
-    case ']':
-        return collect(m, PICKLE_LIST, 0);
-    case 'l':
-        return collect(m, PICKLE_LIST, -1);
-    case '}':
-        return collect(m, PICKLE_DICT, 0);
-    case 'd':
-        return collect(m, PICKLE_DICT, -1);
-    case 0x8f:
-        return collect(m, PICKLE_SET, 0);
-    case 0x91:
-        return collect(m, PICKLE_SET, -1);
-    case 'a':
-        return extend(m, PICKLE_LIST, 1);
-    case 'e':
-        return extend(m, PICKLE_LIST, -1);
-    case 's':
-        return extend(m, PICKLE_DICT, 2);
-    case 'u':
-        return extend(m, PICKLE_DICT, -1);
-    case 0x90:
-        return extend(m, PICKLE_SET, -1);
-    case 'q':
-        return memo_number(m, 1, true);
-    case 'r':
-        return memo_number(m, 4, true);
-    case 'h':
-        return memo_number(m, 1, false);
-    case 'j':
-        return memo_number(m, 4, false);
-    case 0x94:
-        return put_memo(m, m->memo_count);
-    case 'c':
-        return global_from_lines(m);
-    case 0x93:
-        return global_from_stack(m);
-    case 'R':
-    case 0x81:
-        return push_call(m, false);
-    case 0x92:
-        return push_call(m, true);
-    case 'b':
-        return build(m);
-    case 'Q':
-        return push_persistent(m);
     default:
-        return pickle_wrong(m, "unknown opcode");
+        return step_container(m, opcode);
     }
 }
 

@@ -25,6 +25,7 @@ static const struct {
     {"torch.ShortStorage", WEIGHT_I16},     {"torch.CharStorage", WEIGHT_I8},
     {"torch.ByteStorage", WEIGHT_U8},       {"torch.BoolStorage", WEIGHT_BOOL},
 };
+enum { STORAGES = sizeof storages / sizeof *storages };
 
 static const struct pickle_node *item(const struct pickle_node *tuple, size_t i)
 {
@@ -61,8 +62,8 @@ static enum status read_storage(struct weight_tensor *tensor, int64_t *elements,
         key->kind != PICKLE_TEXT || !count || count->kind != PICKLE_INT)
         return wrong(r, tensor->name, "expected ('storage', class, key, location, count)");
     size_t kind = 0;
-    while (kind < WEIGHT_TYPES && !pickle_is(class, PICKLE_GLOBAL, storages[kind].name)) kind++;
-    if (kind == WEIGHT_TYPES)
+    while (kind < STORAGES && !pickle_is(class, PICKLE_GLOBAL, storages[kind].name)) kind++;
+    if (kind == STORAGES)
         return fail(r->err, ERR_INPUT, "%s: tensor %.200s: storage %.*s is not supported", r->weights->path,
                     tensor->name, class->size < 100 ? (int)class->size : 100, class->text);
     tensor->type = storages[kind].type;

@@ -158,8 +158,6 @@ static enum status keep(struct pretrain *p, int steps, struct error *err)
 static enum status open_folder(struct pretrain *p, struct error *err)
 {
     const struct pretrain_options *o = p->options;
-    struct trainer_epoch *lines;
-    int count;
     if (!o->folder) return OK;
     TRY(file_make_folder(o->folder, err));
     const char *path = arena_printf(&p->arena, "%s/checkpoint.safetensors", o->folder);
@@ -171,10 +169,7 @@ static enum status open_folder(struct pretrain *p, struct error *err)
                     file_exists(path) ? path : log);
     if (file_exists(path)) TRY(pretrain_state_read(path, &p->state, p->params, err));
     const int every = o->checkpoint_every ? o->checkpoint_every : o->steps;
-    const int whole = (p->state.steps + every - 1) / every;
-    lines = arena_alloc(&p->arena, (size_t)whole + 1, sizeof *lines);
-    if (!lines) return fail_memory(err, "the log", (size_t)whole * sizeof *lines);
-    TRY(train_log_resume(lines, &count, log, whole, err));
+    TRY(train_log_cut(log, (p->state.steps + every - 1) / every, err));
     return json_log_open(&p->log, log, err);
 }
 

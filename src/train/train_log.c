@@ -28,23 +28,39 @@ static enum status read_line(struct trainer_epoch *epoch, const uint8_t *line, s
     return OK;
 }
 
+/* Behind the line that begins at byte `begin`. */
+static size_t line_end(const struct file_view *view, size_t begin)
+{
+    while (begin < view->size && view->data[begin] != '\n') begin++;
+    return begin + (begin < view->size);
+}
+
+enum status train_log_cut(const char *path, int keep, struct error *err)
+{
+    struct file_view view;
+    size_t end = 0;
+    if (!file_exists(path)) return OK;
+    TRY(file_map(&view, path, err));
+    for (int i = 0; i < keep; i++) end = line_end(&view, end);
+    const enum status status = file_write(path, view.data, end, err);
+    file_unmap(&view);
+    return status;
+}
+
 enum status train_log_resume(struct trainer_epoch *epochs, int *count, const char *path, int keep,
                              struct error *err)
 {
-    struct file_view view = {0};
-    size_t end = 0;
+    struct file_view view;
     enum status status = OK;
     *count = 0;
     if (!file_exists(path)) return OK;
     TRY(file_map(&view, path, err));
-    for (int lines = 0; status == OK && lines < keep && end < view.size; lines++) {
-        const size_t begin = end;
-        while (end < view.size && view.data[end] != '\n') end++;
-        if (HAVE_JANSSON)
-            status = read_line(&epochs[(*count)++], view.data + begin, end - begin, path, lines + 1, err);
-        end += end < view.size;
+    for (size_t begin = 0; HAVE_JANSSON && status == OK && *count < keep && begin < view.size;) {
+        const size_t end = line_end(&view, begin), n = end - begin - (view.data[end - 1] == '\n');
+        status = read_line(&epochs[*count], view.data + begin, n, path, *count + 1, err);
+        *count += status == OK;
+        begin = end;
     }
-    if (status == OK) status = file_write(path, view.data, end, err);
     file_unmap(&view);
-    return status;
+    return status == OK ? train_log_cut(path, keep, err) : status;
 }
