@@ -20,9 +20,9 @@ enum { P = 71, PHASES = 3, ITERATIONS = 5, COUNT = 18 };
 
 /* The tensors of the reference, with the scale of each one's gradient. */
 static const struct optim_tensor TENSORS[] = {
-    {"a.conv.weight", 0, 12, OPTIM_WEIGHT, true}, {"a.bn.weight", 12, 9, OPTIM_NORM, true},
-    {"b.dw.weight", 21, 25, OPTIM_WEIGHT, true},  {"b.bias", 46, 3, OPTIM_BIAS, true},
-    {"c.weight", 49, 22, OPTIM_WEIGHT, true},
+    {"a.conv.weight", 0, 12, OPTIM_WEIGHT, true, false}, {"a.bn.weight", 12, 9, OPTIM_NORM, true, false},
+    {"b.dw.weight", 21, 25, OPTIM_WEIGHT, true, false},  {"b.bias", 46, 3, OPTIM_BIAS, true, false},
+    {"c.weight", 49, 22, OPTIM_WEIGHT, true, false},
 };
 enum { TENSOR_COUNT = sizeof TENSORS / sizeof *TENSORS };
 static const double SCALES[TENSOR_COUNT] = {1, 1e-3, 50, 1e-7, 0.1};
@@ -288,7 +288,7 @@ static void check_ends(const json_t *ends)
     static uint8_t mask[ALL];
     static double draws[ALL];
     for (size_t i = 0, offset = 0; i < N; offset += sizes[i++])
-        tensors[i] = (struct optim_tensor){"t", offset, sizes[i], OPTIM_WEIGHT, true};
+        tensors[i] = (struct optim_tensor){"t", offset, sizes[i], OPTIM_WEIGHT, true, false};
     size_t i;
     json_t *expected;
     json_array_foreach(ends, i, expected)
@@ -346,7 +346,7 @@ static void mask_rules_equal_the_reference(void **state)
                          json_integer_value(json_object_get(expected, "count")));
     }
     static const float ties[] = {1, -1, .5f, 1, -1, 1, 0, 2};
-    const struct optim_tensor tensor = {"t", 0, 8, OPTIM_WEIGHT, true};
+    const struct optim_tensor tensor = {"t", 0, 8, OPTIM_WEIGHT, true, false};
     json_array_foreach(json_object_get(root, "top_with_ties"), i, expected)
     {
         uint8_t mask[8];
@@ -379,10 +379,10 @@ static void selection_equals_a_sort_with_frozen_and_forced_tensors(void **state)
     static size_t order[N];
     static uint8_t mask[N];
     static const struct optim_tensor tensors[] = {
-        {"a", 0, 1000, OPTIM_WEIGHT, true},
-        {"frozen", 1000, 500, OPTIM_WEIGHT, false},
-        {"forced", 1500, 100, OPTIM_BIAS, true},
-        {"b", 1600, 1400, OPTIM_WEIGHT, true},
+        {"a", 0, 1000, OPTIM_WEIGHT, true, false},
+        {"frozen", 1000, 500, OPTIM_WEIGHT, false, false},
+        {"forced", 1500, 100, OPTIM_BIAS, true, false},
+        {"b", 1600, 1400, OPTIM_WEIGHT, true, false},
     };
     static const bool forced[] = {false, false, true, false};
     const struct mask_table table = {tensors, 4};
@@ -421,7 +421,7 @@ static void exact_random_masks_have_exact_counts(void **state)
 {
     (void)state;
     enum { N = 2113043 };
-    const struct optim_tensor tensor = {"t", 0, N, OPTIM_WEIGHT, true};
+    const struct optim_tensor tensor = {"t", 0, N, OPTIM_WEIGHT, true, false};
     const struct mask_table table = {&tensor, 1};
     static uint8_t a[N], b[N];
     static const struct {

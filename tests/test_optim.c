@@ -33,7 +33,7 @@ static void check_near(double got, double expected, double tolerance)
 
 /* ---- masked Adam ---- */
 
-static const struct optim_tensor THREE[] = {{"t.weight", 0, 3, OPTIM_WEIGHT, true}};
+static const struct optim_tensor THREE[] = {{"t.weight", 0, 3, OPTIM_WEIGHT, true, false}};
 
 /* AMS vector U2; float32 within 1e-6 relative of exact arithmetic. */
 static void three_steps_of_masked_adam(void **state)
@@ -68,10 +68,10 @@ static void three_steps_of_masked_adam(void **state)
 
 enum { N = 10007, TENSORS = 4 };
 static const struct optim_tensor PIECES[TENSORS] = {
-    {"a.conv.weight", 0, 5001, OPTIM_WEIGHT, true},
-    {"a.bn.weight", 5001, 6, OPTIM_NORM, true},
-    {"a.dfl.conv.weight", 5007, 1000, OPTIM_WEIGHT, false},
-    {"b.bias", 6007, 4000, OPTIM_BIAS, true},
+    {"a.conv.weight", 0, 5001, OPTIM_WEIGHT, true, false},
+    {"a.bn.weight", 5001, 6, OPTIM_NORM, true, false},
+    {"a.dfl.conv.weight", 5007, 1000, OPTIM_WEIGHT, false, false},
+    {"b.bias", 6007, 4000, OPTIM_BIAS, true, false},
 };
 
 struct net {
@@ -184,8 +184,8 @@ static void threads_and_tables_do_not_change_a_bit(void **state)
 static void sgd_by_hand(void **state)
 {
     (void)state;
-    static const struct optim_tensor tensors[] = {{"t.weight", 0, 1, OPTIM_WEIGHT, true},
-                                                  {"t.bias", 1, 1, OPTIM_BIAS, true}};
+    static const struct optim_tensor tensors[] = {{"t.weight", 0, 1, OPTIM_WEIGHT, true, false},
+                                                  {"t.bias", 1, 1, OPTIM_BIAS, true, false}};
     const struct optim optim = {kernels, tensors, 2, 1};
     const struct optim_rates rates = {{0.25, 0.25, 0.125}, 0.125, 0};
     const float g[2] = {0.5f, 0.5f};
@@ -254,7 +254,7 @@ static void one_step_equals_the_reference(void **state)
         if (strncmp(after.tensors[i].name, "after.", 6)) continue;
         const char *name = after.tensors[i].name + 6;
         const size_t n = (size_t)after.tensors[i].count;
-        const struct optim_tensor tensor = {name, 0, n, optim_group_of(name), true};
+        const struct optim_tensor tensor = {name, 0, n, optim_group_of(name), true, false};
         const struct optim optim = {kernels, &tensor, 1, 1};
         struct optim_clock clock = OPTIM_CLOCK_START;
         assert_true(n <= MOST);
@@ -290,7 +290,8 @@ static void groups_and_norm_equal_the_reference(void **state)
     check_ok(weights_open(&file, check_shared("golden/yolo11/train_grad_nc80.safetensors"), &err), &err);
     for (size_t i = 0; i < file.count; i++) {
         const struct weight_tensor *t = &file.tensors[i];
-        tensors[i] = (struct optim_tensor){t->name, n, (size_t)t->count, optim_group_of(t->name), true};
+        tensors[i] =
+            (struct optim_tensor){t->name, n, (size_t)t->count, optim_group_of(t->name), true, false};
         groups[tensors[i].group]++;
         n += (size_t)t->count;
         assert_true(n <= sizeof g / sizeof *g);

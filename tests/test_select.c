@@ -445,7 +445,7 @@ static void check_selection_sampling(uint64_t key, const struct json *expected)
 {
     uint8_t mask[40];
     int chosen[40], count = 0;
-    const struct optim_tensor tensor = {"t", 0, 40, OPTIM_WEIGHT, true};
+    const struct optim_tensor tensor = {"t", 0, 40, OPTIM_WEIGHT, true, false};
     mask_random_exact(mask, (struct mask_table){&tensor, 1}, 8, (struct mask_draws){NULL, key});
     for (int i = 0; i < 40; i++)
         if (mask[i]) chosen[count++] = i;
