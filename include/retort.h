@@ -9,8 +9,8 @@
  *   - Handles are opaque. A function that opens one sets *handle to NULL when it fails. Closing NULL does
  *     nothing.
  *   - Calls that can fail return a status and, where err is not NULL and the status is not RETORT_OK, a
- *     message there that names the file, the place in it, what was expected and what was found. Outputs are then
- *     not written, unless the call says otherwise. A null pointer where none is allowed is the caller's bug.
+ *     message there that names the file, the place in it, what was expected and what was found. Outputs are
+ *     then not written, unless the call says otherwise. A null pointer where none is allowed is the caller's bug.
  *   - Option structures come from their _defaults function; NULL stands for the defaults.
  *   - threads: 0 means OMP_NUM_THREADS, else as many as there are CPUs for the process.
  *   - There are no globals: different handles may be used from different threads at the same time, one handle

@@ -19,8 +19,8 @@ struct arena {
 /* Zeroed memory for count elements of size bytes, or NULL when the product overflows or memory is short. */
 void *arena_alloc(struct arena *arena, size_t count, size_t size);
 
-/* An array in the arena that grows by doubling: items where there is room for one more than count, else a larger copy
- * of them (the old one stays until arena_free), or NULL when memory is short. */
+/* An array in the arena that grows by doubling: items where there is room for one more than count, else a larger
+ * copy of them (the old one stays until arena_free), or NULL when memory is short. */
 void *arena_grow(struct arena *arena, void *items, int count, int *capacity, size_t size);
 
 /* A copy of the first n bytes of text, NUL-terminated, or NULL when memory is short. */

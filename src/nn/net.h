@@ -50,9 +50,9 @@ struct net_watch {
     void *context;
 };
 
-/* Where the sums that make gradients of biases, norms and layer scales go as doubles instead of being rounded into the
- * flat gradient, so that parts of a batch can be added as the whole batch would be. Gradients of weights and of token
- * tables are added to the flat one all the same. */
+/* Where the sums that make gradients of biases, norms and layer scales go as doubles instead of being rounded
+ * into the flat gradient, so that parts of a batch can be added as the whole batch would be. Gradients of
+ * weights and of token tables are added to the flat one all the same. */
 struct net_sums {
     double *values;
     const size_t *offset; /* per parameter, in values */

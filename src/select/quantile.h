@@ -11,8 +11,8 @@
 
 void quantile_sort(double *values, size_t n); /* ascending */
 
-/* Where the quantile of n >= 1 sorted values lies: behind the value number `below`, by `share` of the way to the next
- * one; and what is there between two values. */
+/* Where the quantile of n >= 1 sorted values lies: behind the value number `below`, by `share` of the way to the
+ * next one; and what is there between two values. */
 struct quantile_place {
     size_t below;
     double share;

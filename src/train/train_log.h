@@ -4,12 +4,13 @@
 
 #include "train/trainer.h"
 
-/* Cuts a log to its first `keep` lines, since what a killed run wrote beyond its last checkpoint goes. Without a
- * file there is nothing to do. */
+/* Cuts a log to its first `keep` lines, since what a killed run wrote beyond its last checkpoint goes. Without
+ * a file there is nothing to do. */
 enum status train_log_cut(const char *path, int keep, struct error *err);
 
-/* Cuts the log of train and reads its lines into epochs[keep]; *count are there. What a line lacks is NaN or 0. Without a file, or in a
- * build without JSON, there are none. ERR_INPUT naming the line for one that is no JSON. */
+/* Cuts the log of train and reads its lines into epochs[keep]; *count are there. What a line lacks is NaN or 0.
+ * Without a file, or in a build without JSON, there are none. ERR_INPUT naming the line for one that is no
+ * JSON. */
 enum status train_log_resume(struct trainer_epoch *epochs, int *count, const char *path, int keep,
                              struct error *err);
 
