@@ -14,13 +14,13 @@ struct values {
     const char *student, *frames, *out, *teacher, *teacher_labels, *teacher_command, *embedder, *validation,
         *test;
     struct option_ints vehicles, label_classes;
-    int preset, select, filter, confidence_source, at_end, label_source, ship, aggregation,
-        entropy_aggregation, moderate, center;
+    int preset, select, filter, confidence_source, at_end, label_source, ship, aggregation;
     int64_t budget, gamma, warmup, teacher_size, validation_frames;
-    double alpha, rate, timeout, ignore_above, teacher_confidence, teacher_iou, max_cosine;
+    double alpha, rate, timeout, ignore_above, teacher_confidence, teacher_iou;
+    struct filter_values details;
     struct training_values training;
     int64_t checkpoint_every;
-    bool resume, mark_duplicates, fair_only, empty_is_zero, merge_first;
+    bool resume, fair_only, empty_is_zero, merge_first;
 };
 
 static const struct option_choice preset_names[] = {
@@ -121,16 +121,7 @@ static const struct option options[] = {
     {"confidence-source", 0, OPTION_CHOICE, AT(confidence_source), "student", .choices = confidence_sources,
      .help = "whose confidences the filters least- and top-confidence go by; the teacher's need it on all "
              "candidates"},
-    {"mark-duplicates", 0, OPTION_FLAG, AT(mark_duplicates),
-     .help = "farthest-first: equal candidates go together; more than the budget can come out"},
-    {"max-cosine", 0, OPTION_REAL, AT(max_cosine), "1", -1, 1,
-     .help = "farthest-first: stop when all that is left is more similar than this"},
-    {"entropy-aggregate", 0, OPTION_CHOICE, AT(entropy_aggregation), "sum", .choices = selection_aggregations,
-     .help = "entropy of a frame from those of its vehicles"},
-    {"moderate", 0, OPTION_CHOICE, AT(moderate), "value", .choices = selection_moderates,
-     .help = "form of moderate"},
-    {"center", 0, OPTION_CHOICE, AT(center), "mean", .choices = selection_centers,
-     .help = "moderate: centre"},
+    FILTER_OPTIONS(AT(details)),
     {"embedder", 0, OPTION_TEXT, AT(embedder), "detector",
      .help = "weights of a vision transformer, or detector: the student's own features"},
     {"vehicle-classes", 0, OPTION_INTS, AT(vehicles), "1,2,3,5,7", 0, 65535,
@@ -227,12 +218,8 @@ static struct distill_options translate(const struct values *v, const struct ker
     o.select.rate = v->rate;
     o.select.policy = (enum end_policy)v->at_end;
     o.filter.rule = (enum filter_rule)v->filter;
-    o.filter.mark_duplicates = v->mark_duplicates;
-    o.filter.max_cosine = v->max_cosine;
+    filter_values_take(&o.filter, &v->details);
     o.filter.aggregation = (enum aggregation)v->aggregation;
-    o.filter.entropy_aggregation = (enum aggregation)v->entropy_aggregation;
-    o.filter.moderate_rule = (enum moderate_rule)v->moderate;
-    o.filter.moderate_center = (enum moderate_center)v->center;
     o.select.empty_is_zero = v->empty_is_zero;
     o.teacher_confidence = v->confidence_source != 0;
     o.trainer.checkpoint_every = (int)v->checkpoint_every;

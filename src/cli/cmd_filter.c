@@ -11,10 +11,10 @@
 
 struct values {
     const char *embeddings, *frames, *selection, *classes, *out;
-    int rule, aggregation, entropy_aggregation, moderate_rule, center;
+    int rule, aggregation;
     int64_t budget, seed;
-    double max_cosine;
-    bool allow_short, mark_duplicates;
+    bool allow_short;
+    struct filter_values filter;
 };
 
 #define AT(member) offsetof(struct values, member)
@@ -35,18 +35,9 @@ static const struct option options[] = {
      .help = "how they are chosen"},
     {"allow-short", 0, OPTION_FLAG, AT(allow_short),
      .help = "keep all when there are fewer candidates than wanted"},
-    {"mark-duplicates", 0, OPTION_FLAG, AT(mark_duplicates),
-     .help = "farthest-first: equal candidates go together; more than the budget can come out"},
-    {"max-cosine", 0, OPTION_REAL, AT(max_cosine), "1", -1, 1,
-     .help = "farthest-first: stop when all that is left is more similar than this"},
     {"aggregate", 0, OPTION_CHOICE, AT(aggregation), "max", .choices = selection_aggregations,
      .help = "confidence of a frame from those of its objects"},
-    {"entropy-aggregate", 0, OPTION_CHOICE, AT(entropy_aggregation), "sum", .choices = selection_aggregations,
-     .help = "entropy of a frame from those of its objects"},
-    {"moderate", 0, OPTION_CHOICE, AT(moderate_rule), "value", .choices = selection_moderates,
-     .help = "form of moderate"},
-    {"center", 0, OPTION_CHOICE, AT(center), "mean", .choices = selection_centers,
-     .help = "moderate: centre"},
+    FILTER_OPTIONS(AT(filter)),
     {"classes", 0, OPTION_TEXT, AT(classes), CLASSES_VEHICLES,
      .help = "classes that count in detections, or all"},
     {"seed", 's', OPTION_INT, AT(seed), "0", 0, 9e15, .help = "of the random numbers"},
@@ -195,11 +186,7 @@ static enum status run_filter(struct run *run, struct error *err)
     chosen.budget = (int)values->budget;
     chosen.allow_short = values->allow_short;
     chosen.aggregation = (enum aggregation)values->aggregation;
-    chosen.entropy_aggregation = (enum aggregation)values->entropy_aggregation;
-    chosen.mark_duplicates = values->mark_duplicates;
-    chosen.max_cosine = values->max_cosine;
-    chosen.moderate_rule = (enum moderate_rule)values->moderate_rule;
-    chosen.moderate_center = (enum moderate_center)values->center;
+    filter_values_take(&chosen, &values->filter);
     TRY(kernels_get(&kernels, NULL, err));
     TRY(read_inputs(&task, values, &run->arena, err));
     TRY(filter_run(&result, &chosen, &task.input, kernels, run->threads, &run->arena, err));

@@ -1,7 +1,6 @@
 #include "cli/selection_choices.h"
 
 #include "select/confidence.h"
-#include "select/filter.h"
 
 const struct option_choice selection_filters[] = {{"farthest-first", FILTER_FARTHEST_FIRST},
                                                   {"tfdp", FILTER_TFDP},
@@ -24,3 +23,12 @@ const struct option_choice selection_aggregations[] = {
     {"max", AGGREGATE_MAX}, {"min", AGGREGATE_MIN}, {"mean", AGGREGATE_MEAN}, {"sum", AGGREGATE_SUM}, {0}};
 const struct option_choice selection_moderates[] = {{"value", MODERATE_VALUE}, {"rank", MODERATE_RANK}, {0}};
 const struct option_choice selection_centers[] = {{"mean", CENTER_MEAN}, {"median", CENTER_MEDIAN}, {0}};
+
+void filter_values_take(struct filter_options *options, const struct filter_values *values)
+{
+    options->entropy_aggregation = (enum aggregation)values->entropy_aggregation;
+    options->mark_duplicates = values->mark_duplicates;
+    options->max_cosine = values->max_cosine;
+    options->moderate_rule = (enum moderate_rule)values->moderate_rule;
+    options->moderate_center = (enum moderate_center)values->moderate_center;
+}
