@@ -46,8 +46,8 @@ struct select_options {
 
 struct select_options select_defaults(void);
 
-/* "top-confidence", "least-confidence", "n-first", "uniform", "interval", "chunk-diversity", "all"; "close",
- * "short", "relax". ERR_USAGE for other names; the message lists them. */
+/* "top-confidence", "least-confidence", "n-first", "uniform", "interval", "chunk-diversity", "all". ERR_USAGE for
+ * other names; the message lists them. */
 const char *select_rule_name(enum select_rule rule);
 enum status select_rule_parse(enum select_rule *rule, const char *name, struct error *err);
 

@@ -21,7 +21,7 @@ enum mask_rule {
     MASK_FIRST_LAST, /* half the budget from each end */
 };
 
-/* The name used in options ("previous_u", "random_exact", ...), and its rule: false when there is none. */
+/* The name used in options: "previous_u", "random_exact", ... */
 const char *mask_rule_name(enum mask_rule rule);
 
 struct mask_table {
