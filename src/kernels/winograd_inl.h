@@ -77,7 +77,8 @@ static void winograd_output(float *const *out, const float *m, ptrdiff_t m_strid
     }
 }
 
-/* In double, each coefficient's terms in ascending (p, q), so that 16 lanes go side by side. */
+/* In double, each coefficient's terms in ascending (p, q). Those with a factor of zero change no sum, and with
+ * them all loops have fixed bounds: lanes go side by side and their sums stay in registers. */
 static void winograd_weights(float *u, ptrdiff_t u_stride, const float *w)
 {
     static const double g[WINOGRAD_IN][3] = {{1. / 4, 0, 0},
@@ -91,14 +92,14 @@ static void winograd_weights(float *u, ptrdiff_t u_stride, const float *w)
         for (int n = 0; n < KERNEL_BLOCK; n++) wide[t][n] = (double)w[t * KERNEL_BLOCK + n];
     for (int i = 0; i < WINOGRAD_IN; i++)
         for (int j = 0; j < WINOGRAD_IN; j++) {
-            double sum[KERNEL_BLOCK] = {0};
-            for (int t = 0; t < 9; t++) {
-                const double factor = g[i][t / 3] * g[j][t % 3];
-                if (factor == 0) continue; /* adds a zero */
-                for (int n = 0; n < KERNEL_BLOCK; n++) sum[n] += factor * wide[t][n];
-            }
+            double factor[9];
+            for (int t = 0; t < 9; t++) factor[t] = g[i][t / 3] * g[j][t % 3];
             float *to = u + (i * WINOGRAD_IN + j) * u_stride;
-            for (int n = 0; n < KERNEL_BLOCK; n++) to[n] = flush1((float)sum[n]);
+            for (int n = 0; n < KERNEL_BLOCK; n++) {
+                double sum = 0;
+                for (int t = 0; t < 9; t++) sum += factor[t] * wide[t][n];
+                to[n] = flush1((float)sum);
+            }
         }
 }
 
