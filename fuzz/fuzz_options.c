@@ -40,16 +40,16 @@ static char *restore(const void *data, size_t size, struct arena *arena)
     struct error err;
     const struct option_set set = {table, &values};
     struct json *object;
-    struct text out = {0};
+    struct json_buffer out;
     if (json_read_bytes(&object, data, size, "input", 1 << 20, &err) != OK) return NULL;
     const bool good =
         options_default(&set, 1, &err) == OK && options_restore(&set, object, arena, &err) == OK;
     json_free(object);
-    if (!good) return NULL;
-    text_add(&out, "{");
-    options_json(&out, &set, "");
-    text_add(&out, "}");
-    return out.data;
+    if (!good || json_buffer_begin(&out, true, &err) != OK) return NULL;
+    json_open(&out.out, NULL, '{');
+    options_json(&out.out, &set);
+    json_close(&out.out);
+    return json_buffer_end(&out, &err) == OK ? out.text : NULL;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -108,29 +108,64 @@ static void writing_is_exact(void **state)
 {
     (void)state;
     check_needs_json();
-    char *text;
-    size_t n;
-    struct json_writer out = {.stream = open_memstream(&text, &n)};
-    put_all(&out);
-    fclose(out.stream);
-    assert_string_equal(
-        text, "{\"text\":\"a\\\"\\\\\\n\\u0001\xc3\xa4\xef\xbf\xbd\",\"numbers\":[-9223372036854775808,0.1,"
-              "0.3333333333333333,0.1,16777216,null],\"none\":{},\"flag\":false,\"null\":null}");
-    struct json *root;
+    struct json_buffer json;
     struct error err;
-    check_ok(read_text(&root, text, &err), &err);
+    check_ok(json_buffer_begin(&json, false, &err), &err);
+    put_all(&json.out);
+    check_ok(json_buffer_end(&json, &err), &err);
+    assert_int_equal(json.size, strlen(json.text));
+    assert_string_equal(
+        json.text,
+        "{\"text\":\"a\\\"\\\\\\n\\u0001\xc3\xa4\xef\xbf\xbd\",\"numbers\":[-9223372036854775808,0.1,"
+        "0.3333333333333333,0.1,16777216,null],\"none\":{},\"flag\":false,\"null\":null}\n");
+    struct json *root;
+    check_ok(read_text(&root, json.text, &err), &err);
     json_free(root);
-    free(text);
-    out = (struct json_writer){.stream = open_memstream(&text, &n), .pretty = true};
-    json_open(&out, NULL, '{');
-    json_open(&out, "a", '[');
-    json_put_int(&out, NULL, 1);
-    json_put_int(&out, NULL, 2);
-    json_close(&out);
-    json_close(&out);
-    fclose(out.stream);
-    assert_string_equal(text, "{\n  \"a\": [\n    1,\n    2\n  ]\n}\n");
-    free(text);
+    free(json.text);
+}
+
+static void pretty_lines_can_be_flat(void **state)
+{
+    (void)state;
+    struct json_buffer json;
+    struct error err;
+    check_ok(json_buffer_begin(&json, true, &err), &err);
+    json_open(&json.out, NULL, '{');
+    json_open(&json.out, "a", '[');
+    json_put_int(&json.out, NULL, 1);
+    json_open_flat(&json.out, NULL, '{');
+    json_put_int(&json.out, "b", 2);
+    json_open_flat(&json.out, "c", '[');
+    json_put_int(&json.out, NULL, 3);
+    json_put_int(&json.out, NULL, 4);
+    json_close(&json.out);
+    json_put_int(&json.out, "d", 5);
+    json_close(&json.out);
+    json_close(&json.out);
+    json_open_flat(&json.out, "e", '[');
+    json_close(&json.out);
+    json_close(&json.out);
+    check_ok(json_buffer_end(&json, &err), &err);
+    assert_string_equal(json.text, "{\n  \"a\": [\n    1,\n    {\"b\": 2, \"c\": [3, 4], \"d\": 5}\n  ],\n"
+                                   "  \"e\": []\n}\n");
+    free(json.text);
+}
+
+static void reals_read_back(void **state)
+{
+    (void)state;
+    static const double values[] = {0,         -0.0,   0.1, 1.0 / 3, 5e-324, 1.7976931348623157e308,
+                                    123456789, -2.5e-7};
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        struct json_buffer json;
+        struct error err;
+        check_ok(json_buffer_begin(&json, false, &err), &err);
+        json_put_double(&json.out, NULL, values[i]);
+        check_ok(json_buffer_end(&json, &err), &err);
+        const double back = strtod(json.text, NULL);
+        assert_memory_equal(&back, &values[i], sizeof back);
+        free(json.text);
+    }
 }
 
 static void logs_grow_by_whole_lines(void **state)
@@ -143,7 +178,7 @@ static void logs_grow_by_whole_lines(void **state)
         struct json_log log;
         check_ok(json_log_open(&log, path, &err), &err);
         check_ok(json_log_begin(&log, &err), &err);
-        json_put_int(&log.line, "run", run);
+        json_put_int(&log.line.out, "run", run);
         check_ok(json_log_end(&log, &err), &err);
         check_ok(json_log_close(&log, &err), &err);
     }
@@ -167,6 +202,8 @@ int main(void)
         cmocka_unit_test(documents_answer_questions),
         cmocka_unit_test(hostile_documents_are_refused),
         cmocka_unit_test(writing_is_exact),
+        cmocka_unit_test(pretty_lines_can_be_flat),
+        cmocka_unit_test(reals_read_back),
         cmocka_unit_test(logs_grow_by_whole_lines),
     };
     return cmocka_run_group_tests_name("json", tests, NULL, NULL);

@@ -20,7 +20,7 @@ static void put_string(FILE *stream, const char *text)
 
 static void new_line(const struct json_writer *out)
 {
-    if (!out->pretty) return;
+    if (!out->pretty || out->flat) return;
     fputc('\n', out->stream);
     for (int i = 0; i < out->depth; i++) fputs("  ", out->stream);
 }
@@ -34,7 +34,7 @@ static void begin_value(struct json_writer *out, const char *key)
     }
     const int level = out->depth - 1;
     assert((key != NULL) == (out->closing[level] == '}'));
-    if (out->filled[level]) fputc(',', out->stream);
+    if (out->filled[level]) fputs(out->flat ? ", " : ",", out->stream);
     out->filled[level] = true;
     new_line(out);
     if (!key) return;
@@ -56,11 +56,18 @@ void json_open(struct json_writer *out, const char *key, char bracket)
     out->closing[out->depth++] = bracket == '{' ? '}' : ']';
 }
 
+void json_open_flat(struct json_writer *out, const char *key, char bracket)
+{
+    json_open(out, key, bracket);
+    if (out->pretty && !out->flat) out->flat = out->depth;
+}
+
 void json_close(struct json_writer *out)
 {
     assert(out->depth > 0);
     out->depth--;
     if (out->filled[out->depth]) new_line(out);
+    if (out->flat > out->depth) out->flat = 0;
     fputc(out->closing[out->depth], out->stream);
     end_value(out);
 }
@@ -110,6 +117,23 @@ void json_put_bool(struct json_writer *out, const char *key, bool value)
 
 void json_put_null(struct json_writer *out, const char *key) { put_word(out, key, "null"); }
 
+enum status json_buffer_begin(struct json_buffer *buffer, bool pretty, struct error *err)
+{
+    *buffer = (struct json_buffer){.out = {.pretty = pretty}};
+    buffer->out.stream = open_memstream(&buffer->text, &buffer->size);
+    return buffer->out.stream ? OK : fail_memory(err, "JSON", 1);
+}
+
+enum status json_buffer_end(struct json_buffer *buffer, struct error *err)
+{
+    assert(buffer->out.depth == 0);
+    if (!buffer->out.pretty) fputc('\n', buffer->out.stream);
+    const bool failed = ferror(buffer->out.stream) != 0;
+    if (!fclose(buffer->out.stream) && !failed) return OK;
+    free(buffer->text);
+    return fail_memory(err, "JSON", buffer->size);
+}
+
 enum status json_log_open(struct json_log *log, const char *path, struct error *err)
 {
     *log = (struct json_log){.path = strdup(path)};
@@ -123,26 +147,19 @@ enum status json_log_open(struct json_log *log, const char *path, struct error *
 
 enum status json_log_begin(struct json_log *log, struct error *err)
 {
-    assert(log->file && !log->text);
-    log->line = (struct json_writer){.stream = open_memstream(&log->text, &log->size)};
-    if (!log->line.stream) return fail_memory(err, log->path, 1);
-    json_open(&log->line, NULL, '{');
+    assert(log->file);
+    TRY(json_buffer_begin(&log->line, false, err));
+    json_open(&log->line.out, NULL, '{');
     return OK;
 }
 
 enum status json_log_end(struct json_log *log, struct error *err)
 {
-    json_close(&log->line);
-    fputc('\n', log->line.stream);
-    const bool short_memory = ferror(log->line.stream) != 0;
-    if (fclose(log->line.stream) || short_memory) {
-        free(log->text);
-        log->text = NULL;
-        return fail_memory(err, log->path, log->size);
-    }
-    const bool written = fwrite(log->text, 1, log->size, log->file) == log->size && fflush(log->file) == 0;
-    free(log->text);
-    log->text = NULL;
+    json_close(&log->line.out);
+    TRY(json_buffer_end(&log->line, err));
+    const bool written =
+        fwrite(log->line.text, 1, log->line.size, log->file) == log->line.size && fflush(log->file) == 0;
+    free(log->line.text);
     return written ? OK : fail(err, ERR_SYSTEM, "cannot write %s: %s", log->path, strerror(errno));
 }
 

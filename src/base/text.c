@@ -49,28 +49,6 @@ void text_format(struct text *text, const char *format, ...)
     va_end(args);
 }
 
-void text_json_string(struct text *text, const char *string)
-{
-    char spelt[8];
-    if (!string) {
-        text_add(text, "null");
-        return;
-    }
-    text_add(text, "\"");
-    while (*string) {
-        json_text_character(spelt, &string);
-        text_add(text, spelt);
-    }
-    text_add(text, "\"");
-}
-
-void text_json_real(struct text *text, double value)
-{
-    char spelt[32];
-    json_text_double(spelt, value);
-    text_add(text, spelt);
-}
-
 void text_html(struct text *text, const char *string)
 {
     for (const char *s = string; *s;) {

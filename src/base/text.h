@@ -1,4 +1,4 @@
-/* A growable buffer of characters: what builds help pages, JSON and reports.
+/* A growable buffer of characters: what builds help pages, results and reports.
  *
  * Memory failures stick: additions after one do nothing, and text_check tells at the end. Start with {0}. */
 #ifndef RETORT_BASE_TEXT_H
@@ -22,12 +22,6 @@ void text_format(struct text *text, const char *format, ...) __attribute__((form
 
 /* "s" but for one: "%lld frame%s". */
 static inline const char *text_plural(int64_t count) { return count == 1 ? "" : "s"; }
-
-/* string as a JSON string with its quotes; bytes that are not UTF-8 become U+FFFD. NULL gives null. */
-void text_json_string(struct text *text, const char *string);
-
-/* value with the fewest of 15 to 17 digits that read back as it; null when it is not finite. */
-void text_json_real(struct text *text, double value);
 
 /* string for HTML and XML text and attribute values; bytes that are not UTF-8 become U+FFFD, control
  * characters go. */

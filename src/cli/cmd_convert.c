@@ -78,19 +78,28 @@ static enum status print_result(struct run *run, const struct safetensors_item *
                                 struct error *err)
 {
     char hash[SHA256_HEX];
-    long long parameters = 0;
-    struct text out = {0};
+    int64_t parameters = 0;
     for (size_t i = 0; i < count; i++) {
         int64_t n = 1;
         for (int d = 0; d < items[i].dims; d++) n *= items[i].shape[d];
         parameters += n;
     }
     TRY(sha256_file(run->operands[1], hash, err));
-    const char *format = run->common.json
-                             ? "{\"tensors\": %zu, \"values\": %lld, \"type\": \"%s\", \"sha256\": \"%s\"}\n"
-                             : "%zu tensors, %lld values, %s, sha256 %s\n";
-    text_format(&out, format, count, parameters, items[0].half ? "F16" : "F32", hash);
-    return console_print_buffer(&run->console, &out, err);
+    const char *const type = items[0].half ? "F16" : "F32";
+    if (!run->common.json) {
+        console_print(&run->console, "%zu tensors, %lld values, %s, sha256 %s\n", count,
+                      (long long)parameters, type, hash);
+        return OK;
+    }
+    struct json_buffer json;
+    TRY(json_buffer_begin(&json, false, err));
+    json_open(&json.out, NULL, '{');
+    json_put_int(&json.out, "tensors", (int64_t)count);
+    json_put_int(&json.out, "values", parameters);
+    json_put_text(&json.out, "type", type);
+    json_put_text(&json.out, "sha256", hash);
+    json_close(&json.out);
+    return console_print_json(&run->console, &json, err);
 }
 
 static enum status convert(const struct weights *weights, struct run *run, struct error *err)

@@ -63,8 +63,8 @@ struct job {
 
 static enum status print_json(struct job *job, const struct frame *frame, int count, struct error *err)
 {
-    struct console_json json;
-    TRY(console_json_begin(&json, false, err));
+    struct json_buffer json;
+    TRY(json_buffer_begin(&json, false, err));
     struct json_writer *const out = &json.out;
     json_open(out, NULL, '{');
     json_put_text(out, "file", frame->name);
@@ -86,7 +86,7 @@ static enum status print_json(struct job *job, const struct frame *frame, int co
     }
     json_close(out);
     json_close(out);
-    return console_json_end(&json, &job->run->console, err);
+    return console_print_json(&job->run->console, &json, err);
 }
 
 static void print_lines(const struct job *job, const struct frame *frame, int count)

@@ -254,8 +254,8 @@ static void score_json(struct json_writer *out, const char *name, const struct m
 
 static enum status print_json(struct run *run, const struct distill_result *r, struct error *err)
 {
-    struct console_json json;
-    TRY(console_json_begin(&json, false, err));
+    struct json_buffer json;
+    TRY(json_buffer_begin(&json, false, err));
     struct json_writer *const out = &json.out;
     json_open(out, NULL, '{');
     score_json(out, "before", &r->before);
@@ -284,7 +284,7 @@ static enum status print_json(struct run *run, const struct distill_result *r, s
     }
     json_put_text(out, "weights_hash", r->weights_hash);
     json_close(out);
-    return console_json_end(&json, &run->console, err);
+    return console_print_json(&run->console, &json, err);
 }
 
 static void score_lines(struct text *out, const struct distill_result *r)

@@ -69,20 +69,31 @@ static enum status embed_frame(void *context, const struct frame *frame, struct 
     return OK;
 }
 
-static enum status write_out(struct job *job, const struct values *v, struct error *err)
+static enum status print_result(struct job *job, struct error *err)
 {
     struct console *const console = &job->run->console;
+    if (!console->json) {
+        console_print(console, "%zu frame%s, %d dimensions\n", job->count, text_plural((int64_t)job->count),
+                      job->embedder.dim);
+        return OK;
+    }
+    struct json_buffer json;
+    TRY(json_buffer_begin(&json, false, err));
+    json_open(&json.out, NULL, '{');
+    json_put_int(&json.out, "frames", (int64_t)job->count);
+    json_put_int(&json.out, "dimensions", job->embedder.dim);
+    json_close(&json.out);
+    return console_print_json(console, &json, err);
+}
+
+static enum status write_out(struct job *job, const struct values *v, struct error *err)
+{
     TRY(npy_write(v->out, job->rows, (int64_t)job->count, job->embedder.dim, err));
     if (job->naming) {
         job->naming = false;
         TRY(file_commit(&job->names, err));
     }
-    if (console->json)
-        console_print(console, "{\"frames\": %zu, \"dimensions\": %d}\n", job->count, job->embedder.dim);
-    else
-        console_print(console, "%zu frame%s, %d dimensions\n", job->count, text_plural((int64_t)job->count),
-                      job->embedder.dim);
-    return OK;
+    return print_result(job, err);
 }
 
 static enum status embed(struct job *job, struct error *err)

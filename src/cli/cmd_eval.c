@@ -68,10 +68,10 @@ struct job {
 
 static enum status print_json(const struct job *job, struct error *err)
 {
-    struct console_json json;
-    TRY(console_json_begin(&json, true, err));
+    struct json_buffer json;
+    TRY(json_buffer_begin(&json, true, err));
     evaluation_json(&json.out, NULL, &job->evaluation, job->names, job->values->coco);
-    return console_json_end(&json, &job->run->console, err);
+    return console_print_json(&job->run->console, &json, err);
 }
 
 static void print_table(const struct job *job)

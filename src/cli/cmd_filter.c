@@ -174,6 +174,22 @@ static void mark(struct task *task, const struct filter_result *result, enum fil
     }
 }
 
+static enum status print_result(struct run *run, int candidates, int kept, struct error *err)
+{
+    if (!run->common.json) {
+        console_print(&run->console, "%d candidate%s, %d frame%s kept\n", candidates, text_plural(candidates),
+                      kept, text_plural(kept));
+        return OK;
+    }
+    struct json_buffer json;
+    TRY(json_buffer_begin(&json, false, err));
+    json_open(&json.out, NULL, '{');
+    json_put_int(&json.out, "candidates", candidates);
+    json_put_int(&json.out, "kept", kept);
+    json_close(&json.out);
+    return console_print_json(&run->console, &json, err);
+}
+
 static enum status run_filter(struct run *run, struct error *err)
 {
     const struct values *values = run->values;
@@ -193,12 +209,7 @@ static enum status run_filter(struct run *run, struct error *err)
     mark(&task, &result, chosen.rule);
     TRY(ledger_write(values->out, &task.ledger, err));
     if (result.bad) console_message(&run->console, "%d embeddings are zero or not finite", result.bad);
-    if (run->common.json)
-        console_print(&run->console, "{\"candidates\": %d, \"kept\": %d}\n", task.count, result.count);
-    else
-        console_print(&run->console, "%d candidate%s, %d frame%s kept\n", task.count, text_plural(task.count),
-                      result.count, text_plural(result.count));
-    return OK;
+    return print_result(run, task.count, result.count, err);
 }
 
 const struct command command_filter = {

@@ -41,14 +41,6 @@ static void put_visible(struct text *out, const char *words)
     }
 }
 
-static void put_shape(struct text *out, const struct weight_tensor *tensor, const char *separator)
-{
-    text_add(out, "[");
-    for (int d = 0; d < tensor->dims; d++)
-        text_format(out, "%s%lld", d ? separator : "", (long long)tensor->shape[d]);
-    text_add(out, "]");
-}
-
 static long long count_values(const struct weights *weights)
 {
     long long n = 0;
@@ -71,33 +63,52 @@ static void put_plain(struct text *out, const struct weights *weights, const cha
         const struct weight_tensor *tensor = &weights->tensors[i];
         text_format(out, "  %-4s ", weights_type_name(tensor->type));
         put_visible(out, tensor->name);
-        text_add(out, " ");
-        put_shape(out, tensor, " ");
-        text_add(out, "\n");
+        text_add(out, " [");
+        for (int d = 0; d < tensor->dims; d++)
+            text_format(out, "%s%lld", d ? " " : "", (long long)tensor->shape[d]);
+        text_add(out, "]\n");
     }
 }
 
-static void put_json(struct text *out, const struct weights *weights, const char *hash, bool brief)
+static void put_json(struct json_writer *out, const struct weights *weights, const char *hash, bool brief)
 {
-    text_add(out, "{\"file\": ");
-    text_json_string(out, weights->path);
-    text_format(out, ", \"sha256\": \"%s\", \"tensor_count\": %zu, \"values\": %lld, \"metadata\": {", hash,
-                weights->count, count_values(weights));
-    for (size_t i = 0; i < weights->metadata_count; i++) {
-        if (i) text_add(out, ", ");
-        text_json_string(out, weights->metadata[i].key);
-        text_add(out, ": ");
-        text_json_string(out, weights->metadata[i].value);
-    }
-    text_add(out, "}");
+    json_open(out, NULL, '{');
+    json_put_text(out, "file", weights->path);
+    json_put_text(out, "sha256", hash);
+    json_put_int(out, "tensor_count", (int64_t)weights->count);
+    json_put_int(out, "values", count_values(weights));
+    json_open(out, "metadata", '{');
+    for (size_t i = 0; i < weights->metadata_count; i++)
+        json_put_text(out, weights->metadata[i].key, weights->metadata[i].value);
+    json_close(out);
+    if (!brief) json_open(out, "tensors", '[');
     for (size_t i = 0; !brief && i < weights->count; i++) {
-        text_add(out, i ? ", {\"name\": " : ", \"tensors\": [{\"name\": ");
-        text_json_string(out, weights->tensors[i].name);
-        text_format(out, ", \"type\": \"%s\", \"shape\": ", weights_type_name(weights->tensors[i].type));
-        put_shape(out, &weights->tensors[i], ", ");
-        text_add(out, i + 1 < weights->count ? "}" : "}]");
+        const struct weight_tensor *tensor = &weights->tensors[i];
+        json_open(out, NULL, '{');
+        json_put_text(out, "name", tensor->name);
+        json_put_text(out, "type", weights_type_name(tensor->type));
+        json_open(out, "shape", '[');
+        for (int d = 0; d < tensor->dims; d++) json_put_int(out, NULL, tensor->shape[d]);
+        json_close(out);
+        json_close(out);
     }
-    text_add(out, "}\n");
+    if (!brief) json_close(out);
+    json_close(out);
+}
+
+static enum status show_weights(struct run *run, const struct weights *weights, bool brief, struct error *err)
+{
+    char hash[SHA256_HEX];
+    sha256_bytes(weights->view.data, weights->view.size, hash);
+    if (!run->common.json) {
+        struct text out = {0};
+        put_plain(&out, weights, hash, brief);
+        return console_print_buffer(&run->console, &out, err);
+    }
+    struct json_buffer json;
+    TRY(json_buffer_begin(&json, false, err));
+    put_json(&json.out, weights, hash, brief);
+    return console_print_json(&run->console, &json, err);
 }
 
 static enum status show_plans(struct run *run, struct error *err)
@@ -123,16 +134,10 @@ static enum status run_info(struct run *run, struct error *err)
         return fail(err, ERR_USAGE, "--train, --frozen-norm and --exact go with --plan");
     for (int i = 0; i < run->operand_count; i++) {
         struct weights weights;
-        struct text out = {0};
-        char hash[SHA256_HEX];
         TRY(weights_open(&weights, run->operands[i], err));
-        sha256_bytes(weights.view.data, weights.view.size, hash);
-        if (run->common.json)
-            put_json(&out, &weights, hash, values->brief);
-        else
-            put_plain(&out, &weights, hash, values->brief);
+        const enum status status = show_weights(run, &weights, values->brief, err);
         weights_close(&weights);
-        TRY(console_print_buffer(&run->console, &out, err));
+        TRY(status);
     }
     return OK;
 }

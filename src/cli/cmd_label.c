@@ -96,6 +96,25 @@ static enum status open_teacher(struct job *job, struct error *err)
     return teacher_open_model(&job->teacher, v->weights, kernels, job->run->threads, &o, err);
 }
 
+static enum status print_result(const struct job *job, int64_t frames, struct error *err)
+{
+    struct console *const console = &job->run->console;
+    if (!console->json) {
+        console_print(console, "%lld frame%s, %lld label%s, %lld frame%s without an object\n",
+                      (long long)frames, text_plural(frames), (long long)job->objects,
+                      text_plural(job->objects), (long long)job->backgrounds, text_plural(job->backgrounds));
+        return OK;
+    }
+    struct json_buffer json;
+    TRY(json_buffer_begin(&json, false, err));
+    json_open(&json.out, NULL, '{');
+    json_put_int(&json.out, "frames", frames);
+    json_put_int(&json.out, "labels", job->objects);
+    json_put_int(&json.out, "backgrounds", job->backgrounds);
+    json_close(&json.out);
+    return console_print_json(console, &json, err);
+}
+
 static enum status label(struct job *job, struct error *err)
 {
     struct run *const run = job->run;
@@ -108,13 +127,7 @@ static enum status label(struct job *job, struct error *err)
     TRY(file_make_folder(v->out, err));
     TRY(frames_run(&count, run, v->frames, "label", label_frame, job, err));
     TRY(teacher_finish(job->teacher, err));
-    if (run->common.json)
-        console_print(&run->console, "{\"frames\": %lld, \"labels\": %lld, \"backgrounds\": %lld}\n",
-                      (long long)count.done, (long long)job->objects, (long long)job->backgrounds);
-    else
-        console_print(&run->console, "%lld frame%s, %lld label%s, %lld frame%s without an object\n",
-                      (long long)count.done, text_plural(count.done), (long long)job->objects,
-                      text_plural(job->objects), (long long)job->backgrounds, text_plural(job->backgrounds));
+    TRY(print_result(job, count.done, err));
     return frames_check(&count, run, err);
 }
 

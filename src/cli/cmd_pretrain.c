@@ -89,29 +89,36 @@ static enum status save(const struct values *v, struct run *run, const struct pa
     return path ? params_save(params, path, v->half, metadata, 2, err) : fail_memory(err, "a path", 1);
 }
 
+static enum status print_json(struct run *run, const struct views *views,
+                              const struct pretrain_result *result, const char *hash, struct error *err)
+{
+    struct json_buffer json;
+    TRY(json_buffer_begin(&json, false, err));
+    json_open(&json.out, NULL, '{');
+    json_put_int(&json.out, "cameras", views->camera_count);
+    json_put_int(&json.out, "pictures", views->count);
+    json_put_int(&json.out, "weights", (int64_t)result->weights);
+    json_put_double(&json.out, "loss", result->items.loss);
+    json_put_double(&json.out, "found", result->items.found);
+    json_put_text(&json.out, "weights_hash", hash);
+    json_close(&json.out);
+    return console_print_json(&run->console, &json, err);
+}
+
 static enum status report(struct run *run, const struct views *views, const struct pretrain_result *result,
                           const struct params *params, struct error *err)
 {
-    char hash[65];
-    struct text out = {0};
+    struct console *const console = &run->console;
+    char hash[SHA256_HEX];
     params_hash(params, hash);
-    if (run->common.json) {
-        text_format(&out,
-                    "{\"cameras\": %d, \"pictures\": %d, \"weights\": %zu, \"loss\": ", views->camera_count,
-                    views->count, result->weights);
-        text_json_real(&out, result->items.loss);
-        text_add(&out, ", \"found\": ");
-        text_json_real(&out, result->items.found);
-        text_format(&out, ", \"weights_hash\": \"%s\"}\n", hash);
-    } else {
-        text_format(&out, "%d camera%s, %d pictures, %zu weights\n", views->camera_count,
-                    text_plural(views->camera_count), views->count, result->weights);
-        if (isfinite(result->items.loss))
-            text_format(&out, "last steps: loss %.4f, the partner found in %.1f %%\n", result->items.loss,
-                        100 * result->items.found);
-        text_format(&out, "weights %s\n", hash);
-    }
-    return console_print_buffer(&run->console, &out, err);
+    if (run->common.json) return print_json(run, views, result, hash, err);
+    console_print(console, "%d camera%s, %d pictures, %zu weights\n", views->camera_count,
+                  text_plural(views->camera_count), views->count, result->weights);
+    if (isfinite(result->items.loss))
+        console_print(console, "last steps: loss %.4f, the partner found in %.1f %%\n", result->items.loss,
+                      100 * result->items.found);
+    console_print(console, "weights %s\n", hash);
+    return OK;
 }
 
 static enum status pretrain(struct run *run, struct views *views, struct params *params, struct error *err)

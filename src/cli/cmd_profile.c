@@ -44,10 +44,10 @@ static enum status write_trace(const char *path, const struct profile *profile, 
 static enum status print(struct run *run, const struct profile *profile, struct error *err)
 {
     if (run->common.json) {
-        struct console_json json;
-        TRY(console_json_begin(&json, true, err));
+        struct json_buffer json;
+        TRY(json_buffer_begin(&json, true, err));
         profile_json(&json.out, profile);
-        return console_json_end(&json, &run->console, err);
+        return console_print_json(&run->console, &json, err);
     }
     struct text out = {0};
     profile_table(&out, profile);

@@ -224,8 +224,8 @@ static void put_scores(struct json_writer *out, const char *name, const struct e
 
 static enum status print_json(const struct job *job, struct error *err)
 {
-    struct console_json json;
-    TRY(console_json_begin(&json, true, err));
+    struct json_buffer json;
+    TRY(json_buffer_begin(&json, true, err));
     struct json_writer *const out = &json.out;
     json_open(out, NULL, '{');
     json_put_int(out, "layers", job->quantised.quant.count);
@@ -244,7 +244,7 @@ static enum status print_json(const struct job *job, struct error *err)
         json_close(out);
     }
     json_close(out);
-    return console_json_end(&json, &job->run->console, err);
+    return console_print_json(&job->run->console, &json, err);
 }
 
 static enum status quantise(struct job *job, struct error *err)

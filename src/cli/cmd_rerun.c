@@ -143,15 +143,23 @@ static enum status compare(const struct manifest *manifest, const char *const *p
     return status;
 }
 
-static void print_result(struct run *run, const struct manifest *manifest, int different)
+static enum status print_result(struct run *run, const struct manifest *manifest, int different,
+                                struct error *err)
 {
     int files = 1; /* standard output */
     for (int i = 0; i < manifest->outputs.count; i++) files += manifest->outputs.entries[i].file_count;
-    if (run->common.json)
-        console_print(&run->console, "{\"compared\": %d, \"different\": %d}\n", files, different);
-    else
+    if (!run->common.json) {
         console_print(&run->console, "%d output%s compared, %d different\n", files, text_plural(files),
                       different);
+        return OK;
+    }
+    struct json_buffer json;
+    TRY(json_buffer_begin(&json, false, err));
+    json_open(&json.out, NULL, '{');
+    json_put_int(&json.out, "compared", files);
+    json_put_int(&json.out, "different", different);
+    json_close(&json.out);
+    return console_print_json(&run->console, &json, err);
 }
 
 static enum status rerun(struct run *run, struct run *again, void *again_values,
@@ -173,8 +181,7 @@ static enum status rerun(struct run *run, struct run *again, void *again_values,
     const enum status status = run_execute(again, err);
     if (status != OK && !again->whole) return status;
     TRY(compare(manifest, paths, run, again, different, err));
-    print_result(run, manifest, *different);
-    return OK;
+    return print_result(run, manifest, *different, err);
 }
 
 /* What an interrupted command says of going on is meant for itself. */

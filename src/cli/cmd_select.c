@@ -54,20 +54,23 @@ static const struct option options[] = {
 static enum status print_result(struct run *run, const struct selection *selection, int frames,
                                 struct error *err)
 {
-    struct text out = {0};
-    if (run->common.json) {
-        text_format(&out,
-                    "{\"frames\": %d, \"selected\": %d, \"incomplete\": %s, \"relaxed\": %s, \"threshold\": ",
-                    frames, selection->count, selection->incomplete ? "true" : "false",
-                    selection->relaxed ? "true" : "false");
-        text_json_real(&out, selection->warm ? selection->tau : NAN);
-        text_add(&out, "}\n");
-    } else {
-        text_format(&out, "%d of %d frame%s selected", selection->count, frames, text_plural(frames));
-        if (selection->warm) text_format(&out, ", threshold %.6f", selection->tau);
-        text_add(&out, selection->relaxed ? ", relaxed\n" : "\n");
+    struct console *const console = &run->console;
+    if (!run->common.json) {
+        console_print(console, "%d of %d frame%s selected", selection->count, frames, text_plural(frames));
+        if (selection->warm) console_print(console, ", threshold %.6f", selection->tau);
+        console_print(console, selection->relaxed ? ", relaxed\n" : "\n");
+        return OK;
     }
-    return console_print_buffer(&run->console, &out, err);
+    struct json_buffer json;
+    TRY(json_buffer_begin(&json, false, err));
+    json_open(&json.out, NULL, '{');
+    json_put_int(&json.out, "frames", frames);
+    json_put_int(&json.out, "selected", selection->count);
+    json_put_bool(&json.out, "incomplete", selection->incomplete);
+    json_put_bool(&json.out, "relaxed", selection->relaxed);
+    json_put_double(&json.out, "threshold", selection->warm ? selection->tau : NAN);
+    json_close(&json.out);
+    return console_print_json(console, &json, err);
 }
 
 static enum status run_select(struct run *run, struct error *err)

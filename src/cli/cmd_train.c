@@ -149,28 +149,29 @@ static enum status open_sets(struct run *run, struct job *job, struct trainer_op
                 job->source.config.classes, job->student.config.classes);
 }
 
-static void put_json(struct text *out, const struct job *job, const struct trainer_options *trainer,
-                     const struct trainer_result *result, const char *hash)
+static enum status print_json(struct run *run, const struct job *job, const struct trainer_options *trainer,
+                              const struct trainer_result *result, const char *hash, struct error *err)
 {
-    text_format(out,
-                "{\"pictures\": %d, \"labels\": %lld, \"epochs\": %d, \"iterations\": %lld, \"steps\": %lld, "
-                "\"moved\": %zu, ",
-                job->pictures.count, (long long)job->pictures.all_labels, result->count,
-                (long long)result->iterations, (long long)result->steps, result->moved);
-    if (result->best_epoch >= 0) text_format(out, "\"best_epoch\": %d, ", result->best_epoch);
-    if (trainer->validation.score) {
-        text_add(out, "\"map50_95\": ");
-        text_json_real(out, result->best_score);
-        text_add(out, ", ");
-    }
+    struct json_buffer json;
+    TRY(json_buffer_begin(&json, false, err));
+    struct json_writer *const out = &json.out;
+    json_open(out, NULL, '{');
+    json_put_int(out, "pictures", job->pictures.count);
+    json_put_int(out, "labels", job->pictures.all_labels);
+    json_put_int(out, "epochs", result->count);
+    json_put_int(out, "iterations", result->iterations);
+    json_put_int(out, "steps", result->steps);
+    json_put_int(out, "moved", (int64_t)result->moved);
+    if (result->best_epoch >= 0) json_put_int(out, "best_epoch", result->best_epoch);
+    if (trainer->validation.score) json_put_double(out, "map50_95", result->best_score);
     if (trainer->guard.set.score) {
-        text_add(out, "\"guard_before\": ");
-        text_json_real(out, trainer->guard.start);
-        text_add(out, ", \"guard_after\": ");
-        text_json_real(out, trainer_guard_after(result));
-        text_format(out, ", \"guard_refused\": %d, ", result->refused);
+        json_put_double(out, "guard_before", trainer->guard.start);
+        json_put_double(out, "guard_after", trainer_guard_after(result));
+        json_put_int(out, "guard_refused", result->refused);
     }
-    text_format(out, "\"weights_hash\": \"%s\"}\n", hash);
+    json_put_text(out, "weights_hash", hash);
+    json_close(out);
+    return console_print_json(&run->console, &json, err);
 }
 
 static void put_plain(struct text *out, const struct job *job, const struct trainer_options *trainer,
@@ -199,10 +200,8 @@ static enum status report(struct run *run, const struct job *job, const struct t
     char hash[SHA256_HEX];
     struct text out = {0};
     params_hash(&job->student.params, hash);
-    if (run->common.json)
-        put_json(&out, job, trainer, result, hash);
-    else
-        put_plain(&out, job, trainer, result, hash);
+    if (run->common.json) return print_json(run, job, trainer, result, hash, err);
+    put_plain(&out, job, trainer, result, hash);
     return console_print_buffer(&run->console, &out, err);
 }
 

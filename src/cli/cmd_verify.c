@@ -27,32 +27,38 @@ static int check_list(const struct manifest_list *list, struct run *run, struct 
     return count;
 }
 
-static void print_json(struct text *out, int checked, int different, const char *differences)
+static enum status print_result(struct run *run, int checked, int different, const char *differences,
+                                struct error *err)
 {
-    text_format(out, "{\"checked\": %d, \"different\": %d, \"differences\": ", checked, different);
-    text_json_string(out, differences);
-    text_add(out, "}\n");
+    if (!run->common.json) {
+        console_print_text(&run->console, differences);
+        console_print(&run->console, "%d file%s checked, %d different\n", checked, text_plural(checked),
+                      different);
+        return OK;
+    }
+    struct json_buffer json;
+    TRY(json_buffer_begin(&json, false, err));
+    json_open(&json.out, NULL, '{');
+    json_put_int(&json.out, "checked", checked);
+    json_put_int(&json.out, "different", different);
+    json_put_text(&json.out, "differences", differences);
+    json_close(&json.out);
+    return console_print_json(&run->console, &json, err);
 }
 
 static enum status run_verify(struct run *run, struct error *err)
 {
     struct manifest manifest;
-    struct text differences = {0}, out = {0};
+    struct text differences = {0};
     int checked = 0;
     TRY(manifest_open(&manifest, run->operands[0], &run->arena, err));
     int different = check_list(&manifest.inputs, run, &differences, &checked);
     different += check_list(&manifest.outputs, run, &differences, &checked);
     manifest_close(&manifest);
     enum status status = text_check(&differences, "the result", err);
-    const char *lines = differences.size ? differences.data : "";
-    if (run->common.json)
-        print_json(&out, checked, different, lines);
-    else
-        text_format(&out, "%s%d file%s checked, %d different\n", lines, checked, text_plural(checked),
-                    different);
+    if (status == OK)
+        status = print_result(run, checked, different, differences.size ? differences.data : "", err);
     text_free(&differences);
-    const enum status printed = console_print_buffer(&run->console, &out, err);
-    if (status == OK) status = printed;
     if (status == OK && different)
         status = fail(err, ERR_CHECK, "%s: %d of the files differ%s", run->operands[0], different,
                       different == 1 ? "s" : "");

@@ -99,39 +99,45 @@ static enum status read_times(struct world_options *o, const struct values *v, s
 }
 
 /* What the files of a folder were made with; another world must not mix with them. */
-static enum status recipe_text(struct text *text, const struct job *job, struct error *err)
+static enum status make_recipe(struct json_buffer *recipe, const struct job *job, struct error *err)
 {
-    const struct values *v = job->values;
-    const struct option_set set = {options, (void *)v};
-    text_format(text, "{\n  \"format\": \"retort-world-1\",\n  \"place\": \"%s\",\n",
-                world_setting(job->world));
-    struct values plain = *v;
+    struct values plain = *job->values;
     plain.out = NULL;
-    const struct option_set shown = {set.table, &plain};
-    options_json(text, &shown, "  ");
-    text_add(text, "\n}\n");
-    return text_check(text, "a recipe", err);
+    const struct option_set shown = {options, &plain};
+    TRY(json_buffer_begin(recipe, true, err));
+    json_open(&recipe->out, NULL, '{');
+    json_put_text(&recipe->out, "format", "retort-world-1");
+    json_put_text(&recipe->out, "place", world_setting(job->world));
+    options_json(&recipe->out, &shown);
+    json_close(&recipe->out);
+    return json_buffer_end(recipe, err);
+}
+
+static enum status compare_recipe(const char *path, const struct json_buffer *recipe, struct error *err)
+{
+    struct file_view view;
+    TRY(file_map(&view, path, err));
+    const bool same = view.size == recipe->size && !memcmp(view.data, recipe->text, recipe->size);
+    file_unmap(&view);
+    if (same) return OK;
+    return fail(err, ERR_USAGE,
+                "%s: the folder holds another world; expected the same options or an empty folder", path);
 }
 
 static enum status check_recipe(const struct job *job, struct error *err)
 {
-    struct text text = {0};
-    const char *path = arena_printf(&job->run->arena, "%s/world.json", job->values->out);
-    if (!path) return fail_memory(err, "a path", strlen(job->values->out));
-    enum status status = recipe_text(&text, job, err);
-    if (status == OK && file_exists(path)) {
-        struct file_view view;
-        status = file_map(&view, path, err);
-        if (status == OK && (view.size != text.size || memcmp(view.data, text.data, text.size)))
-            status = fail(err, ERR_USAGE,
-                          "%s: the folder holds another world; expected the same options or an empty folder",
-                          path);
-        if (status == OK || view.data) file_unmap(&view);
-    } else if (status == OK) {
-        status = file_make_folder(job->values->out, err);
-        if (status == OK) status = file_write(path, text.data, text.size, err);
+    const char *folder = job->values->out, *path = arena_printf(&job->run->arena, "%s/world.json", folder);
+    if (!path) return fail_memory(err, "a path", strlen(folder));
+    struct json_buffer recipe;
+    TRY(make_recipe(&recipe, job, err));
+    enum status status = OK;
+    if (file_exists(path)) {
+        status = compare_recipe(path, &recipe, err);
+    } else {
+        status = file_make_folder(folder, err);
+        if (status == OK) status = file_write(path, recipe.text, recipe.size, err);
     }
-    text_free(&text);
+    free(recipe.text);
     return status;
 }
 
@@ -194,8 +200,8 @@ static enum status show(struct job *job, struct error *err)
             text_plural(f->empty));
         return OK;
     }
-    struct console_json json;
-    TRY(console_json_begin(&json, false, err));
+    struct json_buffer json;
+    TRY(json_buffer_begin(&json, false, err));
     json_open(&json.out, NULL, '{');
     json_put_text(&json.out, "place", world_setting(job->world));
     json_put_int(&json.out, "frames", f->frames);
@@ -209,7 +215,7 @@ static enum status show(struct job *job, struct error *err)
         if (names[i]) json_put_int(&json.out, names[i], f->per_class[i]);
     json_close(&json.out);
     json_close(&json.out);
-    return console_json_end(&json, console, err);
+    return console_print_json(console, &json, err);
 }
 
 static enum status make(struct job *job, struct error *err)

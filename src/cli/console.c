@@ -104,24 +104,12 @@ enum status console_print_buffer(struct console *console, struct text *text, str
     return status;
 }
 
-enum status console_json_begin(struct console_json *json, bool pretty, struct error *err)
+enum status console_print_json(struct console *console, struct json_buffer *json, struct error *err)
 {
-    *json = (struct console_json){.out = {.pretty = pretty}};
-    json->out.stream = open_memstream(&json->text, &json->size);
-    return json->out.stream ? OK : fail_memory(err, "the result", 1);
-}
-
-enum status console_json_end(struct console_json *json, struct console *console, struct error *err)
-{
-    if (!json->out.pretty) putc('\n', json->out.stream);
-    const bool failed = ferror(json->out.stream) != 0;
-    if (!fclose(json->out.stream) && !failed) {
-        print(console, json->text, json->size);
-        free(json->text);
-        return OK;
-    }
+    TRY(json_buffer_end(json, err));
+    print(console, json->text, json->size);
     free(json->text);
-    return fail_memory(err, "the result", json->size);
+    return OK;
 }
 
 static int put_duration(char *out, size_t room, double seconds)

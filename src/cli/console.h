@@ -37,15 +37,8 @@ void console_print_text(struct console *console, const char *text);
 /* Prints what text holds and frees it; ERR_SYSTEM when its memory ran out. */
 enum status console_print_buffer(struct console *console, struct text *text, struct error *err);
 
-/* A result as JSON, with a newline at its end. After console_json_begin came back with OK, write to json->out
- * and call console_json_end. */
-struct console_json {
-    struct json_writer out;
-    char *text;
-    size_t size;
-};
-enum status console_json_begin(struct console_json *json, bool pretty, struct error *err);
-enum status console_json_end(struct console_json *json, struct console *console, struct error *err);
+/* The same for JSON that was begun and not ended. */
+enum status console_print_json(struct console *console, struct json_buffer *json, struct error *err);
 
 /* Shows a bar or lines and stops the callee after Ctrl-C. The console must outlive the result. */
 struct progress console_progress(struct console *console);

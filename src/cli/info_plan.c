@@ -146,11 +146,11 @@ static enum status show(struct plan *p, struct graph *graph, struct console *con
     add_up(p);
     enum status status;
     if (json) {
-        struct console_json object;
-        status = console_json_begin(&object, false, err);
+        struct json_buffer object;
+        status = json_buffer_begin(&object, false, err);
         if (status == OK) {
             put_json(&object.out, p);
-            status = console_json_end(&object, console, err);
+            status = console_print_json(console, &object, err);
         }
     } else {
         struct text out = {0};

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/version.h"
+#include "cli/options.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -102,64 +103,74 @@ enum status manifest_hash(struct manifest_entry *entry, const char *role, const 
     return hash_file(&entry->files[0], path, err);
 }
 
-static void put_file(struct text *out, const struct manifest_file *file)
+static void put_file(struct json_writer *out, const struct manifest_file *file)
 {
-    text_format(out, "\"bytes\": %llu, \"sha256\": \"%s\"}", (unsigned long long)file->bytes, file->sha256);
+    json_put_int(out, "bytes", (int64_t)file->bytes);
+    json_put_text(out, "sha256", file->sha256);
 }
 
-static void put_list(struct text *out, const char *name, const struct manifest_list *list)
+static void put_folder(struct json_writer *out, const struct manifest_entry *entry)
 {
-    text_format(out, "  \"%s\": [", name);
+    json_open(out, "files", '[');
+    for (int i = 0; i < entry->file_count; i++) {
+        json_open_flat(out, NULL, '{');
+        json_put_text(out, "path", entry->files[i].path);
+        put_file(out, &entry->files[i]);
+        json_close(out);
+    }
+    json_close(out);
+}
+
+static void put_list(struct json_writer *out, const char *name, const struct manifest_list *list)
+{
+    json_open(out, name, '[');
     for (int i = 0; i < list->count; i++) {
         const struct manifest_entry *entry = &list->entries[i];
-        text_add(out, i ? ",\n    {\"role\": " : "\n    {\"role\": ");
-        text_json_string(out, entry->role);
-        text_add(out, ", \"path\": ");
-        text_json_string(out, entry->path);
-        if (!entry->folder) {
-            text_add(out, ", ");
+        (entry->folder ? json_open : json_open_flat)(out, NULL, '{');
+        json_put_text(out, "role", entry->role);
+        json_put_text(out, "path", entry->path);
+        if (entry->folder)
+            put_folder(out, entry);
+        else
             put_file(out, &entry->files[0]);
-            continue;
-        }
-        text_add(out, ", \"files\": [");
-        for (int j = 0; j < entry->file_count; j++) {
-            text_add(out, j ? ",\n      {\"path\": " : "\n      {\"path\": ");
-            text_json_string(out, entry->files[j].path);
-            text_add(out, ", ");
-            put_file(out, &entry->files[j]);
-        }
-        text_add(out, entry->file_count ? "\n    ]}" : "]}");
+        json_close(out);
     }
-    text_add(out, list->count ? "\n  ],\n" : "],\n");
+    json_close(out);
+}
+
+static void put_manifest(struct json_writer *out, const struct manifest *manifest)
+{
+    json_open(out, NULL, '{');
+    json_put_text(out, "retort", RETORT_VERSION);
+    json_put_text(out, "command", manifest->command);
+    if (manifest->plan) json_put_text(out, "plan", manifest->plan);
+    json_open(out, "options", '{');
+    options_json(out, manifest->given);
+    json_close(out);
+    json_open_flat(out, "operands", '[');
+    for (int i = 0; i < manifest->operand_count; i++) json_put_text(out, NULL, manifest->operands[i]);
+    json_close(out);
+    put_list(out, "inputs", &manifest->inputs);
+    put_list(out, "outputs", &manifest->outputs);
+    json_open_flat(out, "stdout", '{');
+    json_put_bool(out, "json", manifest->json);
+    json_put_int(out, "bytes", (int64_t)manifest->result_bytes);
+    json_put_text(out, "sha256", manifest->result_sha256);
+    json_close(out);
+    json_open_flat(out, "machine", '{');
+    json_put_text(out, "isa", manifest->isa);
+    json_put_int(out, "threads", manifest->threads);
+    json_close(out);
+    json_close(out);
 }
 
 enum status manifest_write(const char *path, const struct manifest *manifest, struct error *err)
 {
-    struct text out = {0};
-    text_format(&out, "{\n  \"retort\": \"%s\",\n  \"command\": ", RETORT_VERSION);
-    text_json_string(&out, manifest->command);
-    if (manifest->plan) {
-        text_add(&out, ",\n  \"plan\": ");
-        text_json_string(&out, manifest->plan);
-    }
-    text_format(&out, ",\n  \"options\": {%s\n  },\n  \"operands\": [", manifest->options_text);
-    for (int i = 0; i < manifest->operand_count; i++) {
-        if (i) text_add(&out, ", ");
-        text_json_string(&out, manifest->operands[i]);
-    }
-    text_add(&out, "],\n");
-    put_list(&out, "inputs", &manifest->inputs);
-    put_list(&out, "outputs", &manifest->outputs);
-    text_format(
-        &out, "  \"stdout\": {\"json\": %s, \"bytes\": %llu, \"sha256\": \"%s\"},\n  \"machine\": {\"isa\": ",
-        manifest->json ? "true" : "false", (unsigned long long)manifest->result_bytes,
-        manifest->result_sha256);
-    text_json_string(&out, manifest->isa);
-    text_format(&out, ", \"threads\": %d}\n}\n", manifest->threads);
-    enum status status = text_check(&out, path, err);
-    if (status == OK) status = file_write(path, out.data, out.size, err);
-    text_free(&out);
-    return status;
+    struct file_writer file;
+    TRY(file_create(&file, path, err));
+    struct json_writer out = {.stream = file.stream, .pretty = true};
+    put_manifest(&out, manifest);
+    return file_commit(&file, err);
 }
 
 static int differ(struct text *out, const struct manifest_entry *entry, const char *path, const char *how)

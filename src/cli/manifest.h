@@ -15,6 +15,7 @@
 enum { MANIFEST_MAX_FILES = 1 << 20, MANIFEST_MAX_ENTRIES = 4096, MANIFEST_MAX_DEPTH = 32 };
 
 struct json;
+struct option_set;
 
 struct manifest_file {
     const char *path; /* relative to the folder; "" for a single file */
@@ -37,9 +38,9 @@ struct manifest_list {
 
 struct manifest {
     const char *version, *command;
-    const char *plan;           /* of the networks that ran, or NULL: the command has none */
-    const char *options_text;   /* writing: members made by options_json */
-    const struct json *options; /* reading: an object, lives until manifest_close */
+    const char *plan;               /* of the networks that ran, or NULL: the command has none */
+    const struct option_set *given; /* writing: the options */
+    const struct json *options;     /* reading: an object, lives until manifest_close */
     const char *const *operands;
     int operand_count;
     struct manifest_list inputs, outputs;

@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "base/json.h"
+#include "base/json_write.h"
 #include "base/status.h"
 #include "base/text.h"
 
@@ -104,12 +105,10 @@ void options_apply(const struct option_set *set, const struct option_preset *pre
 /* True when a number, choice, list, size or text holds a value (see the top of the file); flags always do. */
 bool option_given(const struct option *option, const void *values);
 
-/* One member a line: "name": value, after `indent`, without the enclosing braces. Values not given are left
- * out. */
-void options_json(struct text *out, const struct option_set *set, const char *indent);
+/* Puts a member for every value that is given into the object that is open. */
+void options_json(struct json_writer *out, const struct option_set *set);
 
-/* The reverse: json is a json_t object (jansson). Texts are copied into the arena. Unknown names are
- * ERR_INPUT. */
+/* The reverse. Texts are copied into the arena. Unknown names are ERR_INPUT. */
 enum status options_restore(const struct option_set *set, const struct json *object, struct arena *arena,
                             struct error *err);
 

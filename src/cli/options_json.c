@@ -4,53 +4,50 @@
 #include <stdio.h>
 #include <string.h>
 
-static void value_json(struct text *out, const struct option *option, const void *where)
+static void put_value(struct json_writer *out, const struct option *option, const void *where)
 {
     switch (option->type) {
     case OPTION_FLAG:
-        text_add(out, *(const bool *)where ? "true" : "false");
+        json_put_bool(out, option->name, *(const bool *)where);
         return;
     case OPTION_INT:
     case OPTION_BYTES:
-        text_format(out, "%lld", (long long)*(const int64_t *)where);
+        json_put_int(out, option->name, *(const int64_t *)where);
         return;
     case OPTION_REAL:
-        text_json_real(out, *(const double *)where);
+        json_put_double(out, option->name, *(const double *)where);
         return;
     case OPTION_CHOICE:
         for (const struct option_choice *choice = option->choices; choice->name; choice++)
             if (choice->value == *(const int *)where) {
-                text_json_string(out, choice->name);
+                json_put_text(out, option->name, choice->name);
                 return;
             }
         return;
     case OPTION_INTS: {
         const struct option_ints *list = where;
-        for (int i = 0; i < list->count; i++) text_format(out, "%s%d", i ? ", " : "[", list->values[i]);
-        text_add(out, "]");
+        json_open_flat(out, option->name, '[');
+        for (int i = 0; i < list->count; i++) json_put_int(out, NULL, list->values[i]);
+        json_close(out);
         return;
     }
     case OPTION_SIZE: {
         const struct option_size *size = where;
-        text_format(out, "\"%dx%d\"", size->width, size->height);
+        char text[32];
+        snprintf(text, sizeof text, "%dx%d", size->width, size->height);
+        json_put_text(out, option->name, text);
         return;
     }
     default:
-        text_json_string(out, *(const char *const *)where);
+        json_put_text(out, option->name, *(const char *const *)where);
     }
 }
 
-void options_json(struct text *out, const struct option_set *set, const char *indent)
+void options_json(struct json_writer *out, const struct option_set *set)
 {
-    bool first = true;
-    for (const struct option *option = set->table; option->name; option++) {
-        if (!option_given(option, set->values)) continue;
-        text_format(out, "%s\n%s", first ? "" : ",", indent);
-        text_json_string(out, option->name);
-        text_add(out, ": ");
-        value_json(out, option, (const char *)set->values + option->offset);
-        first = false;
-    }
+    for (const struct option *option = set->table; option->name; option++)
+        if (option_given(option, set->values))
+            put_value(out, option, (const char *)set->values + option->offset);
 }
 
 /* A JSON value as it would stand on the command line, in the arena; NULL when it cannot. */

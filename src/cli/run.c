@@ -197,14 +197,9 @@ static enum status write_manifest(const char *path, struct manifest_list *inputs
     struct sha256 results = run->console.results;
     sha256_hex(&results, manifest.result_sha256);
     manifest.result_bytes = run->console.result_bytes;
-    struct text options = {0};
-    const struct option_set set = {table_of(run->command), (void *)run->values};
-    options_json(&options, &set, "    ");
-    enum status status = text_check(&options, "a manifest", err);
-    manifest.options_text = options.size ? options.data : "";
-    if (status == OK) status = manifest_write(path, &manifest, err);
-    text_free(&options);
-    return status;
+    const struct option_set given = {table_of(run->command), (void *)run->values};
+    manifest.given = &given;
+    return manifest_write(path, &manifest, err);
 }
 
 static enum status check_operands(const struct run *run, struct error *err)

@@ -167,7 +167,7 @@ static enum status put_truth(struct world_files *files, const struct world_truth
     char name[32];
     snprintf(name, sizeof name, "%06lld.jpg", (long long)t->index);
     TRY(json_log_begin(&files->truth, err));
-    struct json_writer *out = &files->truth.line;
+    struct json_writer *out = &files->truth.line.out;
     json_put_int(out, "frame", t->index);
     json_put_text(out, "file", name);
     const struct {

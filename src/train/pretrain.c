@@ -137,10 +137,10 @@ static enum status write_line(struct pretrain *p, int steps, struct error *err)
     p->since = (struct contrast_items){0};
     if (!p->log.file) return OK;
     TRY(json_log_begin(&p->log, err));
-    json_put_int(&p->log.line, "steps", steps);
-    json_put_double(&p->log.line, "rate", rate_of(p->options, steps - 1));
-    json_put_double(&p->log.line, "loss", p->result->items.loss);
-    json_put_double(&p->log.line, "found", p->result->items.found);
+    json_put_int(&p->log.line.out, "steps", steps);
+    json_put_double(&p->log.line.out, "rate", rate_of(p->options, steps - 1));
+    json_put_double(&p->log.line.out, "loss", p->result->items.loss);
+    json_put_double(&p->log.line.out, "found", p->result->items.found);
     return json_log_end(&p->log, err);
 }
 

@@ -14,7 +14,7 @@ enum status trainer_write_log(struct trainer *t, struct error *err)
     if (!t->options->folder) return OK;
     const struct trainer_epoch *e = t->now;
     TRY(json_log_begin(&t->log, err));
-    struct json_writer *line = &t->log.line;
+    struct json_writer *line = &t->log.line.out;
     json_put_int(line, "epoch", e->epoch);
     json_put_int(line, "steps", e->steps);
     json_put_double(line, "rate", e->rate);

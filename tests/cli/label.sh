@@ -31,7 +31,7 @@ expect label_command 0 '^2 frames, 2 labels, 0 frames without an object$' \
 expect label_file 0 '^0 0.25 0.5 0.5 1$' cat out/b.txt
 expect label_manifest 0 ' 0 different$' "$RETORT" verify out/manifest.json
 expect label_reruns 0 ' 0 different$' "$RETORT" rerun out/manifest.json
-expect label_keeps_classes 0 '"labels": 4' \
+expect label_keeps_classes 0 '"labels":4' \
     "$RETORT" label --json --keep-classes --confidences --teacher-command 'sh teacher.sh' -f frames -o kept
 expect label_confidences 0 '^7 0.25 0.5 0.5 1 0.5$' cat kept/a.txt
 expect label_standard_input 0 '^1 frame, ' \

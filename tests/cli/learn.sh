@@ -57,7 +57,7 @@ check log_has_both_scores test "$(grep -c '"score":[0-9].*"guard":[0-9]' run/tra
 check manifest_has_both_sets test "$(grep -c '"role": "--\(val\|guard\)"' run/manifest.json)" -eq 2
 check best_weights_are_kept test -e run/best.safetensors
 expect guard_is_printed 0 '^guard set: mAP50-95 [0-9.]* -> [0-9.]*$' train --out plain --guard old
-expect guard_is_printed_as_json 0 '"guard_before": [0-9.]*, "guard_after": [0-9]' train --out json --guard old --json
+expect guard_is_printed_as_json 0 '"guard_before":[0-9.]*,"guard_after":[0-9]' train --out json --guard old --json
 expect unlabelled_guard 3 'none: no label of these classes' train --out bad --guard none
 expect unlabelled_val 3 'none: no label of these classes' train --out bad --val none
 expect loss_needs_a_guard 2 'guard-loss needs --guard' train --out bad --guard-loss 0.1

@@ -16,7 +16,7 @@ head -c 200 m.json >short.json
 expect truncated 3 'short.json: line' "$RETORT" verify short.json
 check verify "$RETORT" verify m.json
 check rerun "$RETORT" rerun m.json
-expect rerun_json 0 '^{"compared": 1, "different": 0}$' "$RETORT" rerun --json m.json
+expect rerun_json 0 '^{"compared":1,"different":0}$' "$RETORT" rerun --json m.json
 expect rerun_other_threads 0 ' 0 different' "$RETORT" rerun -t 3 m.json
 "$RETORT" help --manifest nowhere/m.json >said 2>output
 check manifest_cannot_be_written test $? -eq 3 -a ! -s said
@@ -53,5 +53,5 @@ expect verify_finds_the_change 1 '^m.json: sha256 .*, expected' "$RETORT" verify
 expect rerun_refuses_other_input 1 'the input is not the one of the manifest: m.json' "$RETORT" rerun v.json
 rm m.json
 expect verify_finds_the_loss 1 '^m.json: cannot open' "$RETORT" verify v.json
-expect verify_json 1 '"different": 1, "differences": "m.json' "$RETORT" verify --json v.json
+expect verify_json 1 '"different":1,"differences":"m.json' "$RETORT" verify --json v.json
 finish

@@ -19,7 +19,7 @@ check selection_has_every_frame test "$(grep -c '"frame"' sel.jsonl)" -eq 40
 check selection_names_files grep -q '"file":"0.jpg","time":0.*"reason":"warm-up"' sel.jsonl
 check selection_explains_empty_frames grep -q '"3.jpg".*"reason":"no vehicle"' sel.jsonl
 check selection_is_marked test "$(grep -c '"reason":"selected"' sel.jsonl)" -eq 4
-expect select_json 0 '^{"frames": 40, "selected": 4, "incomplete": false, "relaxed": false, "threshold": 0\.' \
+expect select_json 0 '^{"frames":40,"selected":4,"incomplete":false,"relaxed":false,"threshold":0\.' \
     run_select -n 4 --json
 expect select_too_many 0 'of the 39 frames wanted were found$' run_select -n 39
 expect select_relaxed 0 'relaxed$' run_select -n 20 --at-end relax
@@ -62,7 +62,7 @@ check short_name_is_the_same_rule test "$(kept)" = cd
 expect filter_shorter_names 2 'embeddings: is needed by spherical-k-means' filter -f found.jsonl --rule spherical_kmeans -n 2
 expect filter_all_classes 0 '2 frames kept' filter -f found.jsonl --rule least-confidence -n 2 --classes all
 check all_classes_count test "$(kept)" = bc
-expect filter_random 0 '^{"candidates": 4, "kept": 3}$' filter -f found.jsonl --rule random -n 3 --json
+expect filter_random 0 '^{"candidates":4,"kept":3}$' filter -f found.jsonl --rule random -n 3 --json
 expect filter_too_few 3 '' filter -f found.jsonl --rule random -n 5
 expect filter_allow_short 0 '4 frames kept' filter -f found.jsonl --rule random -n 5 --allow-short
 expect filter_without_candidates 2 'expected candidates' filter --rule random -n 1

@@ -46,7 +46,7 @@ check frames_of_a_stream_have_times grep -q '"file":"standard input#1","time":0.
 # moved OPTIONS: how many weights a mask let move.
 moved() {
     "$RETORT" train -q --json -m fresh/weights.safetensors -d set/data.yaml --size 32 -E 1 "$@" |
-        sed -n 's/.*"moved": \([0-9]*\).*/\1/p'
+        sed -n 's/.*"moved":\([0-9]*\).*/\1/p'
 }
 all=$(moved -o all) exact=$(moved --mask random-exact --fraction 0.25 -o exact)
 drawn=$(moved --mask random --fraction 0.25 -o drawn)

@@ -19,7 +19,7 @@ expect info_lists_tensors 0 '^  F32  w \[2 1\]$' "$RETORT" info in.safetensors
 expect info_shows_metadata 0 '^classes: car, bus$' "$RETORT" info in.safetensors
 hash=$(sha256sum in.safetensors | cut -d' ' -f1)
 expect info_shows_the_hash 0 "^sha256 $hash\$" "$RETORT" info -b in.safetensors
-expect info_json 0 '"tensors": \[{"name": "w", "type": "F32", "shape": \[2, 1\]}, {"name": "steps", "type": "I64", "shape": \[\]}\]}$' \
+expect info_json 0 '"tensors":\[{"name":"w","type":"F32","shape":\[2,1\]},{"name":"steps","type":"I64","shape":\[\]}\]}$' \
     "$RETORT" info --json in.safetensors
 expect info_missing_file 3 'cannot open nowhere.safetensors' "$RETORT" info nowhere.safetensors
 expect info_of_a_folder 3 'is a folder' "$RETORT" info .
