@@ -20,9 +20,7 @@ void golden_dmath(struct golden *golden)
     STAGE("exp", dmath_exp(700 * u[i]));
     STAGE("exp-small", dmath_exp(u[i]));
     STAGE("log", dmath_log(dmath_exp(700 * u[i])));
-    STAGE("log1p", dmath_log1p(u[i]));
     STAGE("atan", dmath_atan(u[i] / (1.0000001 - u[i] * u[i])));
-    STAGE("tanh", dmath_tanh(20 * u[i]));
     STAGE("pow", dmath_pow(1 + 0.9 * u[i], 40 * u[POINTS - 1 - i]));
     STAGE("cos", dmath_cos(1e4 * u[i]));
 #undef STAGE

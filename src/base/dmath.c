@@ -104,13 +104,6 @@ double dmath_log(double x)
     return k * LN2_HIGH + (f + (tail + k * LN2_LOW));
 }
 
-/* The quotient repairs what 1 + x lost (Kahan). */
-double dmath_log1p(double x)
-{
-    const double u = 1 + x;
-    return u == 1 ? x : dmath_log(u) * (x / (u - 1));
-}
-
 double dmath_atan(double x)
 {
     const double a = fabs(x);
@@ -126,20 +119,6 @@ double dmath_atan(double x)
     }
     const double z = t * t;
     const double y = base + (t + (base_low - t * z * odd_series(z, -1, ATAN_TERMS)));
-    return x < 0 ? -y : y;
-}
-
-double dmath_tanh(double x)
-{
-    const double a = fabs(x);
-    double y;
-    if (a <= 0.25) {
-        const double e = expm1_small(2 * a);
-        y = e / (e + 2);
-    } else {
-        const double e = dmath_exp(-2 * a);
-        y = (1 - e) / (1 + e);
-    }
     return x < 0 ? -y : y;
 }
 

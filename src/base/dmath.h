@@ -7,9 +7,7 @@
 
 double dmath_exp(double x);           /* 0 below -708, DBL_MAX above 709.7 */
 double dmath_log(double x);           /* x > 0 and normal */
-double dmath_log1p(double x);         /* x > -1 */
 double dmath_atan(double x);          /* any */
-double dmath_tanh(double x);          /* any */
 double dmath_pow(double x, double y); /* x > 0; exact for small integer y by repeated multiplication */
 double dmath_cos(double x);           /* |x| <= 1e6 */
 
