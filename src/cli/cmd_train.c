@@ -13,8 +13,7 @@ struct values {
     int scale; /* + 1; 0: not given */
     struct option_ints label_classes, vehicles;
     struct training_values training;
-    int64_t classes, plain_epochs, nominal_batch, checkpoint_every;
-    double bias_rate, warmup;
+    int64_t classes, checkpoint_every;
     bool resume;
 };
 
@@ -44,14 +43,6 @@ static const struct option options[] = {
          "classes of the start weights that --head keep averages, and that count where merged labels score "
          "them (--guard)"},
     TRAINING_OPTIONS(AT(training)),
-    {"plain-epochs", 0, OPTION_INT, AT(plain_epochs), "10", 0, 10000,
-     .help = "epochs at the end without mosaic"},
-    {"warmup-epochs", 0, OPTION_REAL, AT(warmup), "3", 0, 10000,
-     .help = "epochs in which the learning rate rises"},
-    {"nominal-batch", 0, OPTION_INT, AT(nominal_batch), "64", 1, 1024,
-     .help = "the optimizer steps after about so many pictures"},
-    {"bias-rate", 0, OPTION_REAL, AT(bias_rate), "0.1", 0, 1,
-     .help = "learning rate of biases where warm-up begins; with --optimizer auto it is 0"},
     {"checkpoint-every", 0, OPTION_INT, AT(checkpoint_every), "5", 0, 10000, .help = "epochs; 0: never"},
     {"resume", 'r', OPTION_FLAG, AT(resume), .help = "go on from the checkpoint in the output folder"},
     {0},
@@ -214,10 +205,6 @@ static enum status train(struct run *run, struct job *job, struct error *err)
     TRY(dataset_open(&job->data, v->data, DATASET_TRAIN, err));
     TRY(open_student(job, err));
     struct trainer_options trainer = training_trainer(&v->training, run->threads);
-    trainer.schedule.warmup_epochs = v->warmup;
-    trainer.schedule.plain_epochs = (int)v->plain_epochs;
-    trainer.schedule.nominal_batch = (int)v->nominal_batch;
-    trainer.schedule.warmup_bias_rate = v->bias_rate;
     TRY(trainer_check_memory(&job->student, (int)job->data.count, kernels, &trainer, err));
     TRY(load_pictures(run, job, err));
     TRY(open_sets(run, job, &trainer, kernels, err));

@@ -52,7 +52,11 @@ struct trainer_options training_trainer(const struct training_values *values, in
     struct trainer_options options = trainer_defaults();
     options.schedule.optimizer = (enum optimizer)values->optimizer;
     if (values->rate > 0) options.schedule.rate = values->rate;
+    options.schedule.nominal_batch = (int)values->nominal_batch;
+    options.schedule.plain_epochs = (int)values->plain_epochs;
+    options.schedule.warmup_epochs = values->warmup;
     options.schedule.warmup_floor = (int)values->warmup_floor;
+    options.schedule.warmup_bias_rate = values->bias_rate;
     options.batch = (int)values->batch;
     options.epochs = (int)values->epochs;
     options.threads = threads;

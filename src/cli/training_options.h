@@ -8,9 +8,10 @@
 #include "train/trainer.h"
 
 struct training_values {
-    int64_t epochs, batch, size, seed, patience, warmup_floor, freeze, mask_warmup, memory_limit, part;
+    int64_t epochs, batch, part, nominal_batch, size, seed, plain_epochs, warmup_floor, patience;
+    int64_t mask_warmup, freeze, memory_limit;
     int optimizer, head, mask;
-    double rate, fraction, mosaic;
+    double rate, fraction, mosaic, warmup, bias_rate;
     bool frozen_norm, half;
     int plan;
     const char *guard;
@@ -50,6 +51,14 @@ struct training_values {
      .help = "leading layers that keep their weights"},                                                        \
     {"frozen-norm", 0, OPTION_FLAG, TRAINING_AT(base, frozen_norm), NULL,                                      \
      .help = "batch norms keep their running statistics"},                                                     \
+    {"nominal-batch", 0, OPTION_INT, TRAINING_AT(base, nominal_batch), "64", 1, 1024,                          \
+     .help = "the optimizer steps after about so many pictures"},                                              \
+    {"plain-epochs", 0, OPTION_INT, TRAINING_AT(base, plain_epochs), "10", 0, 10000,                           \
+     .help = "epochs at the end without mosaic"},                                                              \
+    {"warmup-epochs", 0, OPTION_REAL, TRAINING_AT(base, warmup), "3", 0, 10000,                                \
+     .help = "epochs in which the learning rate rises"},                                                       \
+    {"bias-rate", 0, OPTION_REAL, TRAINING_AT(base, bias_rate), "0.1", 0, 1,                                   \
+     .help = "learning rate of biases where warm-up begins; with --optimizer auto it is 0"},                   \
     {"warmup-floor", 0, OPTION_INT, TRAINING_AT(base, warmup_floor), "0", 0, 100000,                           \
      .help = "least number of warm-up iterations"},                                                            \
     {"patience", 0, OPTION_INT, TRAINING_AT(base, patience), "100", 0, 10000,                                  \
