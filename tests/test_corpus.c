@@ -33,6 +33,9 @@
 #define LLVMFuzzerTestOneInput fuzz_options
 #include "../fuzz/fuzz_options.c"
 #undef LLVMFuzzerTestOneInput
+#define LLVMFuzzerTestOneInput fuzz_pretrain_state
+#include "../fuzz/fuzz_pretrain_state.c"
+#undef LLVMFuzzerTestOneInput
 #define LLVMFuzzerTestOneInput fuzz_pt
 #include "../fuzz/fuzz_pt.c"
 #undef LLVMFuzzerTestOneInput
@@ -44,6 +47,9 @@
 #undef LLVMFuzzerTestOneInput
 #define LLVMFuzzerTestOneInput fuzz_source_list
 #include "../fuzz/fuzz_source_list.c"
+#undef LLVMFuzzerTestOneInput
+#define LLVMFuzzerTestOneInput fuzz_train_log
+#include "../fuzz/fuzz_train_log.c"
 #undef LLVMFuzzerTestOneInput
 #define LLVMFuzzerTestOneInput fuzz_y4m
 #include "../fuzz/fuzz_y4m.c"
@@ -68,24 +74,36 @@ PARSER(ledger)
 PARSER(manifest)
 PARSER(npy)
 PARSER(options)
+PARSER(pretrain_state)
 PARSER(pt)
 PARSER(safetensors)
 PARSER(select_state)
 PARSER(source_list)
+PARSER(train_log)
 PARSER(y4m)
 PARSER(yaml)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(corpus_of_answer),       cmocka_unit_test(corpus_of_checkpoint),
-        cmocka_unit_test(corpus_of_frame_lines),  cmocka_unit_test(corpus_of_image),
-        cmocka_unit_test(corpus_of_json),         cmocka_unit_test(corpus_of_labels),
-        cmocka_unit_test(corpus_of_ledger),       cmocka_unit_test(corpus_of_manifest),
-        cmocka_unit_test(corpus_of_npy),          cmocka_unit_test(corpus_of_options),
-        cmocka_unit_test(corpus_of_pt),           cmocka_unit_test(corpus_of_safetensors),
-        cmocka_unit_test(corpus_of_select_state), cmocka_unit_test(corpus_of_source_list),
-        cmocka_unit_test(corpus_of_y4m),          cmocka_unit_test(corpus_of_yaml),
+        cmocka_unit_test(corpus_of_answer),
+        cmocka_unit_test(corpus_of_checkpoint),
+        cmocka_unit_test(corpus_of_frame_lines),
+        cmocka_unit_test(corpus_of_image),
+        cmocka_unit_test(corpus_of_json),
+        cmocka_unit_test(corpus_of_labels),
+        cmocka_unit_test(corpus_of_ledger),
+        cmocka_unit_test(corpus_of_manifest),
+        cmocka_unit_test(corpus_of_npy),
+        cmocka_unit_test(corpus_of_options),
+        cmocka_unit_test(corpus_of_pretrain_state),
+        cmocka_unit_test(corpus_of_pt),
+        cmocka_unit_test(corpus_of_safetensors),
+        cmocka_unit_test(corpus_of_select_state),
+        cmocka_unit_test(corpus_of_source_list),
+        cmocka_unit_test(corpus_of_train_log),
+        cmocka_unit_test(corpus_of_y4m),
+        cmocka_unit_test(corpus_of_yaml),
     };
     return cmocka_run_group_tests_name("corpus", tests, NULL, NULL);
 }

@@ -5,6 +5,8 @@
 #include "nn/safetensors.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -128,6 +130,31 @@ const char *weights_metadata(const struct weights *weights, const char *key)
     for (size_t i = 0; i < weights->metadata_count; i++)
         if (strcmp(weights->metadata[i].key, key) == 0) return weights->metadata[i].value;
     return NULL;
+}
+
+enum status weights_metadata_count(int64_t *value, const struct weights *file, const char *key, int64_t least,
+                                   struct error *err)
+{
+    const char *const text = weights_metadata(file, key);
+    char *end = NULL;
+    errno = 0;
+    *value = text ? strtoll(text, &end, 10) : 0;
+    if (!text || errno || *end || end == text || *value < least || *value > INT32_MAX)
+        return fail(err, ERR_INPUT, "%s: metadata \"%s\": expected a count, found \"%.40s\"", file->path, key,
+                    text ? text : "");
+    return OK;
+}
+
+enum status weights_metadata_real(double *value, const struct weights *file, const char *key,
+                                  struct error *err)
+{
+    const char *const text = weights_metadata(file, key);
+    char *end = NULL;
+    *value = text ? strtod(text, &end) : NAN;
+    if (!text || *end || end == text || !isfinite(*value))
+        return fail(err, ERR_INPUT, "%s: metadata \"%s\": expected a number, found \"%.40s\"", file->path,
+                    key, text ? text : "");
+    return OK;
 }
 
 static float convert(const uint8_t *data, enum weight_type type)

@@ -64,6 +64,12 @@ enum status weights_parse(struct weights *weights, const void *data, size_t n, c
 const struct weight_tensor *weights_find(const struct weights *weights, const char *name); /* NULL: absent */
 const char *weights_metadata(const struct weights *weights, const char *key);              /* NULL: absent */
 
+/* Metadata that must be there: an integer from least to INT32_MAX, a finite number. */
+enum status weights_metadata_count(int64_t *value, const struct weights *file, const char *key, int64_t least,
+                                   struct error *err);
+enum status weights_metadata_real(double *value, const struct weights *file, const char *key,
+                                  struct error *err);
+
 /* Whether element i of the row-major order is element i from data. */
 bool weights_row_major(const struct weight_tensor *tensor);
 

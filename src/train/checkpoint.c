@@ -2,9 +2,7 @@
 
 #include "nn/safetensors.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,40 +96,6 @@ enum status checkpoint_write(const char *path, const struct learner *learner, co
     return status;
 }
 
-static enum status get_text(const char **text, const struct weights *file, const char *key, struct error *err)
-{
-    *text = weights_metadata(file, key);
-    return *text ? OK
-                 : fail(err, ERR_INPUT, "%s: metadata: expected \"%s\" of a checkpoint, found nothing",
-                        file->path, key);
-}
-
-static enum status get_int(int64_t *value, const struct weights *file, const char *key, int64_t least,
-                           struct error *err)
-{
-    const char *text;
-    char *end;
-    TRY(get_text(&text, file, key, err));
-    errno = 0;
-    *value = strtoll(text, &end, 10);
-    if (errno || *end || end == text || *value < least || *value > INT32_MAX)
-        return fail(err, ERR_INPUT, "%s: metadata \"%s\": expected a count, found \"%.40s\"", file->path, key,
-                    text);
-    return OK;
-}
-
-static enum status get_real(double *value, const struct weights *file, const char *key, struct error *err)
-{
-    const char *text;
-    char *end;
-    TRY(get_text(&text, file, key, err));
-    *value = strtod(text, &end);
-    if (*end || end == text || !isfinite(*value))
-        return fail(err, ERR_INPUT, "%s: metadata \"%s\": expected a number, found \"%.40s\"", file->path,
-                    key, text);
-    return OK;
-}
-
 static enum status read_mask(const struct weights *file, struct learner *learner, struct error *err)
 {
     const size_t n = learner->coordinates;
@@ -151,24 +115,23 @@ static enum status read_mask(const struct weights *file, struct learner *learner
 enum status checkpoint_restore(const struct weights *file, struct learner *learner, struct checkpoint *state,
                                struct error *err)
 {
-    const char *recipe;
+    const char *const recipe = weights_metadata(file, "recipe");
     int64_t epoch, best_epoch, since_best;
-    TRY(get_text(&recipe, file, "recipe", err));
-    if (strcmp(recipe, state->recipe))
+    if (!recipe || strcmp(recipe, state->recipe))
         return fail(err, ERR_INPUT,
                     "%s: belongs to a run with other options, data or start weights; give the same ones "
                     "or train without --resume",
                     file->path);
-    TRY(get_int(&epoch, file, "epoch", 0, err));
-    TRY(get_int(&state->schedule.last, file, "last", -1, err));
-    TRY(get_int(&state->schedule.steps, file, "steps", 0, err));
-    TRY(get_int(&learner->clock.step, file, "clock", 0, err));
-    TRY(get_real(&learner->clock.power1, file, "power1", err));
-    TRY(get_real(&learner->clock.power2, file, "power2", err));
-    TRY(get_int(&learner->averaged, file, "averaged", 0, err));
-    TRY(get_real(&state->best_score, file, "best_score", err));
-    TRY(get_int(&best_epoch, file, "best_epoch", -1, err));
-    TRY(get_int(&since_best, file, "since_best", 0, err));
+    TRY(weights_metadata_count(&epoch, file, "epoch", 0, err));
+    TRY(weights_metadata_count(&state->schedule.last, file, "last", -1, err));
+    TRY(weights_metadata_count(&state->schedule.steps, file, "steps", 0, err));
+    TRY(weights_metadata_count(&learner->clock.step, file, "clock", 0, err));
+    TRY(weights_metadata_real(&learner->clock.power1, file, "power1", err));
+    TRY(weights_metadata_real(&learner->clock.power2, file, "power2", err));
+    TRY(weights_metadata_count(&learner->averaged, file, "averaged", 0, err));
+    TRY(weights_metadata_real(&state->best_score, file, "best_score", err));
+    TRY(weights_metadata_count(&best_epoch, file, "best_epoch", -1, err));
+    TRY(weights_metadata_count(&since_best, file, "since_best", 0, err));
     state->epoch = (int)epoch;
     state->best_epoch = (int)best_epoch;
     state->since_best = (int)since_best;

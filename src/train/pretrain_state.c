@@ -2,7 +2,6 @@
 
 #include "nn/safetensors.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,30 +69,19 @@ enum status pretrain_state_write(const char *path, const struct pretrain_state *
     return safetensors_write(path, items, ARRAYS, fields, FIELDS, err);
 }
 
-static enum status get_real(double *value, const struct weights *file, const char *key, struct error *err)
-{
-    const char *text = weights_metadata(file, key);
-    char *end;
-    *value = text ? strtod(text, &end) : NAN;
-    if (!text || end == text || *end || !(*value >= 0 && *value <= INT32_MAX))
-        return fail(err, ERR_INPUT, "%s: metadata \"%s\": expected a number, found \"%.40s\"", file->path,
-                    key, text ? text : "");
-    return OK;
-}
-
-static enum status read_state(const struct weights *file, struct pretrain_state *state, struct params *params,
-                              struct error *err)
+enum status pretrain_state_restore(const struct weights *file, struct pretrain_state *state,
+                                   struct params *params, struct error *err)
 {
     const char *format = weights_metadata(file, "format"), *recipe = weights_metadata(file, "recipe");
-    double steps;
+    int64_t steps;
     if (!format || strcmp(format, FORMAT) || !recipe || strcmp(recipe, state->recipe))
         return fail(err, ERR_INPUT,
                     "%s: belongs to a run with other options or pictures; give the same ones or train "
                     "without --resume",
                     file->path);
-    TRY(get_real(&steps, file, "steps", err));
-    TRY(get_real(&state->clock.power1, file, "power1", err));
-    TRY(get_real(&state->clock.power2, file, "power2", err));
+    TRY(weights_metadata_count(&steps, file, "steps", 0, err));
+    TRY(weights_metadata_real(&state->clock.power1, file, "power1", err));
+    TRY(weights_metadata_real(&state->clock.power2, file, "power2", err));
     state->steps = (int)steps;
     state->clock.step = state->steps;
     TRY(weights_read_row(params->values, file, "weights", params->trainable, err));
@@ -106,7 +94,7 @@ enum status pretrain_state_read(const char *path, struct pretrain_state *state, 
 {
     struct weights file;
     TRY(weights_open(&file, path, err));
-    const enum status status = read_state(&file, state, params, err);
+    const enum status status = pretrain_state_restore(&file, state, params, err);
     weights_close(&file);
     return status;
 }

@@ -28,5 +28,8 @@ enum status pretrain_state_write(const char *path, const struct pretrain_state *
 /* ERR_INPUT when the file is damaged or of another recipe than state->recipe. */
 enum status pretrain_state_read(const char *path, struct pretrain_state *state, struct params *params,
                                 struct error *err);
+/* The same from an open file. */
+enum status pretrain_state_restore(const struct weights *file, struct pretrain_state *state,
+                                   struct params *params, struct error *err);
 
 #endif

@@ -29,10 +29,24 @@ static enum status read_line(struct trainer_epoch *epoch, const uint8_t *line, s
 }
 
 /* Behind the line that begins at byte `begin`. */
-static size_t line_end(const struct file_view *view, size_t begin)
+static size_t line_end(const uint8_t *bytes, size_t n, size_t begin)
 {
-    while (begin < view->size && view->data[begin] != '\n') begin++;
-    return begin + (begin < view->size);
+    while (begin < n && bytes[begin] != '\n') begin++;
+    return begin + (begin < n);
+}
+
+enum status train_log_parse(struct trainer_epoch *epochs, int *count, const void *data, size_t n,
+                            const char *name, int keep, struct error *err)
+{
+    const uint8_t *const bytes = data;
+    *count = 0;
+    for (size_t begin = 0; HAVE_JANSSON && *count < keep && begin < n;) {
+        const size_t end = line_end(bytes, n, begin), length = end - begin - (bytes[end - 1] == '\n');
+        TRY(read_line(&epochs[*count], bytes + begin, length, name, *count + 1, err));
+        ++*count;
+        begin = end;
+    }
+    return OK;
 }
 
 enum status train_log_cut(const char *path, int keep, struct error *err)
@@ -41,7 +55,7 @@ enum status train_log_cut(const char *path, int keep, struct error *err)
     size_t end = 0;
     if (!file_exists(path)) return OK;
     TRY(file_map(&view, path, err));
-    for (int i = 0; i < keep; i++) end = line_end(&view, end);
+    for (int i = 0; i < keep; i++) end = line_end(view.data, view.size, end);
     const enum status status = file_write(path, view.data, end, err);
     file_unmap(&view);
     return status;
@@ -51,16 +65,10 @@ enum status train_log_resume(struct trainer_epoch *epochs, int *count, const cha
                              struct error *err)
 {
     struct file_view view;
-    enum status status = OK;
     *count = 0;
     if (!file_exists(path)) return OK;
     TRY(file_map(&view, path, err));
-    for (size_t begin = 0; HAVE_JANSSON && status == OK && *count < keep && begin < view.size;) {
-        const size_t end = line_end(&view, begin), n = end - begin - (view.data[end - 1] == '\n');
-        status = read_line(&epochs[*count], view.data + begin, n, path, *count + 1, err);
-        *count += status == OK;
-        begin = end;
-    }
+    const enum status status = train_log_parse(epochs, count, view.data, view.size, path, keep, err);
     file_unmap(&view);
     return status == OK ? train_log_cut(path, keep, err) : status;
 }

@@ -13,5 +13,8 @@ enum status train_log_cut(const char *path, int keep, struct error *err);
  * JSON. */
 enum status train_log_resume(struct trainer_epoch *epochs, int *count, const char *path, int keep,
                              struct error *err);
+/* The reading alone, of bytes that messages call name. */
+enum status train_log_parse(struct trainer_epoch *epochs, int *count, const void *data, size_t n,
+                            const char *name, int keep, struct error *err);
 
 #endif
