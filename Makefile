@@ -15,7 +15,7 @@
 #   make main-job             distils for four cameras of ../shared, three seeds, two ways to choose; takes hours
 #   make san                  tests under address and undefined-behaviour sanitizers
 #   make fuzz                 libFuzzer harnesses of every parser (clang); tools/fuzz.sh runs them
-#   make install PREFIX=/usr/local DESTDIR=
+#   make install PREFIX=/usr/local DESTDIR=     and uninstall with the same
 #   make STATIC=1             static binary
 #   make ARCH=aarch64|armv7|riscv64   static cross build below build/ARCH (docs/building.md)
 
@@ -135,7 +135,7 @@ MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 
 .PHONY: all lib test golden golden-cross demo demo-expressway weights embedder-quality bench bench-tables main-job san fuzz \
-    install clean
+    install uninstall clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -293,6 +293,11 @@ install: all man $(BUILD)/install/libretort.a $(BUILD)/retort.pc
 	$(INSTALL) -m 644 $(BUILD)/install/libretort.a "$(DESTDIR)$(PREFIX)/lib/"
 	$(INSTALL) -m 644 $(BUILD)/retort.pc "$(DESTDIR)$(PREFIX)/lib/pkgconfig/"
 	$(INSTALL) -m 644 $(BUILD)/man/*.1 "$(DESTDIR)$(PREFIX)/share/man/man1/"
+
+uninstall:
+	$(Q)rm -f "$(DESTDIR)$(PREFIX)/bin/retort" "$(DESTDIR)$(PREFIX)/include/retort.h" \
+	    "$(DESTDIR)$(PREFIX)/lib/libretort.a" "$(DESTDIR)$(PREFIX)/lib/pkgconfig/retort.pc" \
+	    "$(DESTDIR)$(PREFIX)/share/man/man1/retort.1" "$(DESTDIR)$(PREFIX)/share/man/man1/retort-"*.1
 
 clean:
 	rm -rf "$(BUILD)"

@@ -15,11 +15,11 @@ trap 'rm -rf "$folder"' EXIT
 cc=${CC:-cc} cppflags=${CPPFLAGS:--Isrc}
 
 # The flags of the surrounding make come through MAKEFLAGS; added to once more they would rebuild everything.
-installs() {
-    env -u CPPFLAGS -u CC -u SAN make --no-print-directory BUILD="$build" "$@" install 2>&1
+target() {
+    env -u CPPFLAGS -u CC -u SAN make --no-print-directory BUILD="$build" "$@" 2>&1
 }
 
-if ! errors=$(installs PREFIX=/usr DESTDIR="$folder/stage"); then report install "$errors" && exit 1; fi
+if ! errors=$(target install PREFIX=/usr DESTDIR="$folder/stage"); then report install "$errors" && exit 1; fi
 expected="bin/retort
 include/retort.h
 lib/libretort.a
@@ -41,8 +41,11 @@ for name in $(sed -n 's/^[^ *].*[ *]\(retort_[a-z_]*\)(.*/\1/p' include/retort.h
 done
 report library_has_every_public_function "$missing"
 
+target uninstall PREFIX=/usr DESTDIR="$folder/stage"
+report uninstall_leaves_no_file "$(find "$folder/stage" -type f)"
+
 prefix=$folder/usr
-installs PREFIX="$prefix" >/dev/null
+target install PREFIX="$prefix" >/dev/null
 flags="-I$prefix/include -L$prefix/lib -lretort -fopenmp $(sed -n 's/^Libs:.*-fopenmp//p' "$prefix/lib/pkgconfig/retort.pc")"
 if command -v pkg-config >/dev/null; then
     flags=$(PKG_CONFIG_PATH=$prefix/lib/pkgconfig pkg-config --cflags --libs --static retort)
