@@ -5,7 +5,7 @@
 #   make golden               tests/golden.txt on every ISA of this machine, 1, 2, 3 and 7 threads
 #   make golden UPDATE=1      writes tests/golden.txt anew (say why in the commit)
 #   make golden-cross         the same file on AArch64, ARMv7 and RISC-V under qemu-user
-#   make demo                 distils for a camera that is drawn, or, without weights/pico.safetensors, for one of
+#   make demo                 distils for a camera that is drawn; without weights/pico.safetensors for one of
 #                             ../shared (tools/demo.sh)
 #   make demo-expressway      distils for one camera of ../shared (tools/demo_expressway.sh)
 #   make weights              trains weights/ from nothing, hours; WEIGHTS="pico n" some of them, QUICK=1 a minute
