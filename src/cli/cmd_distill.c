@@ -1,6 +1,7 @@
 /* retort distill: the main job, from a stream of frames to a better student. */
 #include "base/file.h"
 #include "cli/command.h"
+#include "cli/data_inputs.h"
 #include "cli/evaluation_json.h"
 #include "cli/selection_choices.h"
 #include "cli/training_options.h"
@@ -349,7 +350,12 @@ static enum status distill_command(struct run *run, struct error *err)
     if (strcmp(v->embedder, "detector") && strcmp(v->embedder, vit))
         TRY(run_add_input(run, v->embedder, err));
     const struct distill_options o = translate(v, kernels, run->threads);
-    if (o.validation == DISTILL_FOLDER) TRY(run_add_input(run, v->validation, err));
+    if (o.validation == DISTILL_FOLDER) {
+        TRY(run_add_input(run, v->validation, err));
+        TRY(data_inputs_add(run, v->validation, DATASET_VAL, err));
+    }
+    TRY(data_inputs_add(run, v->test, DATASET_VAL, err));
+    TRY(data_inputs_add(run, v->training.guard, DATASET_VAL, err));
     TRY(distill_run(&result, &o, &run->progress, &run->arena, err));
     console_message(&run->console, "report: %s/report.html", v->out);
     TRY(print_result(run, &result, err));

@@ -1,5 +1,6 @@
 /* retort eval: average precision on labelled pictures. */
 #include "cli/command.h"
+#include "cli/data_inputs.h"
 #include "cli/evaluation_json.h"
 #include "cli/frames.h"
 #include "cli/plan_option.h"
@@ -150,6 +151,7 @@ static enum status evaluate(struct job *job, struct error *err)
     const struct kernels *kernels;
     TRY(check(v, err));
     TRY(kernels_get(&kernels, NULL, err));
+    TRY(data_inputs_add(run, v->data, (enum dataset_split)v->split, err));
     TRY(dataset_open(&job->data, v->data, (enum dataset_split)v->split, err));
     TRY(model_open_mapped(&job->model, v->model, err));
     struct evaluate_options o = evaluation_options(v);

@@ -1,5 +1,6 @@
 /* retort quantize: 8-bit weights and activations, calibrated on frames of the user's own camera. */
 #include "cli/command.h"
+#include "cli/data_inputs.h"
 #include "cli/evaluation_json.h"
 #include "cli/frames.h"
 #include "detect/quantise.h"
@@ -105,6 +106,7 @@ static enum status take_data(struct job *job, struct error *err)
 {
     struct dataset data;
     struct image picture = {0};
+    TRY(data_inputs_add(job->run, job->values->data, DATASET_TRAIN, err));
     TRY(dataset_open(&data, job->values->data, DATASET_TRAIN, err));
     enum status status = OK;
     for (size_t i = 0; i < data.count && status == OK; i++) {
@@ -168,6 +170,7 @@ static enum status test(struct job *job, struct error *err)
     o.size = (int)v->size;
     o.rectangular = true;
     o.batch = 16;
+    TRY(data_inputs_add(job->run, v->test, DATASET_VAL, err));
     TRY(dataset_open(&data, v->test, DATASET_VAL, err));
     enum status status = evaluate_run(&job->before, &job->model, job->kernels, job->run->threads, data.items,
                                       data.count, &o, &job->run->progress, err);

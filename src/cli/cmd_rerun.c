@@ -147,7 +147,7 @@ static enum status print_result(struct run *run, const struct manifest *manifest
                                 struct error *err)
 {
     int files = 1; /* standard output */
-    for (int i = 0; i < manifest->outputs.count; i++) files += manifest->outputs.entries[i].file_count;
+    for (int i = 0; i < manifest->outputs.count; i++) files += manifest_entry_files(manifest->outputs.entries + i);
     if (!run->common.json) {
         console_print(&run->console, "%d output%s compared, %d different\n", files, text_plural(files),
                       different);

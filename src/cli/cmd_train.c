@@ -1,5 +1,6 @@
 /* retort train: train or fine-tune a detector on labelled pictures. */
 #include "cli/command.h"
+#include "cli/data_inputs.h"
 #include "cli/training_options.h"
 #include "detect/dataset.h"
 #include "kernels/kernels.h"
@@ -202,6 +203,9 @@ static enum status train(struct run *run, struct job *job, struct error *err)
     const struct kernels *kernels;
     struct trainer_result result;
     TRY(kernels_get(&kernels, NULL, err));
+    TRY(data_inputs_add(run, v->data, DATASET_TRAIN, err));
+    TRY(data_inputs_add(run, v->validation, DATASET_VAL, err));
+    TRY(data_inputs_add(run, v->training.guard, DATASET_VAL, err));
     TRY(dataset_open(&job->data, v->data, DATASET_TRAIN, err));
     TRY(open_student(job, err));
     struct trainer_options trainer = training_trainer(&v->training, run->threads);

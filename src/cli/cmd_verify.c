@@ -16,7 +16,7 @@ static int check_list(const struct manifest_list *list, struct run *run, struct 
         const struct manifest_entry *entry = &list->entries[i];
         struct manifest_entry found;
         struct error why;
-        *checked += entry->file_count;
+        *checked += manifest_entry_files(entry);
         if (manifest_hash(&found, entry->role, entry->path, &run->arena, &why) == OK) {
             count += manifest_compare(entry, &found, differences);
         } else {

@@ -73,6 +73,25 @@ static int by_text(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+/* SHA-256 over "path NUL hash newline" of each. */
+static void take_together(struct manifest_entry *entry)
+{
+    struct sha256 hash;
+    uint64_t bytes = 0;
+    sha256_init(&hash);
+    for (int i = 0; i < entry->file_count; i++) {
+        const struct manifest_file *file = &entry->files[i];
+        sha256_add(&hash, file->path, strlen(file->path) + 1);
+        sha256_add(&hash, file->sha256, SHA256_HEX - 1);
+        sha256_add(&hash, "\n", 1);
+        bytes += file->bytes;
+    }
+    entry->together = entry->file_count;
+    entry->file_count = 1;
+    entry->files[0] = (struct manifest_file){.path = "", .bytes = bytes};
+    sha256_hex(&hash, entry->files[0].sha256);
+}
+
 static enum status hash_folder(struct manifest_entry *entry, struct arena *arena, struct error *err)
 {
     struct listing list = {.arena = arena};
@@ -88,6 +107,7 @@ static enum status hash_folder(struct manifest_entry *entry, struct arena *arena
         entry->files[i].path = list.paths[i];
         TRY(hash_file(&entry->files[i], path, err));
     }
+    if (entry->file_count > MANIFEST_MAX_LISTED) take_together(entry);
     return OK;
 }
 
@@ -126,10 +146,12 @@ static void put_list(struct json_writer *out, const char *name, const struct man
     json_open(out, name, '[');
     for (int i = 0; i < list->count; i++) {
         const struct manifest_entry *entry = &list->entries[i];
-        (entry->folder ? json_open : json_open_flat)(out, NULL, '{');
+        const bool listed = entry->folder && !entry->together;
+        (listed ? json_open : json_open_flat)(out, NULL, '{');
         json_put_text(out, "role", entry->role);
         json_put_text(out, "path", entry->path);
-        if (entry->folder)
+        if (entry->together) json_put_int(out, "file_count", entry->together);
+        if (listed)
             put_folder(out, entry);
         else
             put_file(out, &entry->files[0]);
@@ -186,6 +208,12 @@ int manifest_compare(const struct manifest_entry *expected, const struct manifes
     if (expected->folder != found->folder)
         return differ(differences, found, "",
                       found->folder ? "is a folder, was a file" : "is a file, was a folder");
+    if (expected->together != found->together) {
+        char how[60];
+        snprintf(how, sizeof how, "%d files, expected %d", manifest_entry_files(found),
+                 manifest_entry_files(expected));
+        return differ(differences, found, "", how);
+    }
     while (i < expected->file_count || j < found->file_count) {
         const struct manifest_file *a = &expected->files[i], *b = &found->files[j];
         const int order = i == expected->file_count ? 1

@@ -1,6 +1,7 @@
 /* Run manifests: what ran, on what, and what came out, with hashes, as JSON.
  *
- * A folder is its files (all depths, sorted by path), without manifest.json. Hidden files are left out. */
+ * A folder is its files (all depths, sorted by path), without manifest.json. Hidden files are left out. Those of
+ * a large folder are not listed: one hash stands for all. */
 #ifndef RETORT_CLI_MANIFEST_H
 #define RETORT_CLI_MANIFEST_H
 
@@ -12,13 +13,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { MANIFEST_MAX_FILES = 1 << 20, MANIFEST_MAX_ENTRIES = 4096, MANIFEST_MAX_DEPTH = 32 };
+enum {
+    MANIFEST_MAX_FILES = 1 << 20,
+    MANIFEST_MAX_LISTED = 1000, /* files of a folder */
+    MANIFEST_MAX_ENTRIES = 4096,
+    MANIFEST_MAX_DEPTH = 32,
+};
 
 struct json;
 struct option_set;
 
 struct manifest_file {
-    const char *path; /* relative to the folder; "" for a single file */
+    const char *path; /* relative to the folder; "" for a single file, and for all of a large folder */
     uint64_t bytes;
     char sha256[SHA256_HEX];
 };
@@ -27,6 +33,7 @@ struct manifest_entry {
     const char *role; /* "--model", "operand 1" */
     const char *path; /* as it was given */
     bool folder;
+    int together; /* files of a large folder: files[0] has the sum of their sizes and the hash over all; else 0 */
     int file_count;
     struct manifest_file *files;
 };
@@ -51,6 +58,11 @@ struct manifest {
     const char *isa;
     struct json *document; /* of a manifest that was read */
 };
+
+static inline int manifest_entry_files(const struct manifest_entry *entry)
+{
+    return entry->together ? entry->together : entry->file_count;
+}
 
 /* Hashes a file or folder into *entry; everything is in the arena. */
 enum status manifest_hash(struct manifest_entry *entry, const char *role, const char *path,

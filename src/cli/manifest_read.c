@@ -33,13 +33,18 @@ static enum status read_entry(struct manifest_entry *entry, const struct json *v
     if (!entry->role || !entry->path || !*entry->path)
         return missing(source, "path", "a role and a path", err);
     const struct json *files = json_member(value, "files");
-    entry->folder = json_kind(files) == JSON_KIND_ARRAY;
-    const size_t count = entry->folder ? json_count(files) : 1;
+    const bool listed = json_kind(files) == JSON_KIND_ARRAY;
+    const int64_t together = json_int(json_member(value, "file_count"), 0);
+    if (together < 0 || together > MANIFEST_MAX_FILES || (listed && together))
+        return missing(source, "file_count", "a count of files that are not listed", err);
+    entry->together = (int)together;
+    entry->folder = listed || together;
+    const size_t count = listed ? json_count(files) : 1;
     if (count > MANIFEST_MAX_FILES) return missing(source, "files", "fewer files", err);
     entry->file_count = (int)count;
     entry->files = arena_alloc(arena, count, sizeof *entry->files);
     if (!entry->files) return fail_memory(err, source, count * sizeof *entry->files);
-    if (!entry->folder) {
+    if (!listed) {
         entry->files[0].path = "";
         return read_file(&entry->files[0], value, source, err);
     }

@@ -13,6 +13,8 @@ static enum status list_pictures(struct dataset *dataset, const char *images, co
     struct source_list list = {0};
     struct arena *const arena = &dataset->arena;
     if (!images || !labels) return fail_memory(err, "paths", 0);
+    dataset->images = images;
+    dataset->labels = labels;
     TRY(source_list_folder(&list, arena, images, err));
     if (list.count > DATASET_MAX_PICTURES)
         return fail(err, ERR_INPUT, "%s: expected at most %d pictures, found %lld", images,

@@ -24,6 +24,7 @@ struct dataset_item {
 
 struct dataset {
     struct arena arena; /* owns everything */
+    const char *images, *labels; /* the folders */
     struct dataset_item *items;
     size_t count;
     int classes;        /* as the yaml says, else 0 */

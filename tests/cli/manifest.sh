@@ -42,7 +42,29 @@ expect rerun_prints_json_again 0 ' 0 different' "$RETORT" rerun j.json
 check world "$RETORT" world -q --seed 7 --frames 2 --size 160x96 --hours 8-9 --out day
 check train "$RETORT" train -q --scale pico -d day/data.yaml --size 64 -E 1 --out first
 check train_on "$RETORT" train -q -m first/weights.safetensors -d day --size 64 -E 1 --out second
+check pictures_are_inputs grep -q '"path": "day/images"' first/manifest.json
+check labels_are_inputs grep -q '"path": "day/labels"' first/manifest.json
+cp day/labels/000001.txt kept.txt
+echo '2 0.5 0.5 0.25 0.25' >>day/labels/000001.txt
+expect verify_finds_another_label 1 '^day/labels/000001.txt: sha256' "$RETORT" verify first/manifest.json
+mv kept.txt day/labels/000001.txt
 expect rerun_of_training 0 ' 0 different' "$RETORT" rerun second/manifest.json
+
+# A large folder is one line.
+mkdir many many/inner
+i=0
+while [ $i -lt 1001 ]; do
+    : >many/inner/$i.jpg
+    i=$((i + 1))
+done
+cp day/images/000000.jpg many/
+"$RETORT" detect -q -m first/weights.safetensors --labels found --size 64 many --manifest many.json >/dev/null 2>&1
+check large_folder_is_summed_up grep -q '"path": "many", "file_count": 1002, "bytes": [1-9]' many.json
+expect verify_counts_its_files 0 '^1004 files checked, 0 different' "$RETORT" verify many.json
+echo x >>many/inner/7.jpg
+expect verify_finds_it_changed 1 '^many: sha256' "$RETORT" verify many.json
+rm many/inner/7.jpg
+expect verify_finds_one_gone 1 '^many: 1001 files, expected 1002' "$RETORT" verify many.json
 
 # verify as the repeated command: it has an input.
 check manifest_with_an_input "$RETORT" verify m.json --manifest v.json
