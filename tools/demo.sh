@@ -10,9 +10,10 @@ weights=${WEIGHTS:-weights}
 student=$weights/pico.safetensors
 if [ ! -e "$student" ]; then exec "$(dirname "$0")/demo_expressway.sh" "$@"; fi
 picture=640x360 size=320 stream=1200 scored=160 choice="--warmup 120 --budget 32 --gamma 8 --at-end relax"
+training="--nominal-batch 16 --mosaic 0" # a step each mini-batch; the view is always the same, so whole pictures
 if [ "${1:-}" = --quick ]; then
     shift
-    picture=160x96 size=96 stream=12 scored=3 choice="--select all --budget 4 --epochs 1"
+    picture=160x96 size=96 stream=12 scored=3 choice="--select all --budget 4" training="--epochs 1"
 fi
 seed=${1:-7}
 retort=${RETORT:-build/retort}
@@ -34,7 +35,7 @@ teacher="--teacher-labels $run/camera/labels --label-classes 2,3,5,7"
 if [ -e "$weights/teacher.safetensors" ]; then teacher="--teacher $weights/teacher.safetensors --teacher-size 512"; fi
 # shellcheck disable=SC2086
 "$retort" distill --student "$student" $teacher --vehicle-classes 2,3,5,7 --frames $run/camera/images \
-    --test $run/scored $choice --size $size --fair-only --val none --threads "$threads" --out $run/distilled \
+    --test $run/scored $choice $training --size $size --fair-only --val none --threads "$threads" --out $run/distilled \
     --json >$run/result.json
 took=$(($(date +%s) - began))
 
