@@ -14,6 +14,8 @@ bool backdrop_alloc(struct backdrop *backdrop, const struct place *place, struct
     return backdrop->lit && backdrop->shaded && backdrop->shadow;
 }
 
+enum { RUN = 96 }; /* pixels that are lit together */
+
 struct work {
     struct backdrop *backdrop;
     const struct place *place;
@@ -21,19 +23,11 @@ struct work {
     float haze[8192];  /* share of a surface that fog leaves, by nearness / 8 */
     float zenith[3], horizon[3], bounce[3], direct[3], lamp[3], fog[3], window[3], sun[3];
     float wet;
-    int windows; /* windows with a glow up to this are lit */
+    int windows;                                /* windows with a glow up to this are lit */
+    double clear[256][3], cloud[256], white[3]; /* the sky by elevation, its clouds, their colour */
+    /* What a run of ground needs, once for each channel of its pixels. */
+    float run_zenith[3 * RUN], run_horizon[3 * RUN], run_direct[3 * RUN], run_lamp[3 * RUN], run_fog[3 * RUN];
 };
-
-static void sky_colour(float out[3], const struct light *light, const struct surface *s)
-{
-    const double up = s->albedo[0] / 255.0, cloud = s->albedo[1] / 255.0 * (0.25 + 0.75 * light->clouds);
-    for (int k = 0; k < 3; k++) {
-        const double clear = space_mix(light->horizon[k], light->zenith[k], sqrt(up));
-        const double white = 0.75 * light->horizon[k] + 0.25 * light->zenith[k] +
-                             0.28 * light->direct[k] * (1 - light->clouds);
-        out[k] = (float)(1.35 * space_mix(clear, white, cloud));
-    }
-}
 
 /* A colour without and with the sun. */
 struct pair {
@@ -42,11 +36,11 @@ struct pair {
 
 static void add_sky(struct pair *sum, const struct work *w, const struct surface *s, float weight)
 {
-    float sky[3];
-    sky_colour(sky, &w->backdrop->light, s);
     for (int k = 0; k < 3; k++) {
-        sum->shaded[k] += sky[k] * weight;
-        sum->lit[k] += sky[k] * weight;
+        const double colour = space_mix(w->clear[s->albedo[0]][k], w->white[k], w->cloud[s->albedo[1]]);
+        const float sky = (float)(1.35 * colour);
+        sum->shaded[k] += sky * weight;
+        sum->lit[k] += sky * weight;
     }
 }
 
@@ -75,45 +69,80 @@ static void add_sample(struct pair *sum, const struct work *w, size_t at)
     }
 }
 
-/* Four samples of ground, lit as one. */
-static void add_ground(struct pair *sum, const struct work *w, const size_t at[4])
-{
-    const struct surface *s = w->place->surfaces;
-    const struct surface *first = &s[at[0]];
-    const float lamp = first->lamp * (1 / 128.0f), haze = w->haze[w->place->depths[at[0]] >> 3];
-    const float wet = first->paved ? w->wet : 0, dark = 1 - 0.45f * wet, sun = w->sun[2];
-    for (int k = 0; k < 3; k++) {
-        float a = w->albedo[s[at[0]].albedo[k]] + w->albedo[s[at[1]].albedo[k]];
-        a = (a + w->albedo[s[at[2]].albedo[k]] + w->albedo[s[at[3]].albedo[k]]) * dark;
-        const float colour = a * (w->zenith[k] + lamp * w->lamp[k]) + 0.40f * wet * w->horizon[k],
-                    fog = 4 * w->fog[k];
-        sum->shaded[k] = fog + (colour - fog) * haze;
-        sum->lit[k] = fog + (colour + a * sun * w->direct[k] - fog) * haze;
-    }
-}
-
 static struct pair light_pixel(const struct work *w, int x, int y)
 {
     struct pair sum = {{0}, {0}};
     const size_t width = (size_t)w->place->layout.lens.width * 2,
                  corner = (size_t)(2 * y) * width + 2 * (size_t)x;
     const size_t at[4] = {corner, corner + 1, corner + width, corner + width + 1};
-    bool same = true;
     const struct surface *s = w->place->surfaces;
-    for (int k = 1; k < 4; k++) same &= s[at[k]].kind == s[corner].kind;
-    if (same && s[corner].kind == SURFACE_GROUND)
-        add_ground(&sum, w, at);
-    else if (same && s[corner].kind == SURFACE_SKY)
+    if (w->place->whole[(size_t)y * (width / 2) + (size_t)x] == WHOLE_SKY)
         add_sky(&sum, w, &s[corner], 4);
     else
         for (int k = 0; k < 4; k++) add_sample(&sum, w, at[k]);
     return sum;
 }
 
+/* Four times the light of pixels without and with the sun, channel by channel. */
+struct run {
+    float shaded[3 * RUN], lit[3 * RUN];
+};
+
+/* n pixels of nothing but ground, their samples lit as one. */
+static void light_ground(struct run *out, const struct work *w, int x, int y, int n)
+{
+    const size_t width = (size_t)w->place->layout.lens.width, pixel = (size_t)y * width + (size_t)x,
+                 corner = (size_t)(2 * y) * 2 * width + 2 * (size_t)x;
+    const float *albedo = w->place->ground_albedo + 3 * pixel, sun = w->sun[2];
+    float hazes[3 * RUN], lamps[3 * RUN], wets[3 * RUN];
+    for (int i = 0; i < n; i++) {
+        const struct surface *first = &w->place->surfaces[corner + 2 * (size_t)i];
+        const float haze = w->haze[w->place->depths[corner + 2 * (size_t)i] >> 3];
+        const float lamp = first->lamp * (1 / 128.0f), wet = first->paved ? w->wet : 0;
+        for (int k = 0; k < 3; k++) {
+            hazes[3 * i + k] = haze;
+            lamps[3 * i + k] = lamp;
+            wets[3 * i + k] = wet;
+        }
+    }
+    for (int i = 0; i < 3 * n; i++) {
+        const float wet = wets[i], fog = w->run_fog[i], a = albedo[i] * (1 - 0.45f * wet);
+        const float colour =
+            a * (w->run_zenith[i] + lamps[i] * w->run_lamp[i]) + 0.40f * wet * w->run_horizon[i];
+        out->shaded[i] = fog + (colour - fog) * hazes[i];
+        out->lit[i] = fog + (colour + a * sun * w->run_direct[i] - fog) * hazes[i];
+    }
+}
+
+static void light_others(struct run *out, const struct work *w, int x, int y, int n)
+{
+    for (int i = 0; i < n; i++) {
+        const struct pair sum = light_pixel(w, x + i, y);
+        memcpy(out->shaded + 3 * i, sum.shaded, sizeof sum.shaded);
+        memcpy(out->lit + 3 * i, sum.lit, sizeof sum.lit);
+    }
+}
+
 static uint16_t stored(float v)
 {
-    const float x = v * BACKDROP_ONE;
-    return (uint16_t)(x < 0 ? 0 : x > 65535 ? 65535 : x + 0.5f);
+    const float x = v * BACKDROP_ONE, y = x < 0 ? 0 : x > 65535 ? 65535 : x + 0.5f;
+    return (uint16_t)(int32_t)y;
+}
+
+static void store_run(const struct work *w, const struct run *run, size_t pixel, int n)
+{
+    uint16_t *shaded = w->backdrop->shaded + 3 * pixel, *lit = w->backdrop->lit + 3 * pixel;
+    float open[3 * RUN];
+    for (int i = 0; i < n; i++) {
+        const uint8_t shadow = w->backdrop->shadow[pixel + (size_t)i];
+        const float share = w->place->standing[pixel + (size_t)i] ? 1 : 1 - shadow * (1 / 255.0f);
+        for (int k = 0; k < 3; k++) open[3 * i + k] = share;
+    }
+    for (int i = 0; i < 3 * n; i++) {
+        const float dark = run->shaded[i] * 0.25f, bright = run->lit[i] * 0.25f;
+        shaded[i] = stored(dark);
+        lit[i] = stored(dark + (bright - dark) * open[i]);
+    }
 }
 
 static void light_rows(void *context, int64_t begin, int64_t end, int worker)
@@ -122,15 +151,14 @@ static void light_rows(void *context, int64_t begin, int64_t end, int worker)
     const struct work *w = context;
     const int width = w->place->layout.lens.width;
     for (int64_t y = begin; y < end; y++)
-        for (int x = 0; x < width; x++) {
-            const struct pair sum = light_pixel(w, x, (int)y);
-            const size_t pixel = (size_t)y * width + x;
-            const float open = w->place->standing[pixel] ? 1 : 1 - w->backdrop->shadow[pixel] * (1 / 255.0f);
-            for (int k = 0; k < 3; k++) {
-                const float shaded = sum.shaded[k] * 0.25f, lit = sum.lit[k] * 0.25f;
-                w->backdrop->shaded[3 * pixel + k] = stored(shaded);
-                w->backdrop->lit[3 * pixel + k] = stored(shaded + (lit - shaded) * open);
-            }
+        for (int x = 0, n; x < width; x += n) {
+            const size_t pixel = (size_t)y * (size_t)width + (size_t)x;
+            const uint8_t *whole = w->place->whole + pixel;
+            const bool ground = whole[0] == WHOLE_GROUND;
+            for (n = 1; n < RUN && x + n < width && (whole[n] == WHOLE_GROUND) == ground;) n++;
+            struct run run;
+            (ground ? light_ground : light_others)(&run, w, x, (int)y, n);
+            store_run(w, &run, pixel, n);
         }
 }
 
@@ -165,10 +193,25 @@ void backdrop_make(struct backdrop *backdrop, const struct place *place, const s
     }
     const double hour = clock / 3600 - 24 * floor(clock / 86400);
     backdrop->light = *light;
-    for (int i = 0; i < 256; i++) w.albedo[i] = (float)(i / 255.0 * (i / 255.0));
+    for (int i = 0; i < 256; i++) w.albedo[i] = surface_albedo(i);
     for (int i = 0; i < 8192; i++) {
         const double depth = 65535 * LENS_NEAR / (8 * i + 4.0);
         w.haze[i] = (float)dmath_exp(-light->mist * (depth > 900 ? 900 : depth));
+    }
+    for (int i = 0; i < 256; i++) {
+        w.cloud[i] = i / 255.0 * (0.25 + 0.75 * light->clouds);
+        for (int k = 0; k < 3; k++)
+            w.clear[i][k] = space_mix(light->horizon[k], light->zenith[k], sqrt(i / 255.0));
+    }
+    for (int k = 0; k < 3; k++)
+        w.white[k] = 0.75 * light->horizon[k] + 0.25 * light->zenith[k] +
+                     0.28 * light->direct[k] * (1 - light->clouds);
+    for (int i = 0; i < 3 * RUN; i++) {
+        w.run_zenith[i] = w.zenith[i % 3];
+        w.run_horizon[i] = w.horizon[i % 3];
+        w.run_direct[i] = w.direct[i % 3];
+        w.run_lamp[i] = w.lamp[i % 3];
+        w.run_fog[i] = 4 * w.fog[i % 3];
     }
     w.windows =
         light->lamps_on ? (int)(20 + 110 * space_ramp(hour, 15, 19) * (1 - space_ramp(hour, 21.5, 24))) : 0;

@@ -21,6 +21,12 @@ struct surface {
 };
 enum surface_kind { SURFACE_SKY, SURFACE_FAR, SURFACE_GROUND, SURFACE_BODY };
 
+/* Linear, of what surface.albedo holds. */
+static inline float surface_albedo(int stored) { return (float)(stored / 255.0 * (stored / 255.0)); }
+
+/* What all samples of a pixel show. */
+enum whole { WHOLE_MIXED, WHOLE_GROUND, WHOLE_SKY };
+
 struct place {
     struct layout layout;
     struct ground ground;
@@ -29,6 +35,8 @@ struct place {
     uint16_t *depths;         /* lens_nearness of each sample */
     uint16_t *standing;       /* [pixels] lens_nearness of what stands there, 0: ground and sky */
     uint8_t *paved;           /* [pixels] 255 on asphalt */
+    uint8_t *whole;           /* [pixels] enum whole */
+    float *ground_albedo;     /* [pixels][3] linear, summed over the samples of WHOLE_GROUND */
 };
 
 /* false: memory is short. */

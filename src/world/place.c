@@ -166,24 +166,33 @@ static void sample_rows(void *context, int64_t begin, int64_t end, int worker)
     for (int64_t j = begin; j < end; j++) sample_row(context, (int)j);
 }
 
-/* Per pixel: what stands there when at least half of its samples show it, and asphalt. */
+/* Per pixel: what stands there when at least half of its samples show it, asphalt, and ground. */
+static void summarise_pixel(struct place *place, int x, int y)
+{
+    const int width = place->layout.lens.width;
+    const size_t pixel = (size_t)y * width + x;
+    int nearest = 0, paved = 0, kinds[SURFACE_BODY + 1] = {0};
+    float *albedo = place->ground_albedo + 3 * pixel;
+    albedo[0] = albedo[1] = albedo[2] = 0;
+    for (int k = 0; k < 4; k++) {
+        const size_t at = (size_t)(2 * y + k / 2) * 2 * width + 2 * x + k % 2;
+        const struct surface *s = &place->surfaces[at];
+        paved += s->paved;
+        kinds[s->kind]++;
+        for (int c = 0; c < 3; c++) albedo[c] += surface_albedo(s->albedo[c]);
+        if (s->kind == SURFACE_BODY && place->depths[at] > nearest) nearest = place->depths[at];
+    }
+    place->standing[pixel] = (uint16_t)(kinds[SURFACE_BODY] >= 2 ? nearest : 0);
+    place->paved[pixel] = (uint8_t)(paved / 4);
+    place->whole[pixel] = kinds[SURFACE_GROUND] == 4 ? WHOLE_GROUND
+                          : kinds[SURFACE_SKY] == 4  ? WHOLE_SKY
+                                                     : WHOLE_MIXED;
+}
+
 static void summarise(struct place *place)
 {
-    const int width = place->layout.lens.width, height = place->layout.lens.height;
-    for (int y = 0; y < height; y++)
-        for (int x = 0; x < width; x++) {
-            int bodies = 0, nearest = 0, paved = 0;
-            for (int k = 0; k < 4; k++) {
-                const size_t at = (size_t)(2 * y + k / 2) * 2 * width + 2 * x + k % 2;
-                paved += place->surfaces[at].paved;
-                if (place->surfaces[at].kind != SURFACE_BODY) continue;
-                bodies++;
-                if (place->depths[at] > nearest) nearest = place->depths[at];
-            }
-            const size_t pixel = (size_t)y * width + x;
-            place->standing[pixel] = (uint16_t)(bodies >= 2 ? nearest : 0);
-            place->paved[pixel] = (uint8_t)(paved / 4);
-        }
+    for (int y = 0; y < place->layout.lens.height; y++)
+        for (int x = 0; x < place->layout.lens.width; x++) summarise_pixel(place, x, y);
 }
 
 bool place_make(struct place *place, uint64_t seed, int width, int height, int threads, struct arena *arena)
@@ -198,8 +207,12 @@ bool place_make(struct place *place, uint64_t seed, int width, int height, int t
     place->depths = arena_alloc(arena, samples, sizeof *place->depths);
     place->standing = arena_alloc(arena, pixels, sizeof *place->standing);
     place->paved = arena_alloc(arena, pixels, 1);
+    place->whole = arena_alloc(arena, pixels, 1);
+    place->ground_albedo = arena_alloc(arena, pixels * 3, sizeof *place->ground_albedo);
     struct bounds *bounds = arena_alloc(arena, (size_t)place->scenery.prop_count + 1, sizeof *bounds);
-    if (!place->surfaces || !place->depths || !place->standing || !place->paved || !bounds) return false;
+    if (!place->surfaces || !place->depths || !place->standing || !place->paved || !place->whole ||
+        !place->ground_albedo || !bounds)
+        return false;
     for (int i = 0; i < place->scenery.prop_count; i++)
         bounds[i] = prop_bounds(lens, &place->scenery.props[i]);
     const uint64_t key = rng_key(seed, "world.sky");

@@ -181,18 +181,20 @@ void sensor_rain(const struct sensor *sensor, struct canvas *canvas, double rain
 }
 
 struct develop {
-    int32_t gain, grain;
-    int32_t *haze; /* of a row of channels */
-    uint16_t *light;
+    uint16_t gain;
+    int32_t grain;
+    uint16_t *haze, *light; /* of a row of channels */
 };
 
-/* One row: gain and veil, tone, noise; each loop runs over channels, not pixels. */
+/* One row: gain and veil, tone, noise; each loop runs over channels, not pixels. Factors have 16 bits, for which
+ * every CPU has multiplications of vectors. */
 static void develop_row(uint8_t *out, const struct sensor *sensor, const struct develop *d,
                         const uint16_t *in, const uint8_t *gain, const uint8_t *veil, const int8_t *noise,
                         int channels)
 {
     for (int i = 0; i < channels; i++) {
-        const int32_t light = (in[i] * (gain[i] * d->gain >> 8) + d->haze[i] * veil[i]) >> 8;
+        const uint16_t share = (uint16_t)((uint32_t)gain[i] * d->gain >> 8), mist = veil[i];
+        const int32_t light = (int32_t)(((uint32_t)in[i] * share + (uint32_t)d->haze[i] * mist) >> 8);
         d->light[i] = (uint16_t)(light > 65535 ? 65535 : light);
     }
     for (int i = 0; i < channels; i++) out[i] = sensor->tone[d->light[i]];
@@ -209,15 +211,14 @@ void sensor_develop(const struct sensor *sensor, struct image *image, const stru
     const struct light *light = &canvas->backdrop->light;
     const uint64_t key = rng_step(rng_key(sensor->seed, "world.grain"), (uint64_t)index);
     const double grade = 0.6 + 0.8 * rng_real(rng_key(sensor->seed, "world.grade"), 0);
-    struct develop d = {.gain = (int32_t)(jolt->gain * 256),
+    struct develop d = {.gain = (uint16_t)(jolt->gain * 256),
                         .grain = (int32_t)(space_mix(26, 120, light->night) * grade)};
-    int32_t haze[3 * AREA_MAX_ROW];
-    uint16_t lights[3 * AREA_MAX_ROW];
+    uint16_t haze[3 * AREA_MAX_ROW], lights[3 * AREA_MAX_ROW];
     d.haze = haze;
     d.light = lights;
     for (int i = 0; i < 3 * image->width; i++) {
         const double veil = 0.5 * (light->horizon[i % 3] + 0.3 * light->lamp[i % 3]) * BACKDROP_ONE;
-        haze[i] = (int32_t)space_clamp(veil, 0, 65535);
+        haze[i] = (uint16_t)space_clamp(veil, 0, 65535);
     }
     for (int y = 0; y < image->height; y++) {
         const int top = y + lens->margin + jolt->y, left = lens->margin + jolt->x;
