@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "detect/evaluate.h"
+#include "detect/labels.h"
 #include "image/encode.h"
 
 #include <stdio.h>

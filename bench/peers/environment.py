@@ -6,19 +6,18 @@ import sys
 
 PACKAGES = ["numpy", "onnx", "onnxruntime", "pillow", "safetensors", "torch", "torchvision", "ultralytics"]
 OPTIONAL = ["openvino", "ncnn", "pnnx", "nncf", "opencv-python-headless", "threadpoolctl"]
-CPU_INDEX = "https://download.pytorch.org/whl/cpu"  # the same PyTorch without gigabytes for GPUs
 
 
 def install(python):
-    """The CPU index is tried once, then plain PyPI; false without either. What is optional may be missing."""
+    """false: no package index answers. What is optional may be missing."""
     def pip(*words):
-        command = [python, "-m", "pip", "-q", "install", "--retries", "0", "--timeout", *words]
+        command = [python, "-m", "pip", "-q", "install", "--retries", "0", "--timeout", "15", *words]
         return subprocess.run(command, stderr=subprocess.DEVNULL).returncode == 0
 
-    if not pip("5", "--extra-index-url", CPU_INDEX, *PACKAGES) and not pip("15", *PACKAGES):
+    if not pip(*PACKAGES):
         return False
     for package in OPTIONAL:
-        pip("15", package)
+        pip(package)
     return True
 
 

@@ -93,32 +93,3 @@ void dataset_close(struct dataset *dataset)
     arena_free(&dataset->arena);
     *dataset = (struct dataset){0};
 }
-
-static enum status count_item(struct dataset_statistics *s, size_t *counts, const struct dataset_item *item,
-                              int classes, struct error *err)
-{
-    struct arena arena = {0};
-    struct labels labels;
-    const enum status status = labels_read(&labels, &arena, item->labels, classes, err);
-    if (status == OK) {
-        s->images++;
-        s->labels += labels.count;
-        s->backgrounds += !labels.count;
-        for (size_t i = 0; i < labels.count; i++) {
-            counts[labels.rows[i].class_id]++;
-            if (labels.rows[i].class_id >= s->classes) s->classes = labels.rows[i].class_id + 1;
-        }
-    }
-    arena_free(&arena);
-    return status;
-}
-
-enum status dataset_count(struct dataset_statistics *s, struct dataset *dataset, struct error *err)
-{
-    *s = (struct dataset_statistics){.classes = dataset->classes};
-    s->per_class = arena_alloc(&dataset->arena, LABELS_MAX_CLASSES, sizeof *s->per_class);
-    if (!s->per_class) return fail_memory(err, "class counts", LABELS_MAX_CLASSES * sizeof *s->per_class);
-    for (size_t i = 0; i < dataset->count; i++)
-        TRY(count_item(s, s->per_class, &dataset->items[i], dataset->classes, err));
-    return OK;
-}

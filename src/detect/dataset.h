@@ -10,7 +10,6 @@
 
 #include "base/arena.h"
 #include "base/status.h"
-#include "detect/labels.h"
 
 #include <stddef.h>
 
@@ -31,18 +30,9 @@ struct dataset {
     const char **names; /* [classes], or NULL */
 };
 
-struct dataset_statistics {
-    size_t images, labels, backgrounds; /* pictures without a label */
-    size_t *per_class;                  /* [classes] in the data set's arena */
-    int classes;                        /* highest class seen + 1, at least dataset.classes */
-};
-
 /* ERR_INPUT naming the path when a folder is missing or holds no picture. After OK end with dataset_close. */
 enum status dataset_open(struct dataset *dataset, const char *path, enum dataset_split split,
                          struct error *err);
 void dataset_close(struct dataset *dataset);
-
-/* Reads every label file. ERR_INPUT for the first bad one. */
-enum status dataset_count(struct dataset_statistics *statistics, struct dataset *dataset, struct error *err);
 
 #endif

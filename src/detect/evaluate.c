@@ -1,6 +1,7 @@
 #include "detect/evaluate.h"
 
 #include "base/rank.h"
+#include "detect/labels.h"
 #include "image/decode.h"
 
 #include <assert.h>

@@ -88,6 +88,10 @@ enum status distill_filter(struct distill_result *result, const struct distill_o
         c->score = filtered.scores[i];
         result->uploaded_bytes += c->bytes;
     }
+    for (int i = 0; i < result->candidate_count; i++) {
+        const struct distill_candidate *c = &result->candidates[i];
+        if (c->rank < 0) result->frames[c->frame].reason = LEDGER_FILTERED_OUT;
+    }
     return OK;
 }
 
@@ -111,7 +115,7 @@ enum status distill_ledger(const char *path, const struct distill_options *optio
                                 .time = f->time,
                                 .confidence = f->confidence == CONFIDENCE_NONE ? NAN : f->confidence,
                                 .tau = judged ? result->tau : NAN,
-                                .reason = c && c->rank < 0 ? LEDGER_FILTERED_OUT : f->reason,
+                                .reason = f->reason,
                                 .rank = c ? c->rank : -1,
                                 .score = c ? c->score : NAN};
     }

@@ -29,6 +29,7 @@ check chosen_frames_are_labelled test "$(cat taught/set/labels/*.txt | sort | un
 check every_frame_is_explained test "$(grep -c '"reason": *"\(selected\|filtered out\)"' taught/selection.jsonl)" -eq 12
 check weights_are_there test -s taught/weights.safetensors
 check report_is_there test -s taught/report.html
+check report_counts_as_the_ledger_does grep -q "<td>filtered out</td><td class=\"r\">$(grep -c '"reason": *"filtered out"' taught/selection.jsonl)</td>" taught/report.html
 expect manifest_is_whole 0 ' 0 different$' "$RETORT" verify taught/manifest.json
 expect reruns_elsewhere 0 ' 0 different$' env RETORT_ISA=$other "$RETORT" rerun -q --threads 3 taught/manifest.json
 
