@@ -1,68 +1,101 @@
-/* Convolution, matrix product and their weight gradients: one register tile each, walked over pixels and
- * channels.
+/* Convolution, matrix product and their weight gradients: register tiles, walked over pixels and channels.
  *
- * Every output is its own chain, so tiles may overlap and any tile height gives the same bits. A packed block
- * is 16 channels on every ISA; a tile covers TILE_COLUMNS of them, chosen so that accumulators, weights and
- * one broadcast fit the register file. */
+ * Every output is its own chain, so tiles may overlap and any tile gives the same bits. A packed block is 16
+ * channels on every ISA. A tile is some pixels x some vectors of channels, chosen so that accumulators, weights
+ * and one broadcast fit the register file. With AVX-512 it covers up to five blocks: a core with two multiply-add
+ * units of that width takes in two loads a cycle at most, and a tile one vector wide needs one for each. */
 #include "kernels/repeat.h"
 
-enum { TILE_MAX_ROWS = 10 };
-
 #if defined(VF_AVX512)
-#define CONV_ROWS 10
-#define OUTER_ROWS 8
-#define TILE_COLUMNS 16
-#elif defined(VF_AVX2)
-#define CONV_ROWS 5
-#define OUTER_ROWS 6
-#define TILE_COLUMNS 16
-#elif defined(VF_NEON) && defined(__aarch64__)
-#define CONV_ROWS 5
-#define OUTER_ROWS 4
-#define TILE_COLUMNS 16
-#elif defined(VF_NEON)
-#define CONV_ROWS 4
-#define OUTER_ROWS 4
-#define TILE_COLUMNS 8
-#else
-#define CONV_ROWS 2
-#define OUTER_ROWS 2
-#define TILE_COLUMNS 8
-#endif
-
-#if defined(VF_AVX512)
+#define TILE_ROWS 10
 #define TILE_VECTORS 1
 #elif defined(VF_AVX2)
+#define TILE_ROWS 5
 #define TILE_VECTORS 2
 #elif defined(VF_NEON) && defined(__aarch64__)
+#define TILE_ROWS 5
 #define TILE_VECTORS 4
 #elif defined(VF_NEON)
+#define TILE_ROWS 4
 #define TILE_VECTORS 2
 #else
+#define TILE_ROWS 2
 #define TILE_VECTORS 8
 #endif
-_Static_assert(TILE_VECTORS *VW == TILE_COLUMNS, "a tile is a whole number of vectors");
 
-#define NAME conv_tile
-#define MR CONV_ROWS
-#define NV TILE_VECTORS
-#include "kernels/tile_conv.h"
-#define NAME conv_tile_single
+/* Columns of the tile that every ISA has: a block or the half of one. */
+enum { TILE_COLUMNS = TILE_VECTORS * VW };
+_Static_assert(KERNEL_BLOCK % TILE_COLUMNS == 0, "such tiles never cross a block");
+
+/* Where vector n of a tile's columns lies in packed values whose blocks are `stride` floats apart. */
+#define BLOCK_OFFSET(n, stride) ((n)*VW / KERNEL_BLOCK * (stride) + (n)*VW % KERNEL_BLOCK)
+
 #define MR 1
 #define NV TILE_VECTORS
 #include "kernels/tile_conv.h"
-
-#if defined(VF_AVX2) /* eight channels alone: half the columns, twice the rows */
-#define CONV_NARROW_ROWS 10
-#define NAME conv_tile_narrow
-#define MR CONV_NARROW_ROWS
+#define MR TILE_ROWS
+#define NV TILE_VECTORS
+#include "kernels/tile_conv.h"
+#if defined(VF_AVX512)
+#define MR 10
+#define NV 2
+#include "kernels/tile_conv.h"
+#define MR 8
+#define NV 3
+#include "kernels/tile_conv.h"
+#define MR 5
+#define NV 4
+#include "kernels/tile_conv.h"
+#define MR 5
+#define NV 5
+#include "kernels/tile_conv.h"
+#elif defined(VF_AVX2) /* eight channels alone: half the columns, twice the rows */
+#define MR 10
 #define NV 1
 #include "kernels/tile_conv.h"
 #endif
 
-typedef void conv_tile_function(const float *const *in, int in_stride, int taps, int channels, const float *w,
-                                const float *bias, int accumulate, float *const *out, ptrdiff_t offset,
-                                int flush);
+struct conv_tile {
+    int vectors, rows;
+    void (*run)(const float *const *in, int in_stride, int taps, int channels, const float *w,
+                ptrdiff_t weight_stride, const float *bias, int accumulate, float *const *out,
+                ptrdiff_t offset, int flush);
+};
+#define CONV_TILE(rows, vectors)                                                                             \
+    {                                                                                                        \
+        vectors, rows, TILE_NAME(conv_tile, rows, vectors)                                                   \
+    }
+
+/* By their width. */
+static const struct conv_tile conv_tiles[] = {
+#if defined(VF_AVX2)
+    CONV_TILE(10, 1),
+#endif
+    CONV_TILE(TILE_ROWS, TILE_VECTORS),
+#if defined(VF_AVX512)
+    CONV_TILE(10, 2),
+    CONV_TILE(8, 3),
+    CONV_TILE(5, 4),
+    CONV_TILE(5, 5),
+#endif
+};
+enum {
+    CONV_TILES = sizeof conv_tiles / sizeof conv_tiles[0],
+    CONV_MOST_FLOATS = VW == KERNEL_BLOCK ? 25 * KERNEL_BLOCK : 10 * KERNEL_BLOCK, /* of a tile */
+    CONV_MOST_ROWS = 10
+};
+
+static const struct conv_tile conv_tile_single = CONV_TILE(1, TILE_VECTORS);
+
+/* The tile for the next of `left` channels: as few tiles as there can be, evenly wide. */
+static const struct conv_tile *conv_tile_for(int left)
+{
+    const int most = conv_tiles[CONV_TILES - 1].vectors, vectors = (left + VW - 1) / VW;
+    const int tiles = (vectors + most - 1) / most, wanted = (vectors + tiles - 1) / tiles;
+    const struct conv_tile *tile = conv_tiles;
+    while (tile->vectors < wanted) tile++;
+    return tile;
+}
 
 /* The activation of rows just computed, while they are in the nearest cache: unrolled into the tile it would
  * only bloat the code. */
@@ -76,56 +109,51 @@ static void activate_tile(float *const *out, int rows, int c0, int columns, enum
         }
 }
 
-/* One tile of `rows` pixels from p0, output channels [c0, c0 + columns) of packed block weights w. A tile
- * that sticks out over cout is computed in a scratch of full width. */
-static void conv_tile_at(const struct conv_block *b, conv_tile_function *tile, int rows, int columns, int p0,
-                         int c0, const float *w)
+/* One tile of pixels from p0 and channels from c0 on. One that sticks out over cout is computed in a scratch of
+ * full width. */
+static void conv_tile_at(const struct conv_block *b, const struct conv_tile *tile, int p0, int c0)
 {
-    const float *bias = b->bias ? b->bias + c0 : NULL;
-    const float *const *in = b->in + p0;
-    const int flush = b->activation == ACT_NONE && !b->raw;
+    const float *const *in = b->in + p0, *bias = b->bias ? b->bias + c0 : NULL;
+    const float *w = b->weights + c0 / KERNEL_BLOCK * b->weight_stride + c0 % KERNEL_BLOCK;
+    const int flush = b->activation == ACT_NONE && !b->raw, columns = tile->vectors * VW;
     const int valid = b->cout - c0 < columns ? b->cout - c0 : columns;
     if (valid == columns) {
-        tile(in, b->pixels, b->taps, b->channels, w, bias, b->accumulate, b->out + p0, c0, flush);
-        if (b->activation != ACT_NONE) activate_tile(b->out + p0, rows, c0, columns, b->activation);
+        tile->run(in, b->pixels, b->taps, b->channels, w, b->weight_stride, bias, b->accumulate, b->out + p0,
+                  c0, flush);
+        if (b->activation != ACT_NONE) activate_tile(b->out + p0, tile->rows, c0, columns, b->activation);
         return;
     }
-    float scratch[TILE_MAX_ROWS][KERNEL_BLOCK] = {{0}}, *out[TILE_MAX_ROWS] = {scratch[0]};
-    for (int m = 0; m < rows; m++) {
-        out[m] = scratch[m];
-        if (b->accumulate) memcpy(scratch[m], b->out[p0 + m] + c0, (size_t)valid * sizeof(float));
+    float scratch[CONV_MOST_FLOATS] = {0}, *out[CONV_MOST_ROWS] = {scratch};
+    for (int m = 0; m < tile->rows; m++) {
+        out[m] = scratch + m * columns;
+        if (b->accumulate) memcpy(out[m], b->out[p0 + m] + c0, (size_t)valid * sizeof(float));
     }
-    tile(in, b->pixels, b->taps, b->channels, w, bias, b->accumulate, out, 0, flush);
-    if (b->activation != ACT_NONE) activate_tile(out, rows, 0, columns, b->activation);
-    for (int m = 0; m < rows; m++) memcpy(b->out[p0 + m] + c0, scratch[m], (size_t)valid * sizeof(float));
+    tile->run(in, b->pixels, b->taps, b->channels, w, b->weight_stride, bias, b->accumulate, out, 0, flush);
+    if (b->activation != ACT_NONE) activate_tile(out, tile->rows, 0, columns, b->activation);
+    for (int m = 0; m < tile->rows; m++) memcpy(b->out[p0 + m] + c0, out[m], (size_t)valid * sizeof(float));
 }
 
-/* All pixels of one column range. The last tile overlaps the one before where that is allowed: not when the
- * chain continues from out, which a second visit would continue twice. */
-static void conv_columns(const struct conv_block *b, conv_tile_function *tile, int rows, int columns, int c0,
-                         const float *w)
+/* All pixels of a tile's columns. The last tile overlaps the one before where that is allowed: not when the chain
+ * continues from out, which a second visit would continue twice. */
+static void conv_columns(const struct conv_block *b, const struct conv_tile *tile, int c0)
 {
     int p = 0;
-    for (; p + rows <= b->pixels; p += rows) conv_tile_at(b, tile, rows, columns, p, c0, w);
+    for (; p + tile->rows <= b->pixels; p += tile->rows) conv_tile_at(b, tile, p, c0);
     if (p == b->pixels) return;
-    if (b->pixels >= rows && !b->accumulate) {
-        conv_tile_at(b, tile, rows, columns, b->pixels - rows, c0, w);
+    if (b->pixels >= tile->rows && !b->accumulate) {
+        conv_tile_at(b, tile, b->pixels - tile->rows, c0);
         return;
     }
-    for (; p < b->pixels; p++) conv_tile_at(b, conv_tile_single, 1, TILE_COLUMNS, p, c0, w);
+    for (; p < b->pixels; p++)
+        for (int c = 0; c < tile->vectors * VW && c0 + c < b->cout; c += TILE_COLUMNS)
+            conv_tile_at(b, &conv_tile_single, p, c0 + c);
 }
 
 static void conv(const struct conv_block *b)
 {
-    for (int block = 0; block < b->cout; block += KERNEL_BLOCK) {
-        const float *w = b->weights + block / KERNEL_BLOCK * b->weight_stride;
-#if defined(VF_AVX2)
-        if (b->cout - block <= VW) {
-            conv_columns(b, conv_tile_narrow, CONV_NARROW_ROWS, VW, block, w);
-            continue;
-        }
-#endif
-        for (int c = 0; c < KERNEL_BLOCK && block + c < b->cout; c += TILE_COLUMNS)
-            conv_columns(b, conv_tile, CONV_ROWS, TILE_COLUMNS, block + c, w + c);
+    for (int c = 0; c < b->cout;) {
+        const struct conv_tile *tile = conv_tile_for(b->cout - c);
+        conv_columns(b, tile, c);
+        c += tile->vectors * VW;
     }
 }

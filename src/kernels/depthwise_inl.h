@@ -1,7 +1,6 @@
 /* Depthwise convolution and its weight gradient. Channels are chains of their own; tiles cover some pixels
  * and the channels of one block, so that whole cache lines are read. */
-#define NAME depthwise_tile
-#define MR CONV_ROWS
+#define MR TILE_ROWS
 #define NV TILE_VECTORS
 #include "kernels/tile_depthwise.h"
 
@@ -25,13 +24,14 @@ static void depthwise(const struct depthwise_block *b)
 {
     const int whole = b->channels / TILE_COLUMNS * TILE_COLUMNS, flush = b->activation == ACT_NONE;
     int p = 0;
-    for (; p + CONV_ROWS <= b->pixels; p += CONV_ROWS) {
+    for (; p + TILE_ROWS <= b->pixels; p += TILE_ROWS) {
         for (int c = 0; c < whole; c += TILE_COLUMNS) {
-            depthwise_tile(b->in + p, b->pixels, b->taps, b->weights, b->channels, b->bias, b->accumulate,
-                           b->out + p, c, flush);
-            if (!flush) activate_tile(b->out + p, CONV_ROWS, c, TILE_COLUMNS, b->activation);
+            TILE_NAME(depthwise_tile, TILE_ROWS, TILE_VECTORS)
+            (b->in + p, b->pixels, b->taps, b->weights, b->channels, b->bias, b->accumulate, b->out + p, c,
+             flush);
+            if (!flush) activate_tile(b->out + p, TILE_ROWS, c, TILE_COLUMNS, b->activation);
         }
-        if (whole < b->channels) depthwise_rest(b, p, CONV_ROWS, whole);
+        if (whole < b->channels) depthwise_rest(b, p, TILE_ROWS, whole);
     }
     depthwise_rest(b, p, b->pixels - p, 0);
 }

@@ -1,32 +1,80 @@
 /* The transposed product, for weight gradients. Pixels come in pieces short enough that the rows and columns
  * of a block stay in the nearest cache; the chains wait in dw between pieces. */
-#define NAME outer_tile
-#define MR OUTER_ROWS
-#define NV TILE_VECTORS
-#include "kernels/tile_outer.h"
-#define NAME outer_tile_4
-#define MR 4
-#define NV TILE_VECTORS
-#include "kernels/tile_outer.h"
-#define NAME outer_tile_3
-#define MR 3
-#define NV TILE_VECTORS
-#include "kernels/tile_outer.h"
-#define NAME outer_tile_2
-#define MR 2
-#define NV TILE_VECTORS
-#include "kernels/tile_outer.h"
-#define NAME outer_tile_1
 #define MR 1
 #define NV TILE_VECTORS
 #include "kernels/tile_outer.h"
-#if defined(VF_AVX2) /* eight columns alone: enough chains for the latency */
-#define OUTER_NARROW_ROWS 8
-#define NAME outer_tile_narrow
-#define MR OUTER_NARROW_ROWS
-#define NV 1
+#define MR 2
+#define NV TILE_VECTORS
+#include "kernels/tile_outer.h"
+#if !defined(VF_SCALAR) && !defined(VF_FMA)
+#define MR 3
+#define NV TILE_VECTORS
+#include "kernels/tile_outer.h"
+#define MR 4
+#define NV TILE_VECTORS
 #include "kernels/tile_outer.h"
 #endif
+#if defined(VF_AVX512)
+#define MR 8
+#define NV 1
+#include "kernels/tile_outer.h"
+#define MR 8
+#define NV 2
+#include "kernels/tile_outer.h"
+#define MR 8
+#define NV 3
+#include "kernels/tile_outer.h"
+#define MR 4
+#define NV 4
+#include "kernels/tile_outer.h"
+#define MR 6
+#define NV 4
+#include "kernels/tile_outer.h"
+#define MR 4
+#define NV 5
+#include "kernels/tile_outer.h"
+#elif defined(VF_AVX2) /* eight columns alone: enough chains for the latency */
+#define MR 8
+#define NV 1
+#include "kernels/tile_outer.h"
+#define MR 6
+#define NV 2
+#include "kernels/tile_outer.h"
+#endif
+
+struct outer_tile {
+    int vectors, rows;
+    void (*run)(float *dw, ptrdiff_t dw_stride, const float *const *x, ptrdiff_t offset, const float *dy,
+                ptrdiff_t dy_stride, int pixels, int accumulate);
+};
+#define OUTER_TILE(rows, vectors)                                                                            \
+    {                                                                                                        \
+        vectors, rows, TILE_NAME(outer_tile, rows, vectors)                                                  \
+    }
+
+/* By their width, then by their height. */
+static const struct outer_tile outer_tiles[] = {
+#if defined(VF_AVX2)
+    OUTER_TILE(8, 1),
+#endif
+    OUTER_TILE(1, TILE_VECTORS),
+    OUTER_TILE(2, TILE_VECTORS),
+#if !defined(VF_SCALAR) && !defined(VF_FMA)
+    OUTER_TILE(3, TILE_VECTORS),
+    OUTER_TILE(4, TILE_VECTORS),
+#endif
+#if defined(VF_AVX512)
+    OUTER_TILE(8, 1),
+    OUTER_TILE(8, 2),
+    OUTER_TILE(8, 3),
+    OUTER_TILE(4, 4),
+    OUTER_TILE(6, 4),
+    OUTER_TILE(4, 5),
+#elif defined(VF_AVX2)
+    OUTER_TILE(6, 2),
+#endif
+};
+enum { OUTER_TILES = sizeof outer_tiles / sizeof outer_tiles[0] };
 
 enum {
     OUTER_PIECE = 64,
@@ -35,28 +83,41 @@ enum {
     OUTER_COLUMNS = 128,     /* whose chains wait on the stack */
 };
 
-typedef void outer_tile_function(float *dw, ptrdiff_t dw_stride, const float *const *x, ptrdiff_t offset,
-                                 const float *dy, int pixels, int accumulate);
-
-/* Rows [r0, r0 + rows) by the columns of one block. */
-static void outer_rows(float *dw, ptrdiff_t dw_stride, const float *const *x, int r0, int rows,
-                       const float *dy, int columns, int pixels, int accumulate)
+/* The width of tiles for the next of `left` columns: as few tiles as there can be, evenly wide. */
+static int outer_vectors(int left)
 {
-    static outer_tile_function *const rest[] = {NULL, outer_tile_1, outer_tile_2, outer_tile_3, outer_tile_4};
-    for (int c = 0; c < columns; c += TILE_COLUMNS) {
-        int r = 0;
-#if defined(VF_AVX2)
-        for (; columns <= VW && r + OUTER_NARROW_ROWS <= rows; r += OUTER_NARROW_ROWS)
-            outer_tile_narrow(dw + r * dw_stride, dw_stride, x, r0 + r, dy, pixels, accumulate);
-#endif
-        while (r < rows) { /* 4 + 3 and 4 + 4 rather than a whole tile and one or two */
-            const int left = rows - r, over = left - OUTER_ROWS;
-            const int whole = over >= 0 && (OUTER_ROWS <= 4 || (over != 1 && over != 2));
-            const int n = whole ? OUTER_ROWS : left < 4 ? left : 4;
-            (whole ? outer_tile : rest[n])(dw + r * dw_stride + c, dw_stride, x, r0 + r, dy + c, pixels,
-                                           accumulate);
-            r += n;
+    const int most = outer_tiles[OUTER_TILES - 1].vectors, vectors = (left + VW - 1) / VW;
+    const int tiles = (vectors + most - 1) / most, wanted = (vectors + tiles - 1) / tiles;
+    const struct outer_tile *tile = outer_tiles;
+    while (tile->vectors < wanted) tile++;
+    return tile->vectors;
+}
+
+/* The highest tile of that width for the next of `left` rows, but 4 + 3 and 4 + 4 rather than a high tile and one or
+ * two rows. NULL: all are higher. */
+static const struct outer_tile *outer_tile_for(int vectors, int left)
+{
+    const struct outer_tile *best = NULL, *before = NULL;
+    for (const struct outer_tile *tile = outer_tiles; tile < outer_tiles + OUTER_TILES; tile++)
+        if (tile->vectors == vectors && tile->rows <= left) {
+            before = best;
+            best = tile;
         }
+    const int over = best ? left - best->rows : 0;
+    return before && before->rows > 2 && (over == 1 || over == 2) ? before : best;
+}
+
+/* Rows [r0, r0 + rows) by some vectors of columns. */
+static void outer_rows(float *dw, ptrdiff_t dw_stride, const float *const *x, int r0, int rows,
+                       const float *dy, ptrdiff_t dy_stride, int vectors, int pixels, int accumulate)
+{
+    for (int r = 0; r < rows;) {
+        const struct outer_tile *tile = outer_tile_for(vectors, rows - r);
+        if (!tile) tile = outer_tile_for(TILE_VECTORS, rows - r);
+        for (int n = 0; n < vectors; n += tile->vectors)
+            tile->run(dw + r * dw_stride + n * VW, dw_stride, x, r0 + r, dy + BLOCK_OFFSET(n, dy_stride),
+                      dy_stride, pixels, accumulate);
+        r += tile->rows;
     }
 }
 
@@ -74,6 +135,7 @@ static void outer_chain(const struct outer_block *b, float *dw, ptrdiff_t dw_str
 {
     _Alignas(64) float copies[OUTER_PIECE][OUTER_BLOCK_ROWS];
     const float *copied[OUTER_PIECE];
+    const ptrdiff_t dy_stride = (ptrdiff_t)b->pixels * KERNEL_BLOCK;
     const int copy = outer_copies(b);
     for (int i = 0; copy && i < OUTER_PIECE; i++) copied[i] = copies[i];
     for (int p = 0; p < b->pixels; p += OUTER_PIECE) {
@@ -82,10 +144,12 @@ static void outer_chain(const struct outer_block *b, float *dw, ptrdiff_t dw_str
             FOR_VECTORS(c, lanes, rows, {
                 vf_store_lanes(copies[i] + c, vf_load_lanes(b->x[p + i] + r0 + c, lanes, 0.f), lanes);
             });
-        for (int n = 0; n < cols; n += KERNEL_BLOCK) {
+        const float *dy = b->dy + (ptrdiff_t)p * KERNEL_BLOCK;
+        for (int n = 0, vectors; n < cols; n += vectors * VW) {
+            vectors = outer_vectors(cols - n);
             outer_rows(dw + n, dw_stride, copy ? copied : b->x + p, copy ? 0 : r0, rows,
-                       b->dy + (c0 + n) * (ptrdiff_t)b->pixels + (ptrdiff_t)p * KERNEL_BLOCK,
-                       cols - n < KERNEL_BLOCK ? cols - n : KERNEL_BLOCK, pixels, p || accumulate);
+                       dy + (c0 + n) / KERNEL_BLOCK * dy_stride + (c0 + n) % KERNEL_BLOCK, dy_stride, vectors,
+                       pixels, p || accumulate);
         }
     }
 }

@@ -1,15 +1,15 @@
-/* Register tile of the convolution kernel: a template. Include with NAME, MR and NV defined.
+/* Register tile of the convolution kernel: a template. Include with MR and NV defined.
  *
  *   acc[m][n] = start;  for t, c:  acc[m][n] = fma(in[t][m][c], w[t][c][n], acc[m][n])
  *
  * MR pixels x NV vectors of output channels live in named registers. `in` holds MR consecutive pointers per tap,
- * taps in_stride pointers apart; w walks [taps][channels][16]. start: bias, else (accumulate) out, else zero.
- * The chain goes to out[m] + offset unflushed when `flush` is 0. */
+ * taps in_stride pointers apart; w walks [taps][channels][16], blocks weight_stride floats apart. start: bias, else
+ * (accumulate) out, else zero. The chain goes to out[m] + offset unflushed when `flush` is 0. */
 #define TILE_DECLARE_1(m, n)                                                                                       \
     vf a##m##_##n = bias ? vf_load(bias + n * VW) : accumulate ? vf_load(out[m] + offset + n * VW) : vf_set1(0.f);
 #define TILE_DECLARE(m) COLS(TILE_DECLARE_1, m)
 #define TILE_POINTER(m) const float *p##m = in[m];
-#define TILE_WEIGHT(m, n) const vf w##n = vf_load(w + n * VW);
+#define TILE_WEIGHT(m, n) const vf w##n = vf_load(w + BLOCK_OFFSET(n, weight_stride));
 #define TILE_FMA_1(m, n) a##m##_##n = vf_fma(x, w##n, a##m##_##n);
 #define TILE_FMA(m)                                                                                                \
     {                                                                                                              \
@@ -21,9 +21,11 @@
 #define TILE_FLUSH_1(m, n) a##m##_##n = vf_flush(a##m##_##n);
 #define TILE_FLUSH(m) COLS(TILE_FLUSH_1, m)
 
-static void NAME(const float *const *in, int in_stride, int taps, int channels, const float *w, const float *bias,
-                 int accumulate, float *const *out, ptrdiff_t offset, int flush)
+static void TILE_NAME(conv_tile, MR, NV)(const float *const *in, int in_stride, int taps, int channels, const float *w,
+                                         ptrdiff_t weight_stride, const float *bias, int accumulate,
+                                         float *const *out, ptrdiff_t offset, int flush)
 {
+    (void)weight_stride; /* within one block */
     ROWS(TILE_DECLARE)
     for (int t = 0; t < taps; t++, in += in_stride) {
         ROWS(TILE_POINTER)

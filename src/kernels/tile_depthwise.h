@@ -1,4 +1,4 @@
-/* Register tile of the depthwise convolution: a template. Include with NAME, MR and NV defined.
+/* Register tile of the depthwise convolution: a template. Include with MR and NV defined.
  *
  *   out[m][n] = fma(in[t][m][n], w[t][n], out[m][n]) over t ascending, from bias[n], from out, or from 0
  *
@@ -16,7 +16,7 @@
 #define TILE_STORE_1(m, n) vf_store(out[m] + c + n * VW, flush ? vf_flush(a##m##_##n) : a##m##_##n);
 #define TILE_STORE(m) COLS(TILE_STORE_1, m)
 
-static void NAME(const float *const *in, int in_stride, int taps, const float *weights, ptrdiff_t weight_stride,
+static void TILE_NAME(depthwise_tile, MR, NV)(const float *const *in, int in_stride, int taps, const float *weights, ptrdiff_t weight_stride,
                  const float *bias, int accumulate, float *const *out, ptrdiff_t c, int flush)
 {
     ROWS(TILE_DECLARE)

@@ -10,6 +10,5 @@
 #undef TILE_STORE
 #undef TILE_FLUSH_1
 #undef TILE_FLUSH
-#undef NAME
 #undef MR
 #undef NV

@@ -103,71 +103,118 @@ static void winograd_weights(float *u, ptrdiff_t u_stride, const float *w)
         }
 }
 
-/* ---- The products: tiles as high as the register file allows, and lower ones so that no row is left over
- * ---- */
+/* ---- The products: tiles as high as the register file allows, and lower ones so that no row is left over ---- */
 
-#if defined(VF_AVX512)
-#define PRODUCT_ROWS 10
-#elif defined(VF_AVX2) || (defined(VF_NEON) && defined(__aarch64__))
-#define PRODUCT_ROWS 6
-#elif defined(VF_NEON)
-#define PRODUCT_ROWS 4
-#else
-#define PRODUCT_ROWS 2
-#endif
-
-#define NAME product_tile
-#define MR PRODUCT_ROWS
-#define NV TILE_VECTORS
-#include "kernels/tile_product.h"
-#define NAME product_tile_single
 #define MR 1
 #define NV TILE_VECTORS
 #include "kernels/tile_product.h"
-#if PRODUCT_ROWS == 10
-#define NAME product_tile_eight
+#if defined(VF_AVX512)
+#define MR 5
+#define NV 1
+#include "kernels/tile_product.h"
+#define MR 10
+#define NV 1
+#include "kernels/tile_product.h"
+#define MR 7
+#define NV 2
+#include "kernels/tile_product.h"
+#define MR 10
+#define NV 2
+#include "kernels/tile_product.h"
+#define MR 12
+#define NV 2
+#include "kernels/tile_product.h"
+#define MR 5
+#define NV 3
+#include "kernels/tile_product.h"
 #define MR 8
-#define NV TILE_VECTORS
+#define NV 3
 #include "kernels/tile_product.h"
-#define NAME product_tile_five
 #define MR 5
-#define NV TILE_VECTORS
+#define NV 4
 #include "kernels/tile_product.h"
-#elif PRODUCT_ROWS == 6
-#define NAME product_tile_five
+#define MR 6
+#define NV 4
+#include "kernels/tile_product.h"
 #define MR 5
-#define NV TILE_VECTORS
+#define NV 5
 #include "kernels/tile_product.h"
-#define NAME product_tile_four
+#elif defined(VF_AVX2) || (defined(VF_NEON) && defined(__aarch64__))
 #define MR 4
 #define NV TILE_VECTORS
 #include "kernels/tile_product.h"
+#define MR 5
+#define NV TILE_VECTORS
+#include "kernels/tile_product.h"
+#define MR 6
+#define NV TILE_VECTORS
+#include "kernels/tile_product.h"
+#else
+#define MR TILE_ROWS
+#define NV TILE_VECTORS
+#include "kernels/tile_product.h"
 #endif
 
-static const struct product_tile {
-    int rows;
-    void (*run)(const float *in, ptrdiff_t in_stride, int channels, const float *w, float *out,
-                ptrdiff_t out_stride);
-} product_tiles[] = {
-    {1, product_tile_single},
-#if PRODUCT_ROWS == 10
-    {5, product_tile_five},
-    {8, product_tile_eight},
-#elif PRODUCT_ROWS == 6
-    {4, product_tile_four},
-    {5, product_tile_five},
+struct product_tile {
+    int vectors, rows;
+    void (*run)(const float *in, ptrdiff_t in_stride, int channels, const float *w, ptrdiff_t weight_stride,
+                float *out, ptrdiff_t out_stride);
+};
+#define PRODUCT_TILE(rows, vectors)                                                                          \
+    {                                                                                                        \
+        vectors, rows, TILE_NAME(product_tile, rows, vectors)                                                \
+    }
+
+/* By their width, then by their height. */
+static const struct product_tile product_tiles[] = {
+    PRODUCT_TILE(1, TILE_VECTORS),
+#if defined(VF_AVX512)
+    PRODUCT_TILE(5, 1),
+    PRODUCT_TILE(10, 1),
+    PRODUCT_TILE(7, 2),
+    PRODUCT_TILE(10, 2),
+    PRODUCT_TILE(12, 2),
+    PRODUCT_TILE(5, 3),
+    PRODUCT_TILE(8, 3),
+    PRODUCT_TILE(5, 4),
+    PRODUCT_TILE(6, 4),
+    PRODUCT_TILE(5, 5),
+#elif defined(VF_AVX2) || (defined(VF_NEON) && defined(__aarch64__))
+    PRODUCT_TILE(4, TILE_VECTORS),
+    PRODUCT_TILE(5, TILE_VECTORS),
+    PRODUCT_TILE(6, TILE_VECTORS),
+#else
+    PRODUCT_TILE(TILE_ROWS, TILE_VECTORS),
 #endif
-    {PRODUCT_ROWS, product_tile},
 };
 enum { PRODUCT_TILES = sizeof product_tiles / sizeof product_tiles[0] };
 
-/* The lowest tile of at least `wanted` rows, or the highest of at most `rows`. */
-static const struct product_tile *product_tile_for(int wanted, int rows)
+/* Tiles of one width, the lowest and the highest. */
+struct product_tiles {
+    const struct product_tile *first, *last;
+};
+
+/* For the next of `left` columns: as few tiles as there can be, evenly wide; of one vector where there are fewer rows
+ * than wide tiles have. */
+static struct product_tiles product_tiles_for(int left, int rows)
 {
-    int i = 0;
-    while (i + 1 < PRODUCT_TILES && product_tiles[i].rows < wanted) i++;
-    while (product_tiles[i].rows > rows) i--;
-    return product_tiles + i;
+    const struct product_tile *const end = product_tiles + PRODUCT_TILES - 1;
+    const int tiles = (left / VW + end->vectors - 1) / end->vectors;
+    const int wanted = (left / VW + tiles - 1) / tiles;
+    struct product_tiles of = {product_tiles, product_tiles};
+    while (of.first->vectors < wanted) of.first++;
+    if (of.first->rows > rows) of.first = product_tiles;
+    for (of.last = of.first; of.last < end && of.last[1].vectors == of.first->vectors;) of.last++;
+    return of;
+}
+
+/* The lowest tile of at least `wanted` rows, or the highest of at most `rows`. */
+static const struct product_tile *product_tile_for(struct product_tiles of, int wanted, int rows)
+{
+    const struct product_tile *tile = of.first;
+    while (tile < of.last && tile->rows < wanted) tile++;
+    while (tile->rows > rows) tile--;
+    return tile;
 }
 
 /* Rows are shared out evenly; a tile that would stick out moves back over finished rows: the same bits
@@ -175,14 +222,16 @@ static const struct product_tile *product_tile_for(int wanted, int rows)
 static void product(float *out, ptrdiff_t out_stride, const float *in, ptrdiff_t in_stride,
                     const float *weights, ptrdiff_t weight_stride, int rows, int channels, int cols)
 {
-    for (int n = 0; n < cols; n += TILE_COLUMNS) {
+    for (int n = 0; n < cols;) {
+        const struct product_tiles of = product_tiles_for(cols - n, rows);
         const float *w = weights + n / KERNEL_BLOCK * weight_stride + n % KERNEL_BLOCK;
-        for (int r = 0, left = (rows + PRODUCT_ROWS - 1) / PRODUCT_ROWS; r < rows; left -= left != 1) {
-            const struct product_tile *tile = product_tile_for((rows - r + left - 1) / left, rows);
+        for (int r = 0, left = (rows + of.last->rows - 1) / of.last->rows; r < rows; left -= left != 1) {
+            const struct product_tile *tile = product_tile_for(of, (rows - r + left - 1) / left, rows);
             const int start = r + tile->rows <= rows ? r : rows - tile->rows;
-            tile->run(in + start * in_stride, in_stride, channels, w, out + start * out_stride + n,
-                      out_stride);
+            tile->run(in + start * in_stride, in_stride, channels, w, weight_stride,
+                      out + start * out_stride + n, out_stride);
             r = start + tile->rows;
         }
+        n += of.first->vectors * VW;
     }
 }
