@@ -13,7 +13,7 @@
 
 #include <string.h>
 
-enum { ROWS = 16 }; /* queries handled together */
+enum { ROWS = 20 }; /* queries handled together: whole tiles on every ISA */
 
 struct attention {
     const struct net *net;
@@ -73,10 +73,16 @@ static float *output_part(const struct attention *a, const struct view *view, in
 /* Packs so that output n of the kernel is vector n: source(n, d) at x[n * n_stride + d * d_stride]. */
 static void pack(float *packed, const float *x, int n, ptrdiff_t n_stride, int depth, ptrdiff_t d_stride)
 {
-    memset(packed, 0, packed_floats(n, depth) * sizeof *packed);
-    for (int i = 0; i < n; i++) {
-        float *lane = packed + (ptrdiff_t)(i / KERNEL_BLOCK) * depth * KERNEL_BLOCK + i % KERNEL_BLOCK;
-        for (int d = 0; d < depth; d++) lane[(ptrdiff_t)d * KERNEL_BLOCK] = x[i * n_stride + d * d_stride];
+    for (int first = 0; first < n; first += KERNEL_BLOCK) {
+        const int lanes = n - first < KERNEL_BLOCK ? n - first : KERNEL_BLOCK;
+        for (int d = 0; d < depth; d++, packed += KERNEL_BLOCK) {
+            const float *from = x + first * n_stride + d * d_stride;
+            if (n_stride == 1 && lanes == KERNEL_BLOCK) {
+                memcpy(packed, from, KERNEL_BLOCK * sizeof *packed);
+                continue;
+            }
+            for (int i = 0; i < KERNEL_BLOCK; i++) packed[i] = i < lanes ? from[i * n_stride] : 0.f;
+        }
     }
 }
 
@@ -120,6 +126,8 @@ static void product(const struct attention *a, const float **in, float **out, in
 static void attend(void *context, int64_t begin, int64_t end, int worker)
 {
     const struct attention *a = context;
+    /* Rows that nobody keeps have room for whole blocks of scores, so that none is computed aside. */
+    const size_t room = a->probabilities ? (size_t)a->tokens : rounded(a->tokens);
     for (int64_t i = begin; i < end;) {
         const int64_t head = i / a->tokens;
         const int first = (int)(i % a->tokens), left = a->tokens - first;
@@ -130,10 +138,10 @@ static void attend(void *context, int64_t begin, int64_t end, int worker)
         for (int r = 0; r < rows; r++) {
             q[r] = scaled_query(a, head) + (ptrdiff_t)(first + r) * a->o.key_dim;
             p[r] = a->probabilities ? a->probabilities + (i + r) * a->tokens
-                                    : op_worker_scratch(a->net, worker) + (ptrdiff_t)r * a->tokens;
+                                    : op_worker_scratch(a->net, worker) + (size_t)r * room;
             y[r] = output_part(a, &a->y, head) + (first + r) * a->y.stride;
         }
-        product(a, q, p, rows, a->o.key_dim, a->tokens, packed_keys(a, head));
+        product(a, q, p, rows, a->o.key_dim, (int)room, packed_keys(a, head));
         for (int r = 0; r < rows; r++) a->net->kernels->softmax(p[r], p[r], a->tokens);
         product(a, (const float **)p, y, rows, a->tokens, a->o.value_dim, packed_values(a, head));
         i += rows;
@@ -281,7 +289,7 @@ static size_t attention_scratch(const struct net *net, const struct node *node)
 static size_t attention_worker_scratch(const struct net *net, const struct node *node)
 {
     const int n = tokens_of(net, node);
-    return op_training(net) ? head_scratch_floats(&node->as.attention, n) : (size_t)ROWS * (size_t)n;
+    return op_training(net) ? head_scratch_floats(&node->as.attention, n) : (size_t)ROWS * rounded(n);
 }
 
 const struct op op_attention = {

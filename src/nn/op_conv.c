@@ -20,6 +20,8 @@
 enum {
     BLOCK_POINTERS = 1024,
     BLOCK_PIXELS = 80,
+    BLOCK_FLOATS = 1 << 16, /* of one tap: inputs that stay in a cache while all weights go by */
+    BLOCK_MOST_PIXELS = 320,
     GRAIN = 10,
     MOST_TOGETHER = 64, /* channels of taps that are read through one pointer */
 };
@@ -84,19 +86,24 @@ static void walk_group(const struct walk *w, int together, int group, const floa
                              .activation = w->activation});
 }
 
-static int block_pixels(int taps)
+static int clamped(int n, int low, int high) { return n < low ? low : n > high ? high : n; }
+
+static int block_pixels(const struct walk *w, int together)
 {
-    const int fit = taps ? BLOCK_POINTERS / taps / GRAIN * GRAIN : BLOCK_PIXELS;
-    return fit < GRAIN ? GRAIN : fit < BLOCK_PIXELS ? fit : BLOCK_PIXELS;
+    const int taps = w->window.taps;
+    if (taps == 1 && w->channels_in)
+        return clamped(BLOCK_FLOATS / w->channels_in / GRAIN * GRAIN, GRAIN, BLOCK_MOST_PIXELS);
+    return taps ? clamped(BLOCK_POINTERS * together / taps / GRAIN * GRAIN, GRAIN, BLOCK_PIXELS)
+                : BLOCK_PIXELS;
 }
 
 static void walk_pixels(void *context, int64_t begin, int64_t end, int worker)
 {
     const struct walk *w = context;
     const float *in[WINDOW_MAX_TAPS * GRAIN > BLOCK_POINTERS ? WINDOW_MAX_TAPS * GRAIN : BLOCK_POINTERS];
-    float *out[BLOCK_PIXELS];
+    float *out[BLOCK_MOST_PIXELS];
     const int together = w->depthwise ? 1 : taps_together(w), taps = w->window.taps;
-    const int step = block_pixels(taps / together), length = w->channels_in * together;
+    const int step = block_pixels(w, together), length = w->channels_in * together;
     for (int64_t p = begin; p < end; p += step) {
         const int pixels = end - p < step ? (int)(end - p) : step;
         for (int group = 0; group < (w->depthwise ? 1 : w->groups); group++) {
