@@ -64,10 +64,12 @@ ISA_FLAGS_fma    := -mfma
 ISA_FLAGS_avx2   := -mavx2 -mfma
 ISA_FLAGS_avx512 := -mavx512f -mavx512vl -mavx512dq -mavx512bw -mfma -mprefer-vector-width=512
 ISA_FLAGS_neon   :=
-# Dot products of bytes: such a table differs in the integer convolution alone (src/kernels/dots.c).
+# Dot products of bytes: such tables differ in the integer convolution alone (src/kernels/dots.c).
+ISA_FLAGS_vnni := $(ISA_FLAGS_avx512) -mavx512vnni
 ISA_FLAGS_neondot := -march=armv8.2-a+dotprod
 ifeq ($(MACHINE),x86_64)
   ISAS := scalar fma avx2 avx512
+  DOTS := vnni
   # What only x86 without AVX2 runs: networks are as fast at half the size.
   ISA_LEVEL_scalar = $(OPT_REST)
   ISA_LEVEL_fma = $(OPT_REST)

@@ -20,7 +20,7 @@ for isa in $ISAS; do
         ;;
     esac
     case $isa in
-    neondot) only=int8 ;; # all else is neon
+    neondot | vnni) only=int8 ;; # all else is neon, or avx512
     *) only= ;;
     esac
     for threads in $THREADS; do

@@ -51,7 +51,7 @@
 #endif
 _Static_assert(INT8_VECTORS *VW == INT8_COLUMNS, "a tile is a whole number of vectors");
 
-#if !defined(VF_DOTS)
+#if !defined(VF_DOTS) || defined(VF_AVX512)
 INLINE vp vp_dot_wide(vp a, vx x, const int16_t *w)
 {
     return vp_madd(vp_madd(a, vw_load(w), vw_even(x)), vw_load(w + 2 * KERNEL_BLOCK), vw_odd(x));

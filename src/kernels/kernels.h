@@ -173,7 +173,7 @@ struct adamw_step {
 };
 
 struct kernels {
-    const char *name; /* "scalar", "fma", "avx2", "avx512", "neon", "neondot" */
+    const char *name; /* "scalar", "fma", "avx2", "avx512", "vnni", "neon", "neondot" */
     int width;        /* lanes of one vector; must not show in results */
 
     /* conv_inl.h, depthwise_inl.h */

@@ -7,7 +7,7 @@
  * and everything else is the IEEE 754 operation of its name, round to nearest even.
  *
  * The Makefile defines one of VF_SCALAR, VF_FMA (the same on an x86 with FMA), VF_AVX2, VF_AVX512, VF_NEON, or
- * for dots.c VF_NEONDOT.
+ * for dots.c VF_NEONDOT or VF_VNNI.
  * Intrinsics appear in vf_*.h and nowhere else. */
 #ifndef RETORT_KERNELS_VF_H
 #define RETORT_KERNELS_VF_H
@@ -23,6 +23,9 @@
 
 #if defined(VF_NEONDOT)
 #define VF_NEON
+#define VF_DOTS
+#elif defined(VF_VNNI)
+#define VF_AVX512
 #define VF_DOTS
 #endif
 
