@@ -279,8 +279,8 @@ const struct command command_world = {
         "over the hours of a day. The same options give the same pictures on every machine.\n"
         "A frame's labels hold what is visible: class x y width height, classes as in COCO (person, bicycle, "
         "car, motorcycle, "
-        "bus, truck). Objects that are hidden by more than four fifths or narrower than 4 pixels are left "
-        "out; truth.jsonl "
+        "bus, truck). Objects that are hidden by more than four fifths or narrower or lower than 8 pixels "
+        "are left out; truth.jsonl "
         "lists them, too, with depth and visibility.\n"
         "A folder that holds another world is refused; the same command again completes an interrupted one.",
     .options = options,

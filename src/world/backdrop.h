@@ -40,7 +40,8 @@ struct place {
 };
 
 /* false: memory is short. */
-bool place_make(struct place *place, uint64_t seed, int width, int height, int threads, struct arena *arena);
+bool place_make(struct place *place, const struct site *site, int width, int height, int threads,
+                struct arena *arena);
 
 struct backdrop {
     struct light light;

@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-enum { MAX_DEPTH = 320 };
-
 struct item {
     int mover;
     double depth;
@@ -37,7 +35,8 @@ static int collect(struct item *items, const struct frame_work *w)
         const struct lens *lens = &w->place->layout.lens;
         const struct point c = lens_turn(lens, (struct point){m->pose.x, m->pose.y, 0.8});
         const double reach = w->models->models[m->model].length;
-        if (c.z < LENS_NEAR + 0.5 || c.z > MAX_DEPTH || fabs(c.x) - reach > c.z * lens->width / lens->focal)
+        if (c.z < LENS_NEAR + 0.5 || c.z > w->place->layout.sight ||
+            fabs(c.x) - reach > c.z * lens->width / lens->focal)
             continue;
         /* A rider is in front of what is ridden. */
         const struct item item = {i, c.z - (m->kind == KIND_RIDER ? 0.05 : 0)};
@@ -135,7 +134,7 @@ static void glow_at(struct frame_work *w, struct point world, const double colou
     const struct lens *lens = &w->place->layout.lens;
     const struct light *light = &w->canvas.backdrop->light;
     const struct point c = lens_turn(lens, world);
-    if (c.z < 2 || c.z > MAX_DEPTH) return;
+    if (c.z < 2 || c.z > w->place->layout.sight) return;
     const struct point at = lens_project(lens, c);
     const double haze = dmath_exp(-light->mist * c.z), misty = space_clamp(light->mist * 40, 0, 1);
     double seen[3];

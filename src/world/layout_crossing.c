@@ -175,7 +175,7 @@ static bool ring_walkers(struct layout *layout, double from, double to, double l
 
 bool layout_roundabout(struct layout *layout, double heading, struct arena *arena)
 {
-    struct rng rng = {rng_key(layout->seed, "world.roundabout"), 0};
+    struct rng rng = {rng_key(layout->site->seed, "world.roundabout"), 0};
     layout->arms = 3 + rng_next_int(&rng, 2);
     layout->ring = (struct ring){rng_uniform(&rng, -4, 4), layout->focus + 4, rng_uniform(&rng, 11, 16), 3.6};
     layout->ring_speed = 7.5;

@@ -5,23 +5,21 @@
 
 #include <string.h>
 
-/* Steeper in the middle tones. */
-static double contrast(double v)
+/* Steeper in the middle tones for amount > 0, flatter below. */
+static double contrast(double v, double amount)
 {
     const double t = space_clamp(v, 0, 1);
-    return v > 1 ? v : space_mix(t, t * t * (3 - 2 * t), 0.35);
+    return v > 1 ? v : space_mix(t, t * t * (3 - 2 * t), amount);
 }
 
 static void make_tone(struct sensor *sensor)
 {
-    const uint64_t look = rng_key(sensor->seed, "world.tone");
-    const double gamma = 1 / space_mix(2.05, 2.4, rng_real(look, 0)),
-                 shoulder = space_mix(0.25, 0.5, rng_real(look, 1));
-    const double black = space_mix(0, 7, rng_real(look, 2));
+    const struct site_look *look = sensor->look;
     for (int i = 0; i < 65536; i++) {
-        const double x = (i + 0.5) / BACKDROP_ONE, bent = x * (1 + 0.09 * x) / (1 + shoulder * x);
-        sensor->tone[i] =
-            (uint8_t)space_clamp(black + (255 - black) * contrast(dmath_pow(bent, gamma)), 0, 255);
+        const double x = (i + 0.5) / BACKDROP_ONE * look->exposure,
+                     bent = x * (1 + 0.09 * x) / (1 + look->shoulder * x);
+        const double v = contrast(dmath_pow(bent, 1 / look->gamma), look->contrast);
+        sensor->tone[i] = (uint8_t)space_clamp(look->black + (255 - look->black) * v, 0, 255);
     }
 }
 
@@ -68,15 +66,18 @@ static void make_dirt(struct sensor *sensor, int width, int height)
                 veil += spot[i][3] * 0.5 * (1 - q);
             }
             const size_t at = 3 * ((size_t)y * width + x);
-            memset(sensor->gain + at, (int)(255 * space_clamp(gain, 0.3, 1)), 3);
+            for (int k = 0; k < 3; k++)
+                sensor->gain[at + (size_t)k] =
+                    (uint8_t)(255 * space_clamp(gain, 0.3, 1) * sensor->look->balance[k]);
             memset(sensor->veil + at, (int)(255 * space_clamp(veil, 0, 1)), 3);
         }
 }
 
-bool sensor_make(struct sensor *sensor, uint64_t seed, const struct lens *lens, struct arena *arena)
+bool sensor_make(struct sensor *sensor, const struct site *site, const struct lens *lens, struct arena *arena)
 {
     const int width = lens->width - 2 * lens->margin, height = lens->height - 2 * lens->margin;
-    sensor->seed = seed;
+    sensor->seed = site->seed;
+    sensor->look = &site->look;
     sensor->lens = lens;
     sensor->gain = arena_alloc(arena, (size_t)width * height, 3);
     sensor->veil = arena_alloc(arena, (size_t)width * height, 3);
@@ -180,52 +181,118 @@ void sensor_rain(const struct sensor *sensor, struct canvas *canvas, double rain
     drops(sensor, canvas, rain, motion);
 }
 
+enum { MAX_ROW = 3 * (AREA_MAX_ROW + 2) };
+
 struct develop {
+    const struct sensor *sensor;
+    const struct canvas *canvas;
+    const struct jolt *jolt;
+    int channels; /* of a row */
     uint16_t gain;
+    int16_t colour; /* saturation, 256 leaves it */
+    int16_t focus;  /* share of the blurred picture, 256: all; below 0 sharpens */
     int32_t grain;
-    uint16_t *haze, *light; /* of a row of channels */
+    uint16_t haze[MAX_ROW];
+    int16_t rows[3][MAX_ROW]; /* toned rows y - 1, y, y + 1 modulo 3, with a pixel more at both ends */
 };
 
-/* One row: gain and veil, tone, noise; each loop runs over channels, not pixels. Factors have 16 bits, for which
- * every CPU has multiplications of vectors. */
-static void develop_row(uint8_t *out, const struct sensor *sensor, const struct develop *d,
-                        const uint16_t *in, const uint8_t *gain, const uint8_t *veil, const int8_t *noise,
-                        int channels)
+/* Gain, veil and tone of row y of the picture; each loop runs over channels, not pixels. Factors have 16 bits,
+ * for which every CPU has multiplications of vectors. */
+static void tone_row(int16_t *restrict row, struct develop *d, int y)
 {
-    for (int i = 0; i < channels; i++) {
+    const struct sensor *sensor = d->sensor;
+    const struct lens *lens = sensor->lens;
+    const size_t at = (size_t)y * (size_t)d->channels;
+    const uint8_t *restrict gain = sensor->gain + at, *restrict veil = sensor->veil + at;
+    const uint16_t *restrict in =
+        d->canvas->colours + 3 * ((size_t)(y + lens->margin + d->jolt->y) * (size_t)lens->width +
+                                  (size_t)(lens->margin + d->jolt->x));
+    uint16_t light[MAX_ROW];
+    for (int i = 0; i < d->channels; i++) {
         const uint16_t share = (uint16_t)((uint32_t)gain[i] * d->gain >> 8), mist = veil[i];
-        const int32_t light = (int32_t)(((uint32_t)in[i] * share + (uint32_t)d->haze[i] * mist) >> 8);
-        d->light[i] = (uint16_t)(light > 65535 ? 65535 : light);
+        const int32_t sum = (int32_t)(((uint32_t)in[i] * share + (uint32_t)d->haze[i] * mist) >> 8);
+        light[i] = (uint16_t)(sum > 65535 ? 65535 : sum);
     }
-    for (int i = 0; i < channels; i++) out[i] = sensor->tone[d->light[i]];
-    for (int i = 0; i < channels; i++) {
-        const int v = out[i] + ((noise[i] * d->grain + 512) >> 10);
+    for (int i = 0; i < d->channels; i++) row[3 + i] = sensor->tone[light[i]];
+}
+
+/* Towards grey, or away from it. */
+static void colour_row(int16_t *restrict row, const struct develop *d)
+{
+    if (d->colour == 256) return;
+    for (int i = 3; i < d->channels + 3; i += 3) {
+        const int grey = (77 * row[i] + 150 * row[i + 1] + 29 * row[i + 2]) >> 8;
+        for (int k = 0; k < 3; k++) {
+            const int v = grey + ((row[i + k] - grey) * d->colour >> 8);
+            row[i + k] = (int16_t)(v < 0 ? 0 : v > 255 ? 255 : v);
+        }
+    }
+}
+
+static void make_row(struct develop *d, int y)
+{
+    int16_t *row = d->rows[y % 3];
+    tone_row(row, d, y);
+    colour_row(row, d);
+    memcpy(row, row + 3, 3 * sizeof *row);
+    memcpy(row + 3 + d->channels, row + d->channels, 3 * sizeof *row);
+}
+
+/* Mixes a pixel with the mean of its neighbourhood, weights 1 2 1 both ways; adds noise. */
+static void finish_row(uint8_t *restrict out, const struct develop *d, const int16_t *restrict above,
+                       const int16_t *restrict row, const int16_t *restrict below,
+                       const int8_t *restrict noise)
+{
+    int16_t sums[MAX_ROW];
+    const int n = d->channels;
+    if (!d->focus) {
+        for (int i = 0; i < n; i++) {
+            const int v = row[3 + i] + ((noise[i] * d->grain + 512) >> 10);
+            out[i] = (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
+        }
+        return;
+    }
+    for (int i = 0; i < n + 6; i++) sums[i] = (int16_t)(above[i] + 2 * row[i] + below[i]);
+    for (int i = 0; i < n; i++) {
+        const int own = row[3 + i], mean = sums[i] + 2 * sums[3 + i] + sums[6 + i];
+        const int v =
+            own + (((mean - 16 * own) * d->focus + 2048) >> 12) + ((noise[i] * d->grain + 512) >> 10);
         out[i] = (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
+    }
+}
+
+static void begin(struct develop *d, const struct sensor *sensor, const struct canvas *canvas,
+                  const struct jolt *jolt, int width)
+{
+    const struct light *light = &canvas->backdrop->light;
+    const struct site_look *look = sensor->look;
+    const bool grey = look->infrared && light->night > 0.5;
+    d->sensor = sensor;
+    d->canvas = canvas;
+    d->jolt = jolt;
+    d->channels = 3 * width;
+    d->gain = (uint16_t)(jolt->gain * 256);
+    d->colour = (int16_t)(grey ? 0 : 256 * look->saturation);
+    d->focus = (int16_t)(256 * look->focus);
+    d->grain = (int32_t)(space_mix(26, 120, light->night) * look->grain);
+    for (int i = 0; i < d->channels; i++) {
+        const double veil = 0.5 * (light->horizon[i % 3] + 0.3 * light->lamp[i % 3]) * BACKDROP_ONE;
+        d->haze[i] = (uint16_t)space_clamp(veil, 0, 65535);
     }
 }
 
 void sensor_develop(const struct sensor *sensor, struct image *image, const struct canvas *canvas,
                     const struct jolt *jolt, int64_t index)
 {
-    const struct lens *lens = sensor->lens;
-    const struct light *light = &canvas->backdrop->light;
     const uint64_t key = rng_step(rng_key(sensor->seed, "world.grain"), (uint64_t)index);
-    const double grade = 0.6 + 0.8 * rng_real(rng_key(sensor->seed, "world.grade"), 0);
-    struct develop d = {.gain = (uint16_t)(jolt->gain * 256),
-                        .grain = (int32_t)(space_mix(26, 120, light->night) * grade)};
-    uint16_t haze[3 * AREA_MAX_ROW], lights[3 * AREA_MAX_ROW];
-    d.haze = haze;
-    d.light = lights;
-    for (int i = 0; i < 3 * image->width; i++) {
-        const double veil = 0.5 * (light->horizon[i % 3] + 0.3 * light->lamp[i % 3]) * BACKDROP_ONE;
-        haze[i] = (uint16_t)space_clamp(veil, 0, 65535);
-    }
+    struct develop d;
+    begin(&d, sensor, canvas, jolt, image->width);
+    make_row(&d, 0);
     for (int y = 0; y < image->height; y++) {
-        const int top = y + lens->margin + jolt->y, left = lens->margin + jolt->x;
-        const size_t row = (size_t)y * image->width;
+        const int above = y ? y - 1 : 0, below = y + 1 < image->height ? y + 1 : y;
         const int8_t *noise = sensor->noise + 3 * (rng_u64(key, (uint64_t)y) % SENSOR_NOISE);
-        develop_row(image->pixels + row * 3, sensor, &d,
-                    canvas->colours + 3 * ((size_t)top * lens->width + (size_t)left), sensor->gain + 3 * row,
-                    sensor->veil + 3 * row, noise, 3 * image->width);
+        if (below > y) make_row(&d, below);
+        finish_row(image->pixels + (size_t)y * (size_t)d.channels, &d, d.rows[above % 3], d.rows[y % 3],
+                   d.rows[below % 3], noise);
     }
 }

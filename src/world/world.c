@@ -11,6 +11,7 @@ enum { STRETCH = 360 };
 
 struct world {
     struct arena arena;
+    struct site site;
     struct world_options options;
     struct place place;
     struct models models;
@@ -64,11 +65,12 @@ static bool make(struct world *world)
 {
     const struct world_options *o = &world->options;
     struct arena *arena = &world->arena;
+    site_make(&world->site, o->seed);
     world->works = arena_alloc(arena, (size_t)o->threads, sizeof *world->works);
-    if (!world->works || !models_make(&world->models, arena) ||
-        !place_make(&world->place, o->seed, o->width, o->height, o->threads, arena) ||
+    if (!world->works || !models_make(&world->models, &world->site, arena) ||
+        !place_make(&world->place, &world->site, o->width, o->height, o->threads, arena) ||
         !backdrop_alloc(&world->backdrop, &world->place, arena) ||
-        !sensor_make(&world->sensor, o->seed, &world->place.layout.lens, arena))
+        !sensor_make(&world->sensor, &world->site, &world->place.layout.lens, arena))
         return false;
     for (int i = 0; i < o->threads; i++)
         if (!make_work(&world->works[i], world)) return false;
