@@ -15,8 +15,9 @@ static double contrast(double v, double amount)
 static void make_tone(struct sensor *sensor)
 {
     const struct site_look *look = sensor->look;
-    for (int i = 0; i < 65536; i++) {
-        const double x = (i + 0.5) / BACKDROP_ONE * look->exposure,
+    for (int i = 0; i < SENSOR_TONES; i++) {
+        const int level = i < 65536 ? i : 65535;
+        const double x = (level + 0.5) / BACKDROP_ONE * look->exposure,
                      bent = x * (1 + 0.09 * x) / (1 + look->shoulder * x);
         const double v = contrast(dmath_pow(bent, 1 / look->gamma), look->contrast);
         sensor->tone[i] = (uint8_t)space_clamp(look->black + (255 - look->black) * v, 0, 255);
@@ -191,49 +192,64 @@ struct develop {
     uint16_t gain;
     int16_t colour; /* saturation, 256 leaves it */
     int16_t focus;  /* share of the blurred picture, 256: all; below 0 sharpens */
-    int32_t grain;
+    int16_t grain;
     uint16_t haze[MAX_ROW];
     int16_t rows[3][MAX_ROW]; /* toned rows y - 1, y, y + 1 modulo 3, with a pixel more at both ends */
 };
 
-/* Gain, veil and tone of row y of the picture; each loop runs over channels, not pixels. Factors have 16 bits,
- * for which every CPU has multiplications of vectors. */
-static void tone_row(int16_t *restrict row, struct develop *d, int y)
+/* Within 16 bits, whose limits every CPU has for vectors. */
+static int16_t byte_of(int16_t v)
+{
+    const int16_t low = v < 0 ? 0 : v;
+    return low > 255 ? 255 : low;
+}
+
+/* A product of 16 by 16 bits, for which every CPU has vectors. */
+static int32_t times(int16_t a, int16_t b) { return (int32_t)a * b; }
+
+/* Gain and veil of row y of the picture; each loop runs over channels, not pixels. */
+static void light_row(int32_t *restrict light, const struct develop *d, int y)
 {
     const struct sensor *sensor = d->sensor;
     const struct lens *lens = sensor->lens;
-    const size_t at = (size_t)y * (size_t)d->channels;
+    const size_t at = (size_t)y * (size_t)d->channels,
+                 row = (size_t)(y + lens->margin + d->jolt->y) * (size_t)lens->width;
     const uint8_t *restrict gain = sensor->gain + at, *restrict veil = sensor->veil + at;
-    const uint16_t *restrict in =
-        d->canvas->colours + 3 * ((size_t)(y + lens->margin + d->jolt->y) * (size_t)lens->width +
-                                  (size_t)(lens->margin + d->jolt->x));
-    uint16_t light[MAX_ROW];
+    const uint16_t *restrict in = d->canvas->colours + 3 * (row + (size_t)(lens->margin + d->jolt->x));
+    const uint16_t *restrict haze = d->haze, whole = d->gain;
     for (int i = 0; i < d->channels; i++) {
-        const uint16_t share = (uint16_t)((uint32_t)gain[i] * d->gain >> 8), mist = veil[i];
-        const int32_t sum = (int32_t)(((uint32_t)in[i] * share + (uint32_t)d->haze[i] * mist) >> 8);
-        light[i] = (uint16_t)(sum > 65535 ? 65535 : sum);
+        const uint16_t share = (uint16_t)((uint32_t)gain[i] * whole >> 8), mist = veil[i];
+        light[i] = (int32_t)(((uint32_t)in[i] * share + (uint32_t)haze[i] * mist) >> 8);
     }
-    for (int i = 0; i < d->channels; i++) row[3 + i] = sensor->tone[light[i]];
 }
 
-/* Towards grey, or away from it. */
-static void colour_row(int16_t *restrict row, const struct develop *d)
+/* Tones, towards grey or away from it. */
+static void colour_row(int16_t *restrict row, const struct develop *d, const int32_t *restrict light)
 {
-    if (d->colour == 256) return;
-    for (int i = 3; i < d->channels + 3; i += 3) {
-        const int grey = (77 * row[i] + 150 * row[i + 1] + 29 * row[i + 2]) >> 8;
-        for (int k = 0; k < 3; k++) {
-            const int v = grey + ((row[i + k] - grey) * d->colour >> 8);
-            row[i + k] = (int16_t)(v < 0 ? 0 : v > 255 ? 255 : v);
-        }
+    const uint8_t *restrict tone = d->sensor->tone;
+    const int16_t colour = d->colour;
+    int16_t greys[MAX_ROW];
+    if (colour == 256) {
+        for (int i = 0; i < d->channels; i++) row[i] = tone[light[i]];
+        return;
     }
+    for (int i = 0; i < d->channels; i += 3) {
+        const int red = tone[light[i]], green = tone[light[i + 1]], blue = tone[light[i + 2]];
+        row[i] = (int16_t)red;
+        row[i + 1] = (int16_t)green;
+        row[i + 2] = (int16_t)blue;
+        greys[i] = greys[i + 1] = greys[i + 2] = (int16_t)((77 * red + 150 * green + 29 * blue) >> 8);
+    }
+    for (int i = 0; i < d->channels; i++)
+        row[i] = byte_of((int16_t)(greys[i] + (int16_t)(times((int16_t)(row[i] - greys[i]), colour) >> 8)));
 }
 
 static void make_row(struct develop *d, int y)
 {
     int16_t *row = d->rows[y % 3];
-    tone_row(row, d, y);
-    colour_row(row, d);
+    int32_t light[MAX_ROW];
+    light_row(light, d, y);
+    colour_row(row + 3, d, light);
     memcpy(row, row + 3, 3 * sizeof *row);
     memcpy(row + 3 + d->channels, row + d->channels, 3 * sizeof *row);
 }
@@ -245,19 +261,19 @@ static void finish_row(uint8_t *restrict out, const struct develop *d, const int
 {
     int16_t sums[MAX_ROW];
     const int n = d->channels;
-    if (!d->focus) {
-        for (int i = 0; i < n; i++) {
-            const int v = row[3 + i] + ((noise[i] * d->grain + 512) >> 10);
-            out[i] = (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
-        }
+    const int16_t grain = d->grain, focus = d->focus;
+    if (!focus) {
+        for (int i = 0; i < n; i++)
+            out[i] =
+                (uint8_t)byte_of((int16_t)(row[3 + i] + (int16_t)((times(noise[i], grain) + 512) >> 10)));
         return;
     }
     for (int i = 0; i < n + 6; i++) sums[i] = (int16_t)(above[i] + 2 * row[i] + below[i]);
     for (int i = 0; i < n; i++) {
-        const int own = row[3 + i], mean = sums[i] + 2 * sums[3 + i] + sums[6 + i];
-        const int v =
-            own + (((mean - 16 * own) * d->focus + 2048) >> 12) + ((noise[i] * d->grain + 512) >> 10);
-        out[i] = (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
+        const int16_t own = row[3 + i], apart = (int16_t)(sums[i] + 2 * sums[3 + i] + sums[6 + i] - 16 * own);
+        const int16_t nearer = (int16_t)((times(apart, focus) + 2048) >> 12),
+                      speck = (int16_t)((times(noise[i], grain) + 512) >> 10);
+        out[i] = (uint8_t)byte_of((int16_t)(own + nearer + speck));
     }
 }
 
@@ -274,7 +290,7 @@ static void begin(struct develop *d, const struct sensor *sensor, const struct c
     d->gain = (uint16_t)(jolt->gain * 256);
     d->colour = (int16_t)(grey ? 0 : 256 * look->saturation);
     d->focus = (int16_t)(256 * look->focus);
-    d->grain = (int32_t)(space_mix(26, 120, light->night) * look->grain);
+    d->grain = (int16_t)(space_mix(26, 120, light->night) * look->grain);
     for (int i = 0; i < d->channels; i++) {
         const double veil = 0.5 * (light->horizon[i % 3] + 0.3 * light->lamp[i % 3]) * BACKDROP_ONE;
         d->haze[i] = (uint16_t)space_clamp(veil, 0, 65535);
