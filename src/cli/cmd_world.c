@@ -146,7 +146,9 @@ static enum status take_frame(void *context, int64_t index, const struct image *
 {
     struct job *job = context;
     (void)worker;
-    return world_files_encode(&job->bytes[index - job->first], &job->files, image, mask, truth, err);
+    struct world_bytes *bytes = &job->bytes[index - job->first];
+    TRY(world_files_encode(bytes, &job->files, image, mask, truth, err));
+    return world_files_write(bytes, &job->files, err);
 }
 
 static enum status render(struct job *job, struct error *err)

@@ -5,6 +5,11 @@
 
 #include <string.h>
 
+size_t backdrop_bytes(const struct place *place)
+{
+    return (size_t)place->layout.lens.width * place->layout.lens.height * (2 * 3 * sizeof(uint16_t) + 1);
+}
+
 bool backdrop_alloc(struct backdrop *backdrop, const struct place *place, struct arena *arena)
 {
     const size_t pixels = (size_t)place->layout.lens.width * place->layout.lens.height;
@@ -175,44 +180,66 @@ static void cast_shadows(struct backdrop *b, const struct place *place)
     }
 }
 
-void backdrop_make(struct backdrop *backdrop, const struct place *place, const struct light *light,
-                   double clock, int threads)
+/* The colours of the light as floats. */
+static void take_light(struct work *w, const struct light *light)
 {
-    struct work w = {.backdrop = backdrop, .place = place, .wet = (float)light->wet};
     static const double window[3] = {0.085, 0.060, 0.030};
     const double sun[3] = {light->sun.x, light->sun.y, light->sun.z};
     for (int k = 0; k < 3; k++) {
-        w.zenith[k] = (float)light->zenith[k];
-        w.horizon[k] = (float)light->horizon[k];
-        w.bounce[k] = (float)light->bounce[k];
-        w.direct[k] = (float)light->direct[k];
-        w.lamp[k] = (float)light->lamp[k];
-        w.fog[k] = (float)light->fog[k];
-        w.window[k] = (float)(window[k] * light->exposure);
-        w.sun[k] = light->sun.z > 0 ? (float)sun[k] : 0;
+        w->zenith[k] = (float)light->zenith[k];
+        w->horizon[k] = (float)light->horizon[k];
+        w->bounce[k] = (float)light->bounce[k];
+        w->direct[k] = (float)light->direct[k];
+        w->lamp[k] = (float)light->lamp[k];
+        w->fog[k] = (float)light->fog[k];
+        w->window[k] = (float)(window[k] * light->exposure);
+        w->sun[k] = light->sun.z > 0 ? (float)sun[k] : 0;
     }
-    const double hour = clock / 3600 - 24 * floor(clock / 86400);
-    backdrop->light = *light;
-    for (int i = 0; i < 256; i++) w.albedo[i] = surface_albedo(i);
+    w->wet = (float)light->wet;
+}
+
+static void make_solid_tables(struct work *w, const struct light *light)
+{
+    for (int i = 0; i < 256; i++) w->albedo[i] = surface_albedo(i);
     for (int i = 0; i < 8192; i++) {
         const double depth = 65535 * LENS_NEAR / (8 * i + 4.0);
-        w.haze[i] = (float)dmath_exp(-light->mist * (depth > 900 ? 900 : depth));
+        w->haze[i] = (float)dmath_exp(-light->mist * (depth > 900 ? 900 : depth));
     }
+}
+
+static void make_sky_tables(struct work *w, const struct light *light)
+{
     for (int i = 0; i < 256; i++) {
-        w.cloud[i] = i / 255.0 * (0.25 + 0.75 * light->clouds);
+        w->cloud[i] = i / 255.0 * (0.25 + 0.75 * light->clouds);
         for (int k = 0; k < 3; k++)
-            w.clear[i][k] = space_mix(light->horizon[k], light->zenith[k], sqrt(i / 255.0));
+            w->clear[i][k] = space_mix(light->horizon[k], light->zenith[k], sqrt(i / 255.0));
     }
     for (int k = 0; k < 3; k++)
-        w.white[k] = 0.75 * light->horizon[k] + 0.25 * light->zenith[k] +
-                     0.28 * light->direct[k] * (1 - light->clouds);
+        w->white[k] = 0.75 * light->horizon[k] + 0.25 * light->zenith[k] +
+                      0.28 * light->direct[k] * (1 - light->clouds);
+}
+
+static void make_run_tables(struct work *w)
+{
     for (int i = 0; i < 3 * RUN; i++) {
-        w.run_zenith[i] = w.zenith[i % 3];
-        w.run_horizon[i] = w.horizon[i % 3];
-        w.run_direct[i] = w.direct[i % 3];
-        w.run_lamp[i] = w.lamp[i % 3];
-        w.run_fog[i] = 4 * w.fog[i % 3];
+        w->run_zenith[i] = w->zenith[i % 3];
+        w->run_horizon[i] = w->horizon[i % 3];
+        w->run_direct[i] = w->direct[i % 3];
+        w->run_lamp[i] = w->lamp[i % 3];
+        w->run_fog[i] = 4 * w->fog[i % 3];
     }
+}
+
+void backdrop_make(struct backdrop *backdrop, const struct place *place, const struct light *light,
+                   double clock, int threads)
+{
+    struct work w = {.backdrop = backdrop, .place = place};
+    const double hour = clock / 3600 - 24 * floor(clock / 86400);
+    backdrop->light = *light;
+    take_light(&w, light);
+    make_solid_tables(&w, light);
+    make_sky_tables(&w, light);
+    make_run_tables(&w);
     w.windows =
         light->lamps_on ? (int)(20 + 110 * space_ramp(hour, 15, 19) * (1 - space_ramp(hour, 21.5, 24))) : 0;
     cast_shadows(backdrop, place);

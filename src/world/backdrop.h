@@ -49,6 +49,7 @@ struct backdrop {
     uint8_t *shadow;        /* 255 where something that stands keeps the sun off the ground */
 };
 
+size_t backdrop_bytes(const struct place *place);
 bool backdrop_alloc(struct backdrop *backdrop, const struct place *place, struct arena *arena);
 
 /* Fills a backdrop for the light. */
