@@ -19,14 +19,16 @@ bool backdrop_alloc(struct backdrop *backdrop, const struct place *place, struct
     return backdrop->lit && backdrop->shaded && backdrop->shadow;
 }
 
-enum { RUN = 96 }; /* pixels that are lit together */
+enum { RUN = 96, LANES = 4 }; /* pixels that are lit together; channels of a colour */
 
 struct work {
     struct backdrop *backdrop;
     const struct place *place;
     float albedo[256]; /* linear */
     float haze[8192];  /* share of a surface that fog leaves, by nearness / 8 */
-    float zenith[3], horizon[3], bounce[3], direct[3], lamp[3], fog[3], window[3], sun[3];
+    /* Colours have a fourth channel, 0, so that four go as one vector. */
+    float zenith[LANES], horizon[LANES], bounce[LANES], direct[LANES], lamp[LANES], fog[LANES], window[LANES];
+    float sun[3];
     float wet;
     int windows;                                /* windows with a glow up to this are lit */
     double clear[256][3], cloud[256], white[3]; /* the sky by elevation, its clouds, their colour */
@@ -36,7 +38,7 @@ struct work {
 
 /* A colour without and with the sun. */
 struct pair {
-    float shaded[3], lit[3];
+    float shaded[LANES], lit[LANES];
 };
 
 static void add_sky(struct pair *sum, const struct work *w, const struct surface *s, float weight)
@@ -65,8 +67,9 @@ static void add_sample(struct pair *sum, const struct work *w, size_t at)
     /* Panes mirror the sky. */
     const float mirror = 0.10f * (s->kind == SURFACE_BODY && s->glow ? 1 : wet);
     const float glow = s->glow && s->glow <= w->windows ? 0.4f + s->glow / 128.0f : 0;
-    for (int k = 0; k < 3; k++) {
-        const float a = w->albedo[s->albedo[k]] * dark;
+    const float albedo[LANES] = {w->albedo[s->albedo[0]], w->albedo[s->albedo[1]], w->albedo[s->albedo[2]]};
+    for (int k = 0; k < LANES; k++) {
+        const float a = albedo[k] * dark;
         const float ambient = w->zenith[k] * up + w->bounce[k] * (1 - up) + lamp * w->lamp[k];
         const float colour = a * ambient + mirror * w->horizon[k] + glow * w->window[k], fog = w->fog[k];
         sum->shaded[k] += fog + (colour - fog) * haze;
@@ -123,8 +126,8 @@ static void light_others(struct run *out, const struct work *w, int x, int y, in
 {
     for (int i = 0; i < n; i++) {
         const struct pair sum = light_pixel(w, x + i, y);
-        memcpy(out->shaded + 3 * i, sum.shaded, sizeof sum.shaded);
-        memcpy(out->lit + 3 * i, sum.lit, sizeof sum.lit);
+        memcpy(out->shaded + 3 * i, sum.shaded, 3 * sizeof *sum.shaded);
+        memcpy(out->lit + 3 * i, sum.lit, 3 * sizeof *sum.lit);
     }
 }
 

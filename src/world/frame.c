@@ -11,17 +11,13 @@ struct extent {
     int box[4], pixels;
 };
 
-static void extend(struct extent *e, int x, int y)
+/* By the pixels [from, to) of row y. */
+static void extend(struct extent *e, int from, int to, int y)
 {
-    if (!e->pixels++) {
-        e->box[0] = x;
-        e->box[1] = y;
-        e->box[2] = x + 1;
-        e->box[3] = y + 1;
-        return;
-    }
-    if (x < e->box[0]) e->box[0] = x;
-    if (x >= e->box[2]) e->box[2] = x + 1;
+    if (!e->pixels) *e = (struct extent){{from, y, to, y + 1}, 0};
+    e->pixels += to - from;
+    if (from < e->box[0]) e->box[0] = from;
+    if (to > e->box[2]) e->box[2] = to;
     if (y < e->box[1]) e->box[1] = y;
     if (y >= e->box[3]) e->box[3] = y + 1;
 }
@@ -83,7 +79,7 @@ static void measure(struct extent *whole, const struct frame_work *w, const stru
         for (int x = 0; x < patch->width; x++) {
             const int u = patch->x0 + x - left, v = patch->y0 + y - top;
             if (patch->pixels[(size_t)y * patch->width + x][3] < 128) continue;
-            if (u >= 0 && v >= 0 && u < w->image.width && v < w->image.height) extend(whole, u, v);
+            if (u >= 0 && v >= 0 && u < w->image.width && v < w->image.height) extend(whole, u, u + 1, v);
         }
 }
 
@@ -227,9 +223,11 @@ static void tell(struct frame_work *w, const struct item *items, int count, cons
         const uint16_t *owners = w->canvas.owners + (size_t)(y + lens->margin + jolt->y) * lens->width +
                                  (size_t)(lens->margin + jolt->x);
         uint8_t *mask = w->mask + (size_t)y * w->image.width;
-        for (int x = 0; x < w->image.width; x++) {
-            mask[x] = classes[owners[x]];
-            if (owners[x]) extend(&seen[owners[x] - 1], x, y);
+        for (int x = 0; x < w->image.width;) {
+            const int from = x, owner = owners[x];
+            while (x < w->image.width && owners[x] == owner) x++;
+            memset(mask + from, classes[owner], (size_t)(x - from));
+            if (owner) extend(&seen[owner - 1], from, x, y);
         }
     }
     w->truth.count = 0;
