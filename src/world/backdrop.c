@@ -25,6 +25,7 @@ struct work {
     struct backdrop *backdrop;
     const struct place *place;
     float albedo[256]; /* linear */
+    float unit[256];   /* of surface.normal as bytes */
     float haze[8192];  /* share of a surface that fog leaves, by nearness / 8 */
     /* Colours have a fourth channel, 0, so that four go as one vector. */
     float zenith[LANES], horizon[LANES], bounce[LANES], direct[LANES], lamp[LANES], fog[LANES], window[LANES];
@@ -59,7 +60,8 @@ static void add_sample(struct pair *sum, const struct work *w, size_t at)
         add_sky(sum, w, s, 1);
         return;
     }
-    const float nx = s->normal[0] / 127.0f, ny = s->normal[1] / 127.0f, nz = s->normal[2] / 127.0f;
+    const float nx = w->unit[(uint8_t)s->normal[0]], ny = w->unit[(uint8_t)s->normal[1]],
+                nz = w->unit[(uint8_t)s->normal[2]];
     const float dot = nx * w->sun[0] + ny * w->sun[1] + nz * w->sun[2], sun = dot > 0 ? dot : 0;
     const float up = 0.5f + 0.5f * nz, lamp = s->lamp * (1 / 128.0f),
                 haze = w->haze[w->place->depths[at] >> 3];
@@ -131,10 +133,11 @@ static void light_others(struct run *out, const struct work *w, int x, int y, in
     }
 }
 
+/* Two limits one after the other, as every CPU has them for vectors. */
 static uint16_t stored(float v)
 {
-    const float x = v * BACKDROP_ONE, y = x < 0 ? 0 : x > 65535 ? 65535 : x + 0.5f;
-    return (uint16_t)(int32_t)y;
+    const float x = v * BACKDROP_ONE, low = x < 0 ? 0 : x, high = low > 65535 ? 65535 : low;
+    return (uint16_t)(int32_t)(high + 0.5f);
 }
 
 static void store_run(const struct work *w, const struct run *run, size_t pixel, int n)
@@ -203,7 +206,10 @@ static void take_light(struct work *w, const struct light *light)
 
 static void make_solid_tables(struct work *w, const struct light *light)
 {
-    for (int i = 0; i < 256; i++) w->albedo[i] = surface_albedo(i);
+    for (int i = 0; i < 256; i++) {
+        w->albedo[i] = surface_albedo(i);
+        w->unit[i] = (float)(i < 128 ? i : i - 256) / 127.0f;
+    }
     for (int i = 0; i < 8192; i++) {
         const double depth = 65535 * LENS_NEAR / (8 * i + 4.0);
         w->haze[i] = (float)dmath_exp(-light->mist * (depth > 900 ? 900 : depth));
