@@ -38,8 +38,7 @@ static struct chain turning(const struct chain *lane, double crossing, double tu
 static double crossing_of(const struct chain *a, const struct chain *b)
 {
     const struct piece p = a->pieces[0], q = b->pieces[0];
-    const double c = space_cos(p.heading), s = space_sin(p.heading);
-    const double e = space_cos(q.heading), f = space_sin(q.heading);
+    const double c = p.cosine, s = p.sine, e = q.cosine, f = q.sine;
     return ((q.x - p.x) * f - (q.y - p.y) * e) / (c * f - s * e);
 }
 
