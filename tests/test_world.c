@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "world/model.h"
+#include "world/scenery.h"
 #include "world/track.h"
 #include "world/traffic.h"
 #include "world/world.h"
@@ -173,7 +174,7 @@ static void truth_is_that_of_the_pixels(void **state)
     struct error err;
     const struct world_sink sink = {&boxes, compare_mask};
     (void)state;
-    for (uint64_t seed = 1; seed <= 6; seed++) {
+    for (uint64_t seed = 1; seed <= 20; seed++) {
         struct world *world = open_world(seed, 8, 1, WEATHER_AUTO, 1);
         check_ok(world_render(world, 40, 3, &sink, &err), &err);
         world_close(world);
@@ -318,45 +319,199 @@ static void tracks_follow_their_chains(void **state)
     arena_free(&arena);
 }
 
+enum { MANY_SITES = 24 };
+
+/* Longer sides, in the pixels of a picture 640 wide, of vehicles that are whole. */
+struct sides {
+    int count, bulk;
+};
+
+static enum status measure_sides(void *context, int64_t index, const struct image *image, const uint8_t *mask,
+                                 const struct world_truth *truth, int worker, struct error *err)
+{
+    struct sides *sides = context;
+    (void)index, (void)mask, (void)worker, (void)err;
+    for (int i = 0; i < truth->count; i++) {
+        const struct world_object *o = &truth->objects[i];
+        if (o->ignored || o->cut || o->class_id < 2) continue;
+        const int across = o->box[2] - o->box[0], down = o->box[3] - o->box[1];
+        const double longer = (across > down ? across : down) * 640.0 / image->width;
+        assert_true((across < down ? across : down) >= WORLD_MIN_BOX);
+        sides->count++;
+        sides->bulk += longer >= 10 && longer <= 150;
+    }
+    return OK;
+}
+
+static void vehicles_fit_the_picture(void **state)
+{
+    struct error err;
+    struct sides sides = {0};
+    const struct world_sink sink = {&sides, measure_sides};
+    (void)state;
+    for (uint64_t seed = 200; seed < 200 + MANY_SITES; seed++) {
+        struct world *world = open_world(seed, 9, 1200, WEATHER_CLEAR, 1);
+        check_ok(world_render(world, 0, 8, &sink, &err), &err);
+        world_close(world);
+    }
+    assert_true(sides.count > 100);
+    assert_true(sides.bulk > 0.9 * sides.count);
+}
+
+static void mean_colour(double mean[3], const uint8_t *pixels)
+{
+    for (int k = 0; k < 3; k++) mean[k] = 0;
+    for (int i = 0; i < WIDTH * HEIGHT * 3; i++) mean[i % 3] += pixels[i] / (double)(WIDTH * HEIGHT);
+}
+
+static double colour_distance(const double a[3], const double b[3])
+{
+    double sum = 0;
+    for (int k = 0; k < 3; k++) sum += fabs(a[k] - b[k]);
+    return sum;
+}
+
+/* Sites differ more from each other than a site does from itself. */
+static void sites_have_colours_of_their_own(void **state)
+{
+    enum { SITES = 12 };
+    const size_t bytes = (size_t)WIDTH * HEIGHT * 3;
+    uint8_t *pixels = malloc(2 * bytes);
+    const struct world_sink sink = {pixels, keep};
+    double means[SITES][2][3], within = 0, between = 0;
+    struct error err;
+    (void)state;
+    assert_non_null(pixels);
+    for (int i = 0; i < SITES; i++) {
+        struct world *world = open_world((uint64_t)i, 12, 300, WEATHER_CLEAR, 1);
+        check_ok(world_render(world, 0, 2, &sink, &err), &err);
+        for (int k = 0; k < 2; k++) mean_colour(means[i][k], pixels + (size_t)k * bytes);
+        world_close(world);
+    }
+    for (int i = 0; i < SITES; i++) {
+        within = fmax(within, colour_distance(means[i][0], means[i][1]));
+        for (int k = 0; k < i; k++) between += colour_distance(means[i][0], means[k][0]);
+    }
+    assert_true(between / (SITES * (SITES - 1) / 2.0) > 2 * within);
+    free(pixels);
+}
+
+static void cameras_are_of_all_kinds(void **state)
+{
+    double low = 1e9, high = 0, steep = 1e9, flat = 0;
+    bool infrared = false, grey = false;
+    (void)state;
+    for (uint64_t seed = 0; seed < 100; seed++) {
+        struct site site, again;
+        site_make(&site, seed);
+        site_make(&again, seed);
+        assert_memory_equal(&site.camera, &again.camera, sizeof site.camera);
+        low = fmin(low, site.camera.stand);
+        high = fmax(high, site.camera.stand);
+        steep = fmin(steep, site.camera.reach);
+        flat = fmax(flat, site.camera.reach);
+        infrared |= site.look.infrared;
+        grey |= site.look.saturation == 0;
+        const double others =
+            site.fleet.vans + site.fleet.buses + site.fleet.lorries + site.fleet.motorcycles;
+        assert_true(others > 0 && others < 1);
+        for (int variant = 0; variant < 16; variant++) {
+            const struct proportions p = site_proportions(&site, KIND_CAR, variant);
+            assert_true(fabs(p.length - 1) <= 0.15 && fabs(p.width - 1) <= 0.15 &&
+                        fabs(p.height - 1) <= 0.15);
+        }
+    }
+    assert_true(low < 5 && high > 22 && steep < 0.5 && flat > 4.5);
+    assert_true(infrared && grey);
+}
+
+/* Feet of furniture touch neither carriageways nor the car park. */
+static void furniture_keeps_off_the_road(void **state)
+{
+    struct arena arena = {0};
+    static struct layout layout;
+    static struct scenery scenery;
+    int found = 0;
+    (void)state;
+    for (uint64_t seed = 0; seed < 3 * MANY_SITES; seed++) {
+        struct site site;
+        site_make(&site, seed);
+        assert_true(layout_make(&layout, &site, WIDTH, HEIGHT, &arena));
+        scenery_make(&scenery, &layout);
+        for (int i = 0; i < scenery.prop_count; i++) {
+            const struct prop *p = &scenery.props[i];
+            if (p->look < LOOK_PLAIN) continue;
+            found++;
+            for (int k = 0; k < 9; k++) {
+                const double x = (k % 3 - 1) * p->half_x, y = (k / 3 - 1) * p->half_y;
+                int road;
+                double s, d;
+                const double edge = layout_edge(&layout, p->centre.x + x * p->cosine - y * p->sine,
+                                                p->centre.y + x * p->sine + y * p->cosine, &road, &s, &d);
+                assert_true(edge > 0);
+                assert_true(road < 0 || fabs(d) > layout.roads[road].half);
+            }
+        }
+        arena_free(&arena);
+    }
+    assert_true(found > 500);
+}
+
 /* The volume that outward faces enclose is positive, so none is turned inside out as a whole; sizes are
  * plausible. */
+static void check_shape(const struct model *m)
+{
+    double volume = 0, low = 1e9, high = -1e9;
+    for (int f = 0; f < m->mesh.face_count; f++) {
+        const struct mesh_face *face = &m->mesh.faces[f];
+        const struct point *p = m->mesh.points;
+        volume += point_dot(p[face->point[0]], point_cross(p[face->point[1]], p[face->point[2]])) / 6;
+        for (int k = 0; k < 3; k++) {
+            const float *n = face->normal[k];
+            assert_true(fabs(sqrt((double)n[0] * n[0] + (double)n[1] * n[1] + (double)n[2] * n[2]) - 1) <
+                        1e-4);
+            low = fmin(low, p[face->point[k]].x);
+            high = fmax(high, p[face->point[k]].x);
+        }
+    }
+    assert_true(m->kind == KIND_BICYCLE || volume > 0.02);
+    assert_true(high - low < m->length * 1.25 + 0.3 && m->height < 4.6);
+}
+
 static void shapes_are_solid(void **state)
 {
     struct arena arena = {0};
     static struct models models;
     (void)state;
-    assert_true(models_make(&models, &arena));
-    for (int kind = 0; kind < KIND_COUNT; kind++) assert_true(models.first[kind] < models.first[kind + 1]);
-    for (int i = 0; i < models.count; i++) {
-        const struct model *m = &models.models[i];
-        double volume = 0, low = 1e9, high = -1e9;
-        for (int f = 0; f < m->mesh.face_count; f++) {
-            const struct mesh_face *face = &m->mesh.faces[f];
-            const struct point *p = m->mesh.points;
-            volume += point_dot(p[face->point[0]], point_cross(p[face->point[1]], p[face->point[2]])) / 6;
-            for (int k = 0; k < 3; k++) {
-                const float *n = face->normal[k];
-                assert_true(fabs(sqrt((double)n[0] * n[0] + (double)n[1] * n[1] + (double)n[2] * n[2]) - 1) <
-                            1e-4);
-                low = fmin(low, p[face->point[k]].x);
-                high = fmax(high, p[face->point[k]].x);
-            }
-        }
-        assert_true(m->kind == KIND_BICYCLE || volume > 0.02);
-        assert_true(high - low < m->length * 1.25 + 0.3 && m->height < 4.5);
+    for (uint64_t seed = 0; seed < MANY_SITES; seed++) {
+        struct site site;
+        site_make(&site, seed);
+        assert_true(models_make(&models, &site, &arena));
+        for (int kind = 0; kind < KIND_COUNT; kind++)
+            assert_true(models.first[kind] < models.first[kind + 1]);
+        for (int i = 0; i < models.count; i++) check_shape(&models.models[i]);
+        arena_free(&arena);
     }
-    arena_free(&arena);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(threads_do_not_matter),   cmocka_unit_test(frames_do_not_need_the_ones_before),
-        cmocka_unit_test(seeds_are_places),        cmocka_unit_test(truth_is_that_of_the_pixels),
-        cmocka_unit_test(neighbours_are_alike),    cmocka_unit_test(density_follows_the_day),
-        cmocka_unit_test(bad_options_are_refused), cmocka_unit_test(far_frames_are_drawn),
-        cmocka_unit_test(a_sink_can_stop_it),      cmocka_unit_test(tracks_follow_their_chains),
+        cmocka_unit_test(threads_do_not_matter),
+        cmocka_unit_test(frames_do_not_need_the_ones_before),
+        cmocka_unit_test(seeds_are_places),
+        cmocka_unit_test(truth_is_that_of_the_pixels),
+        cmocka_unit_test(neighbours_are_alike),
+        cmocka_unit_test(density_follows_the_day),
+        cmocka_unit_test(bad_options_are_refused),
+        cmocka_unit_test(far_frames_are_drawn),
+        cmocka_unit_test(a_sink_can_stop_it),
+        cmocka_unit_test(tracks_follow_their_chains),
         cmocka_unit_test(shapes_are_solid),
+        cmocka_unit_test(vehicles_fit_the_picture),
+        cmocka_unit_test(sites_have_colours_of_their_own),
+        cmocka_unit_test(cameras_are_of_all_kinds),
+        cmocka_unit_test(furniture_keeps_off_the_road),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -53,11 +53,11 @@ void sha256_add(struct sha256 *hash, const void *data, size_t n)
     const uint8_t *bytes = data;
     while (n) {
         const size_t filled = hash->bytes % 64, room = 64 - filled, take = n < room ? n : room;
-        memcpy(hash->block + filled, bytes, take);
+        if (take < 64) memcpy(hash->block + filled, bytes, take);
+        if (take == room) compress(hash->state, take < 64 ? hash->block : bytes);
         hash->bytes += take;
         bytes += take;
         n -= take;
-        if (take == room) compress(hash->state, hash->block);
     }
 }
 

@@ -146,7 +146,9 @@ static enum status take_frame(void *context, int64_t index, const struct image *
 {
     struct job *job = context;
     (void)worker;
-    return world_files_encode(&job->bytes[index - job->first], &job->files, image, mask, truth, err);
+    struct world_bytes *bytes = &job->bytes[index - job->first];
+    TRY(world_files_encode(bytes, &job->files, image, mask, truth, err));
+    return world_files_write(bytes, &job->files, err);
 }
 
 static enum status render(struct job *job, struct error *err)
@@ -279,8 +281,8 @@ const struct command command_world = {
         "over the hours of a day. The same options give the same pictures on every machine.\n"
         "A frame's labels hold what is visible: class x y width height, classes as in COCO (person, bicycle, "
         "car, motorcycle, "
-        "bus, truck). Objects that are hidden by more than four fifths or narrower than 4 pixels are left "
-        "out; truth.jsonl "
+        "bus, truck). Objects that are hidden by more than four fifths or narrower or lower than 8 pixels "
+        "are left out; truth.jsonl "
         "lists them, too, with depth and visibility.\n"
         "A folder that holds another world is refused; the same command again completes an interrupted one.",
     .options = options,

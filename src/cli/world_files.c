@@ -201,28 +201,20 @@ static void put_annotation(struct world_files *files, int64_t frame, const struc
     json_close(out);
 }
 
-static enum status put_labels(struct world_files *files, const struct world_truth *t, struct error *err)
+static enum status write_labels(const struct world_files *files, const struct world_truth *t,
+                                struct error *err)
 {
     struct text text = {0};
     char path[PATH_SIZE];
-    int64_t labels = 0;
     for (int i = 0; i < t->count; i++) {
         const struct world_object *o = &t->objects[i];
-        if (o->ignored) {
-            files->ignored++;
-            continue;
-        }
+        if (o->ignored) continue;
         text_format(&text, "%d %.9g %.9g %.9g %.9g\n", o->class_id,
                     (double)(float)((o->box[0] + o->box[2]) / 2.0 / files->width),
                     (double)(float)((o->box[1] + o->box[3]) / 2.0 / files->height),
                     (double)(float)((o->box[2] - o->box[0]) / (double)files->width),
                     (double)(float)((o->box[3] - o->box[1]) / (double)files->height));
-        put_annotation(files, t->index, o);
-        files->per_class[o->class_id]++;
-        labels++;
     }
-    files->objects += labels;
-    files->empty += !labels;
     enum status status = text_check(&text, "labels", err);
     if (status == OK) status = frame_path(path, files, "labels", t->index, "txt", err);
     if (status == OK) status = file_write_loose(path, text.data ? text.data : "", text.size, err);
@@ -230,22 +222,45 @@ static enum status put_labels(struct world_files *files, const struct world_trut
     return status;
 }
 
-enum status world_files_put(struct world_files *files, struct world_bytes *bytes, struct error *err)
+enum status world_files_write(struct world_bytes *bytes, const struct world_files *files, struct error *err)
 {
     char path[PATH_SIZE];
     const int64_t index = bytes->truth.index;
+    if (!files->folder) return OK;
+    if (bytes->picture) {
+        TRY(frame_path(path, files, "images", index, "jpg", err));
+        TRY(file_write_loose(path, bytes->picture, bytes->picture_size, err));
+    }
+    if (bytes->mask) {
+        TRY(frame_path(path, files, "masks", index, "png", err));
+        TRY(file_write_loose(path, bytes->mask, bytes->mask_size, err));
+    }
+    return write_labels(files, &bytes->truth, err);
+}
+
+static void put_annotations(struct world_files *files, const struct world_truth *t)
+{
+    int64_t labels = 0;
+    for (int i = 0; i < t->count; i++) {
+        const struct world_object *o = &t->objects[i];
+        if (o->ignored) {
+            files->ignored++;
+            continue;
+        }
+        put_annotation(files, t->index, o);
+        files->per_class[o->class_id]++;
+        labels++;
+    }
+    files->objects += labels;
+    files->empty += !labels;
+}
+
+enum status world_files_put(struct world_files *files, struct world_bytes *bytes, struct error *err)
+{
     if (files->video && fwrite(bytes->video, 1, bytes->video_size, files->video) != bytes->video_size)
         return fail_errno(err, "write", "the video");
     if (files->folder) {
-        if (bytes->picture) {
-            TRY(frame_path(path, files, "images", index, "jpg", err));
-            TRY(file_write_loose(path, bytes->picture, bytes->picture_size, err));
-        }
-        if (bytes->mask) {
-            TRY(frame_path(path, files, "masks", index, "png", err));
-            TRY(file_write_loose(path, bytes->mask, bytes->mask_size, err));
-        }
-        TRY(put_labels(files, &bytes->truth, err));
+        put_annotations(files, &bytes->truth);
         TRY(put_truth(files, &bytes->truth, err));
     }
     world_bytes_free(bytes);

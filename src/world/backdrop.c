@@ -5,6 +5,11 @@
 
 #include <string.h>
 
+size_t backdrop_bytes(const struct place *place)
+{
+    return (size_t)place->layout.lens.width * place->layout.lens.height * (2 * 3 * sizeof(uint16_t) + 1);
+}
+
 bool backdrop_alloc(struct backdrop *backdrop, const struct place *place, struct arena *arena)
 {
     const size_t pixels = (size_t)place->layout.lens.width * place->layout.lens.height;
@@ -14,14 +19,17 @@ bool backdrop_alloc(struct backdrop *backdrop, const struct place *place, struct
     return backdrop->lit && backdrop->shaded && backdrop->shadow;
 }
 
-enum { RUN = 96 }; /* pixels that are lit together */
+enum { RUN = 96, LANES = 4 }; /* pixels that are lit together; channels of a colour */
 
 struct work {
     struct backdrop *backdrop;
     const struct place *place;
     float albedo[256]; /* linear */
+    float unit[256];   /* of surface.normal as bytes */
     float haze[8192];  /* share of a surface that fog leaves, by nearness / 8 */
-    float zenith[3], horizon[3], bounce[3], direct[3], lamp[3], fog[3], window[3], sun[3];
+    /* Colours have a fourth channel, 0, so that four go as one vector. */
+    float zenith[LANES], horizon[LANES], bounce[LANES], direct[LANES], lamp[LANES], fog[LANES], window[LANES];
+    float sun[3];
     float wet;
     int windows;                                /* windows with a glow up to this are lit */
     double clear[256][3], cloud[256], white[3]; /* the sky by elevation, its clouds, their colour */
@@ -31,7 +39,7 @@ struct work {
 
 /* A colour without and with the sun. */
 struct pair {
-    float shaded[3], lit[3];
+    float shaded[LANES], lit[LANES];
 };
 
 static void add_sky(struct pair *sum, const struct work *w, const struct surface *s, float weight)
@@ -52,7 +60,8 @@ static void add_sample(struct pair *sum, const struct work *w, size_t at)
         add_sky(sum, w, s, 1);
         return;
     }
-    const float nx = s->normal[0] / 127.0f, ny = s->normal[1] / 127.0f, nz = s->normal[2] / 127.0f;
+    const float nx = w->unit[(uint8_t)s->normal[0]], ny = w->unit[(uint8_t)s->normal[1]],
+                nz = w->unit[(uint8_t)s->normal[2]];
     const float dot = nx * w->sun[0] + ny * w->sun[1] + nz * w->sun[2], sun = dot > 0 ? dot : 0;
     const float up = 0.5f + 0.5f * nz, lamp = s->lamp * (1 / 128.0f),
                 haze = w->haze[w->place->depths[at] >> 3];
@@ -60,8 +69,9 @@ static void add_sample(struct pair *sum, const struct work *w, size_t at)
     /* Panes mirror the sky. */
     const float mirror = 0.10f * (s->kind == SURFACE_BODY && s->glow ? 1 : wet);
     const float glow = s->glow && s->glow <= w->windows ? 0.4f + s->glow / 128.0f : 0;
-    for (int k = 0; k < 3; k++) {
-        const float a = w->albedo[s->albedo[k]] * dark;
+    const float albedo[LANES] = {w->albedo[s->albedo[0]], w->albedo[s->albedo[1]], w->albedo[s->albedo[2]]};
+    for (int k = 0; k < LANES; k++) {
+        const float a = albedo[k] * dark;
         const float ambient = w->zenith[k] * up + w->bounce[k] * (1 - up) + lamp * w->lamp[k];
         const float colour = a * ambient + mirror * w->horizon[k] + glow * w->window[k], fog = w->fog[k];
         sum->shaded[k] += fog + (colour - fog) * haze;
@@ -118,15 +128,16 @@ static void light_others(struct run *out, const struct work *w, int x, int y, in
 {
     for (int i = 0; i < n; i++) {
         const struct pair sum = light_pixel(w, x + i, y);
-        memcpy(out->shaded + 3 * i, sum.shaded, sizeof sum.shaded);
-        memcpy(out->lit + 3 * i, sum.lit, sizeof sum.lit);
+        memcpy(out->shaded + 3 * i, sum.shaded, 3 * sizeof *sum.shaded);
+        memcpy(out->lit + 3 * i, sum.lit, 3 * sizeof *sum.lit);
     }
 }
 
+/* Two limits one after the other, as every CPU has them for vectors. */
 static uint16_t stored(float v)
 {
-    const float x = v * BACKDROP_ONE, y = x < 0 ? 0 : x > 65535 ? 65535 : x + 0.5f;
-    return (uint16_t)(int32_t)y;
+    const float x = v * BACKDROP_ONE, low = x < 0 ? 0 : x, high = low > 65535 ? 65535 : low;
+    return (uint16_t)(int32_t)(high + 0.5f);
 }
 
 static void store_run(const struct work *w, const struct run *run, size_t pixel, int n)
@@ -175,44 +186,69 @@ static void cast_shadows(struct backdrop *b, const struct place *place)
     }
 }
 
-void backdrop_make(struct backdrop *backdrop, const struct place *place, const struct light *light,
-                   double clock, int threads)
+/* The colours of the light as floats. */
+static void take_light(struct work *w, const struct light *light)
 {
-    struct work w = {.backdrop = backdrop, .place = place, .wet = (float)light->wet};
     static const double window[3] = {0.085, 0.060, 0.030};
     const double sun[3] = {light->sun.x, light->sun.y, light->sun.z};
     for (int k = 0; k < 3; k++) {
-        w.zenith[k] = (float)light->zenith[k];
-        w.horizon[k] = (float)light->horizon[k];
-        w.bounce[k] = (float)light->bounce[k];
-        w.direct[k] = (float)light->direct[k];
-        w.lamp[k] = (float)light->lamp[k];
-        w.fog[k] = (float)light->fog[k];
-        w.window[k] = (float)(window[k] * light->exposure);
-        w.sun[k] = light->sun.z > 0 ? (float)sun[k] : 0;
+        w->zenith[k] = (float)light->zenith[k];
+        w->horizon[k] = (float)light->horizon[k];
+        w->bounce[k] = (float)light->bounce[k];
+        w->direct[k] = (float)light->direct[k];
+        w->lamp[k] = (float)light->lamp[k];
+        w->fog[k] = (float)light->fog[k];
+        w->window[k] = (float)(window[k] * light->exposure);
+        w->sun[k] = light->sun.z > 0 ? (float)sun[k] : 0;
     }
-    const double hour = clock / 3600 - 24 * floor(clock / 86400);
-    backdrop->light = *light;
-    for (int i = 0; i < 256; i++) w.albedo[i] = surface_albedo(i);
+    w->wet = (float)light->wet;
+}
+
+static void make_solid_tables(struct work *w, const struct light *light)
+{
+    for (int i = 0; i < 256; i++) {
+        w->albedo[i] = surface_albedo(i);
+        w->unit[i] = (float)(i < 128 ? i : i - 256) / 127.0f;
+    }
     for (int i = 0; i < 8192; i++) {
         const double depth = 65535 * LENS_NEAR / (8 * i + 4.0);
-        w.haze[i] = (float)dmath_exp(-light->mist * (depth > 900 ? 900 : depth));
+        w->haze[i] = (float)dmath_exp(-light->mist * (depth > 900 ? 900 : depth));
     }
+}
+
+static void make_sky_tables(struct work *w, const struct light *light)
+{
     for (int i = 0; i < 256; i++) {
-        w.cloud[i] = i / 255.0 * (0.25 + 0.75 * light->clouds);
+        w->cloud[i] = i / 255.0 * (0.25 + 0.75 * light->clouds);
         for (int k = 0; k < 3; k++)
-            w.clear[i][k] = space_mix(light->horizon[k], light->zenith[k], sqrt(i / 255.0));
+            w->clear[i][k] = space_mix(light->horizon[k], light->zenith[k], sqrt(i / 255.0));
     }
     for (int k = 0; k < 3; k++)
-        w.white[k] = 0.75 * light->horizon[k] + 0.25 * light->zenith[k] +
-                     0.28 * light->direct[k] * (1 - light->clouds);
+        w->white[k] = 0.75 * light->horizon[k] + 0.25 * light->zenith[k] +
+                      0.28 * light->direct[k] * (1 - light->clouds);
+}
+
+static void make_run_tables(struct work *w)
+{
     for (int i = 0; i < 3 * RUN; i++) {
-        w.run_zenith[i] = w.zenith[i % 3];
-        w.run_horizon[i] = w.horizon[i % 3];
-        w.run_direct[i] = w.direct[i % 3];
-        w.run_lamp[i] = w.lamp[i % 3];
-        w.run_fog[i] = 4 * w.fog[i % 3];
+        w->run_zenith[i] = w->zenith[i % 3];
+        w->run_horizon[i] = w->horizon[i % 3];
+        w->run_direct[i] = w->direct[i % 3];
+        w->run_lamp[i] = w->lamp[i % 3];
+        w->run_fog[i] = 4 * w->fog[i % 3];
     }
+}
+
+void backdrop_make(struct backdrop *backdrop, const struct place *place, const struct light *light,
+                   double clock, int threads)
+{
+    struct work w = {.backdrop = backdrop, .place = place};
+    const double hour = clock / 3600 - 24 * floor(clock / 86400);
+    backdrop->light = *light;
+    take_light(&w, light);
+    make_solid_tables(&w, light);
+    make_sky_tables(&w, light);
+    make_run_tables(&w);
     w.windows =
         light->lamps_on ? (int)(20 + 110 * space_ramp(hour, 15, 19) * (1 - space_ramp(hour, 21.5, 24))) : 0;
     cast_shadows(backdrop, place);

@@ -40,7 +40,8 @@ struct place {
 };
 
 /* false: memory is short. */
-bool place_make(struct place *place, uint64_t seed, int width, int height, int threads, struct arena *arena);
+bool place_make(struct place *place, const struct site *site, int width, int height, int threads,
+                struct arena *arena);
 
 struct backdrop {
     struct light light;
@@ -48,6 +49,7 @@ struct backdrop {
     uint8_t *shadow;        /* 255 where something that stands keeps the sun off the ground */
 };
 
+size_t backdrop_bytes(const struct place *place);
 bool backdrop_alloc(struct backdrop *backdrop, const struct place *place, struct arena *arena);
 
 /* Fills a backdrop for the light. */

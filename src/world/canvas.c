@@ -181,6 +181,7 @@ void canvas_headlights(struct canvas *c, const struct model *model, const struct
             const double t = lens->stand / -ray.z, dx = ray.x * t - m->pose.x, dy = ray.y * t - m->pose.y;
             const double add = gain * beam(dx * m->pose.cosine + dy * m->pose.sine - front,
                                            dy * m->pose.cosine - dx * m->pose.sine);
+            if (add == 0) continue;
             uint16_t *out = c->colours + 3 * pixel;
             const uint16_t *base = c->backdrop->shaded + 3 * pixel;
             const double tone = (base[0] + base[1] + base[2]) / 3.0 * add;

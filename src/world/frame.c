@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-enum { MAX_DEPTH = 320 };
-
 struct item {
     int mover;
     double depth;
@@ -13,17 +11,13 @@ struct extent {
     int box[4], pixels;
 };
 
-static void extend(struct extent *e, int x, int y)
+/* By the pixels [from, to) of row y. */
+static void extend(struct extent *e, int from, int to, int y)
 {
-    if (!e->pixels++) {
-        e->box[0] = x;
-        e->box[1] = y;
-        e->box[2] = x + 1;
-        e->box[3] = y + 1;
-        return;
-    }
-    if (x < e->box[0]) e->box[0] = x;
-    if (x >= e->box[2]) e->box[2] = x + 1;
+    if (!e->pixels) *e = (struct extent){{from, y, to, y + 1}, 0};
+    e->pixels += to - from;
+    if (from < e->box[0]) e->box[0] = from;
+    if (to > e->box[2]) e->box[2] = to;
     if (y < e->box[1]) e->box[1] = y;
     if (y >= e->box[3]) e->box[3] = y + 1;
 }
@@ -37,7 +31,8 @@ static int collect(struct item *items, const struct frame_work *w)
         const struct lens *lens = &w->place->layout.lens;
         const struct point c = lens_turn(lens, (struct point){m->pose.x, m->pose.y, 0.8});
         const double reach = w->models->models[m->model].length;
-        if (c.z < LENS_NEAR + 0.5 || c.z > MAX_DEPTH || fabs(c.x) - reach > c.z * lens->width / lens->focal)
+        if (c.z < LENS_NEAR + 0.5 || c.z > w->place->layout.sight ||
+            fabs(c.x) - reach > c.z * lens->width / lens->focal)
             continue;
         /* A rider is in front of what is ridden. */
         const struct item item = {i, c.z - (m->kind == KIND_RIDER ? 0.05 : 0)};
@@ -84,7 +79,7 @@ static void measure(struct extent *whole, const struct frame_work *w, const stru
         for (int x = 0; x < patch->width; x++) {
             const int u = patch->x0 + x - left, v = patch->y0 + y - top;
             if (patch->pixels[(size_t)y * patch->width + x][3] < 128) continue;
-            if (u >= 0 && v >= 0 && u < w->image.width && v < w->image.height) extend(whole, u, v);
+            if (u >= 0 && v >= 0 && u < w->image.width && v < w->image.height) extend(whole, u, u + 1, v);
         }
 }
 
@@ -135,7 +130,7 @@ static void glow_at(struct frame_work *w, struct point world, const double colou
     const struct lens *lens = &w->place->layout.lens;
     const struct light *light = &w->canvas.backdrop->light;
     const struct point c = lens_turn(lens, world);
-    if (c.z < 2 || c.z > MAX_DEPTH) return;
+    if (c.z < 2 || c.z > w->place->layout.sight) return;
     const struct point at = lens_project(lens, c);
     const double haze = dmath_exp(-light->mist * c.z), misty = space_clamp(light->mist * 40, 0, 1);
     double seen[3];
@@ -228,9 +223,11 @@ static void tell(struct frame_work *w, const struct item *items, int count, cons
         const uint16_t *owners = w->canvas.owners + (size_t)(y + lens->margin + jolt->y) * lens->width +
                                  (size_t)(lens->margin + jolt->x);
         uint8_t *mask = w->mask + (size_t)y * w->image.width;
-        for (int x = 0; x < w->image.width; x++) {
-            mask[x] = classes[owners[x]];
-            if (owners[x]) extend(&seen[owners[x] - 1], x, y);
+        for (int x = 0; x < w->image.width;) {
+            const int from = x, owner = owners[x];
+            while (x < w->image.width && owners[x] == owner) x++;
+            memset(mask + from, classes[owner], (size_t)(x - from));
+            if (owner) extend(&seen[owner - 1], from, x, y);
         }
     }
     w->truth.count = 0;

@@ -6,28 +6,36 @@
 
 const char *const setting_names[SETTING_COUNT] = {"straight", "curve", "junction", "car park", "roundabout"};
 
-enum { REACH = 300 }; /* metres of road */
+/* Widest lens, as focal length over the picture's width. */
+static const double widest = 0.5;
 
-static void aim(struct layout *layout, struct rng *rng, int width, int height)
+static void aim(struct layout *layout, int width, int height)
 {
+    const struct site_camera *camera = &layout->site->camera;
     /* A sixtieth of the width on every side for shake; even, so that chroma and samples pair up. */
     const int margin = (width / 60 + 2) & ~1;
-    const bool high = rng_next_real(rng) < 0.4;
-    const double stand = high ? rng_uniform(rng, 8.5, 13) : rng_uniform(rng, 5, 8);
-    const double focus = stand * rng_uniform(rng, 2.1, 3.4);
-    const double reach = sqrt(stand * stand + focus * focus);
+    const bool clear = layout->setting == SETTING_STRAIGHT || layout->setting == SETTING_CURVE;
+    /* Elsewhere roads may pass below the camera. */
+    const double stand = clear ? camera->stand : fmax(camera->stand, 6);
+    const double car = 4.5, slope = sqrt(1 + camera->reach * camera->reach);
+    /* So far away that no lens is wider than the widest. */
+    const double distance = fmax(stand * slope, widest * car / camera->car);
+    const double focus = fmax(stand * camera->reach, sqrt(fmax(distance * distance - stand * stand, 0)));
     layout->focus = focus;
     layout->lens = (struct lens){
         .width = width + 2 * margin,
         .height = height + 2 * margin,
         .margin = margin,
-        .focal = width * rng_uniform(rng, 0.72, 1.15),
+        .focal = width * camera->car * distance / car,
         .cx = width / 2.0 + margin,
         .cy = height / 2.0 + margin,
         .stand = stand,
-        .sine = stand / reach,
-        .cosine = focus / reach,
+        .sine = stand / distance,
+        .cosine = focus / distance,
+        .roll_sine = space_sin(camera->roll),
+        .roll_cosine = space_cos(camera->roll),
     };
+    layout->sight = fmax(320, 360 * layout->lens.focal / width);
 }
 
 bool layout_add_stream(struct layout *layout, const struct chain *axis, double d, bool back,
@@ -91,7 +99,7 @@ static struct road make_road(struct chain axis, int lanes, double lane_width, do
 /* One road past the camera: along the view or across it, or bending. */
 static bool one_road(struct layout *layout, struct rng *rng, struct arena *arena)
 {
-    const bool motorway = layout->lens.stand > 8.5 && rng_next_real(rng) < 0.75;
+    const bool motorway = layout->lens.stand > 8.5 && rng_next_real(rng) < 0.6;
     const int lanes = motorway ? 2 + rng_next_int(rng, 2) : 1 + rng_next_int(rng, 2);
     const double median = motorway ? rng_uniform(rng, 2, 4) : 0;
     const bool across = layout->setting == SETTING_STRAIGHT && !motorway && rng_next_real(rng) < 0.35;
@@ -99,16 +107,18 @@ static bool one_road(struct layout *layout, struct rng *rng, struct arena *arena
     double turn = across ? sign * rng_uniform(rng, 0.9, 1.4) : sign * rng_uniform(rng, 0.08, 0.55);
     const double width = lanes * 3.4 * 2 + median;
     /* Beside the camera when the road runs along the view, so that nothing passes through the pole. */
-    const double x = across ? 0 : -sign * rng_uniform(rng, 0.1, 0.35) * width;
+    const double beside = layout->lens.stand < 6 ? 0.5 + 2.5 / width : 0.1;
+    const double x = across ? 0 : -sign * rng_uniform(rng, beside, beside + 0.25) * width;
+    const double reach = layout->sight + 20;
     const double heading = SPACE_PI / 2 - turn, back = across ? 130 : layout->focus + 25;
     struct chain axis =
         chain_start(x - space_cos(heading) * back, layout->focus - space_sin(heading) * back, heading, 0,
-                    layout->setting == SETTING_CURVE ? back + rng_uniform(rng, -8, 12) : REACH);
+                    layout->setting == SETTING_CURVE ? back + rng_uniform(rng, -8, 12) : reach);
     if (layout->setting == SETTING_CURVE) {
         const double bend = (rng_next_real(rng) < 0.75 ? sign : -sign) / rng_uniform(rng, 70, 170);
         const double length = rng_uniform(rng, 0.5, 1.0) / fabs(bend);
         chain_add(&axis, bend, length);
-        chain_add(&axis, 0, REACH / 2);
+        chain_add(&axis, 0, reach / 2);
     }
     struct road *road = &layout->roads[layout->road_count++];
     *road = make_road(axis, lanes, motorway ? 3.6 : 3.3, median, motorway ? 0 : rng_uniform(rng, 1.8, 3.5));
@@ -155,17 +165,17 @@ static bool car_park(struct layout *layout, struct rng *rng, struct arena *arena
     return true;
 }
 
-bool layout_make(struct layout *layout, uint64_t seed, int width, int height, struct arena *arena)
+bool layout_make(struct layout *layout, const struct site *site, int width, int height, struct arena *arena)
 {
-    struct rng rng = {rng_key(seed, "world.layout"), 0};
-    *layout = (struct layout){.seed = seed};
+    struct rng rng = {rng_key(site->seed, "world.layout"), 0};
+    *layout = (struct layout){.site = site};
     const double kind = rng_next_real(&rng);
     layout->setting = kind < 0.3    ? SETTING_STRAIGHT
                       : kind < 0.5  ? SETTING_CURVE
                       : kind < 0.7  ? SETTING_JUNCTION
                       : kind < 0.85 ? SETTING_CAR_PARK
                                     : SETTING_ROUNDABOUT;
-    aim(layout, &rng, width, height);
+    aim(layout, width, height);
     layout->side = rng_next_real(&rng) < 0.65 ? 1 : -1;
     switch (layout->setting) {
     case SETTING_JUNCTION:

@@ -3,6 +3,7 @@
 #define RETORT_WORLD_LAYOUT_H
 
 #include "world/lens.h"
+#include "world/site.h"
 #include "world/track.h"
 
 #include <stdbool.h>
@@ -62,10 +63,11 @@ struct ring_way {
 };
 
 struct layout {
-    uint64_t seed;
+    const struct site *site;
     enum setting setting;
     struct lens lens;
     double focus; /* metres to the place on the ground that the camera looks at */
+    double sight; /* metres within which movers are large enough to be drawn */
     int side;     /* 1: traffic keeps right, -1: left */
     int road_count, stream_count, bay_count, arms;
     struct road roads[LAYOUT_MAX_ROADS];
@@ -78,8 +80,8 @@ struct layout {
     double ring_speed;                                               /* m/s */
 };
 
-/* The place of a seed in pictures of this size. false: memory is short. */
-bool layout_make(struct layout *layout, uint64_t seed, int width, int height, struct arena *arena);
+/* The place of a site in pictures of this size. false: memory is short. */
+bool layout_make(struct layout *layout, const struct site *site, int width, int height, struct arena *arena);
 
 /* Metres outside the carriageways (negative: on one) and the road that is nearest, -1 for ring and car park.
  */

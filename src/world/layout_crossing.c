@@ -38,8 +38,7 @@ static struct chain turning(const struct chain *lane, double crossing, double tu
 static double crossing_of(const struct chain *a, const struct chain *b)
 {
     const struct piece p = a->pieces[0], q = b->pieces[0];
-    const double c = space_cos(p.heading), s = space_sin(p.heading);
-    const double e = space_cos(q.heading), f = space_sin(q.heading);
+    const double c = p.cosine, s = p.sine, e = q.cosine, f = q.sine;
     return ((q.x - p.x) * f - (q.y - p.y) * e) / (c * f - s * e);
 }
 
@@ -175,7 +174,7 @@ static bool ring_walkers(struct layout *layout, double from, double to, double l
 
 bool layout_roundabout(struct layout *layout, double heading, struct arena *arena)
 {
-    struct rng rng = {rng_key(layout->seed, "world.roundabout"), 0};
+    struct rng rng = {rng_key(layout->site->seed, "world.roundabout"), 0};
     layout->arms = 3 + rng_next_int(&rng, 2);
     layout->ring = (struct ring){rng_uniform(&rng, -4, 4), layout->focus + 4, rng_uniform(&rng, 11, 16), 3.6};
     layout->ring_speed = 7.5;

@@ -1,4 +1,5 @@
-/* The camera: a pinhole at (0, 0, height) that looks along +y and down, and the picture it fills.
+/* The camera: a pinhole at (0, 0, height) that looks along +y and down, turned about its view by a little, and
+ * the picture it fills.
  *
  * Frames are drawn with a margin on every side, which camera shake and shift take from. Coordinates here are
  * pixels of the drawn picture, margin included; pixel (i, j) covers [i, i + 1) x [j, j + 1). */
@@ -17,13 +18,16 @@ struct lens {
     double focal, cx, cy; /* pixels */
     double stand;         /* metres above the ground */
     double sine, cosine;  /* of the downward pitch */
+    double roll_sine, roll_cosine;
 };
 
 /* Camera coordinates: x right, y down, z forward. */
 static inline struct point lens_turn(const struct lens *lens, struct point p)
 {
     const double down = lens->stand - p.z;
-    return (struct point){p.x, down * lens->cosine - p.y * lens->sine,
+    const double below = down * lens->cosine - p.y * lens->sine;
+    return (struct point){p.x * lens->roll_cosine - below * lens->roll_sine,
+                          p.x * lens->roll_sine + below * lens->roll_cosine,
                           p.y * lens->cosine + down * lens->sine};
 }
 
@@ -37,7 +41,9 @@ static inline struct point lens_project(const struct lens *lens, struct point ca
 /* The world direction of a picture position, with forward component 1: hits at parameter t lie at depth t. */
 static inline struct point lens_ray(const struct lens *lens, double u, double v)
 {
-    const double a = (u - lens->cx) / lens->focal, b = (v - lens->cy) / lens->focal;
+    const double across = (u - lens->cx) / lens->focal, below = (v - lens->cy) / lens->focal;
+    const double a = across * lens->roll_cosine + below * lens->roll_sine,
+                 b = below * lens->roll_cosine - across * lens->roll_sine;
     return (struct point){a, lens->cosine - b * lens->sine, -lens->sine - b * lens->cosine};
 }
 

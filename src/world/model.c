@@ -23,21 +23,26 @@ void model_wheels(struct mesh_builder *mesh, double x, double half, double radiu
     }
 }
 
-static bool make(struct model *model, struct mesh_builder *mesh, enum kind kind, int variant)
+static bool make(struct model *model, struct mesh_builder *mesh, enum kind kind, int variant,
+                 const struct site *site)
 {
+    const struct proportions p = site_proportions(site, (int)kind, variant);
     switch (kind) {
     case KIND_CAR:
     case KIND_VAN:
-        return model_road_vehicle(model, mesh, kind, variant);
+        return model_road_vehicle(model, mesh, kind, variant, &p);
     case KIND_BUS:
+        return model_heavy_vehicle(model, mesh, kind, variant, &p);
     case KIND_LORRY:
-        return model_heavy_vehicle(model, mesh, kind, variant);
+        return variant < MODEL_HEAVY_LORRIES
+                   ? model_heavy_vehicle(model, mesh, kind, variant, &p)
+                   : model_road_vehicle(model, mesh, kind, variant - MODEL_HEAVY_LORRIES, &p);
     default:
         return model_figure(model, mesh, kind, variant);
     }
 }
 
-bool models_make(struct models *models, struct arena *arena)
+bool models_make(struct models *models, const struct site *site, struct arena *arena)
 {
     struct mesh_builder *mesh = arena_alloc(arena, 1, sizeof *mesh);
     if (!mesh) return false;
@@ -48,7 +53,7 @@ bool models_make(struct models *models, struct arena *arena)
             struct model *model = &models->models[models->count];
             *model = (struct model){.kind = (enum kind)kind};
             mesh->point_count = mesh->face_count = 0;
-            if (!make(model, mesh, (enum kind)kind, variant)) break;
+            if (!make(model, mesh, (enum kind)kind, variant, site)) break;
             if (!mesh_finish(&model->mesh, mesh, arena)) return false;
             models->count++;
         }

@@ -3,6 +3,7 @@
 #define RETORT_WORLD_MODEL_H
 
 #include "world/mesh.h"
+#include "world/site.h"
 
 enum kind {
     KIND_CAR,
@@ -26,7 +27,7 @@ struct model {
     double lamp_height; /* of head and tail lamps; 0: has none */
 };
 
-enum { MODEL_MAX = 40, MODEL_STEPS = 4 };
+enum { MODEL_MAX = SITE_SHAPES, MODEL_STEPS = 4 };
 
 /* Models of a kind are first[kind] .. first[kind + 1] - 1; people come in MODEL_STEPS phases of a step each.
  */
@@ -35,14 +36,18 @@ struct models {
     struct model models[MODEL_MAX];
 };
 
-/* false: memory is short. The same shapes in every world. */
-bool models_make(struct models *models, struct arena *arena);
+/* false: memory is short. Vehicles have the proportions of the site. */
+bool models_make(struct models *models, const struct site *site, struct arena *arena);
 
 /* Parts of models_make: one shape into an empty builder, *model without its mesh. variant counts from 0;
  * false when there is no such variant. */
-bool model_road_vehicle(struct model *model, struct mesh_builder *mesh, enum kind kind, int variant);
-bool model_heavy_vehicle(struct model *model, struct mesh_builder *mesh, enum kind kind, int variant);
+bool model_road_vehicle(struct model *model, struct mesh_builder *mesh, enum kind kind, int variant,
+                        const struct proportions *proportions);
+bool model_heavy_vehicle(struct model *model, struct mesh_builder *mesh, enum kind kind, int variant,
+                         const struct proportions *proportions);
 bool model_figure(struct model *model, struct mesh_builder *mesh, enum kind kind, int variant);
+
+enum { MODEL_HEAVY_LORRIES = 6 }; /* variants of model_heavy_vehicle; pick-ups come behind them */
 
 /* A pair of wheels across at x, outer sides at y = +-half. */
 void model_wheels(struct mesh_builder *mesh, double x, double half, double radius, bool arch);

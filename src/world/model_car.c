@@ -1,4 +1,4 @@
-/* Cars and vans: one loft for the body, lamps, plates, pillars and wheels upon it. */
+/* Cars, vans and pick-ups: one loft for the body, lamps, plates, pillars and wheels upon it. */
 #include "world/model.h"
 
 #include <assert.h>
@@ -9,19 +9,25 @@ struct shape {
     double boot, rear, front, cowl; /* fractions of the length from the rear: end of the boot, roof from
                                        rear to front, foot of the windscreen */
     bool panels;                    /* no windows behind the driver */
+    bool bed;                       /* open behind the cab */
 };
 
 static const struct shape shapes[] = {
-    {KIND_CAR, 4.65, 1.82, 1.45, 0.93, 0.90, 0.15, 0.31, 0.56, 0.73, false}, /* saloon */
-    {KIND_CAR, 4.10, 1.76, 1.49, 0.95, 0.92, 0.03, 0.14, 0.58, 0.76, false}, /* hatchback */
-    {KIND_CAR, 4.55, 1.90, 1.70, 1.06, 1.04, 0.02, 0.10, 0.58, 0.75, false}, /* tall */
-    {KIND_CAR, 4.75, 1.82, 1.48, 0.94, 0.90, 0.02, 0.09, 0.56, 0.73, false}, /* estate */
-    {KIND_CAR, 3.60, 1.64, 1.52, 0.96, 0.95, 0.03, 0.12, 0.62, 0.82, false}, /* small */
-    {KIND_CAR, 4.80, 1.90, 1.62, 1.00, 1.00, 0.02, 0.26, 0.58, 0.75, false}, /* sloping back */
-    {KIND_VAN, 5.30, 2.00, 2.15, 1.18, 1.14, 0.01, 0.03, 0.72, 0.86, true},
-    {KIND_VAN, 5.00, 1.95, 1.98, 1.10, 1.08, 0.01, 0.04, 0.70, 0.85, false}, /* minibus */
-    {KIND_VAN, 6.20, 2.05, 2.65, 1.35, 1.25, 0.01, 0.02, 0.76, 0.88, true},
-    {KIND_VAN, 4.40, 1.84, 1.84, 1.04, 1.04, 0.01, 0.03, 0.62, 0.79, true},
+    {KIND_CAR, 4.65, 1.82, 1.45, 0.93, 0.90, 0.15, 0.31, 0.56, 0.73, false, false}, /* saloon */
+    {KIND_CAR, 4.10, 1.76, 1.49, 0.95, 0.92, 0.03, 0.14, 0.58, 0.76, false, false}, /* hatchback */
+    {KIND_CAR, 4.55, 1.90, 1.70, 1.06, 1.04, 0.02, 0.10, 0.58, 0.75, false, false}, /* tall */
+    {KIND_CAR, 4.75, 1.82, 1.48, 0.94, 0.90, 0.02, 0.09, 0.56, 0.73, false, false}, /* estate */
+    {KIND_CAR, 3.60, 1.64, 1.52, 0.96, 0.95, 0.03, 0.12, 0.62, 0.82, false, false}, /* small */
+    {KIND_CAR, 4.80, 1.90, 1.62, 1.00, 1.00, 0.02, 0.26, 0.58, 0.75, false, false}, /* sloping back */
+    {KIND_CAR, 3.40, 1.48, 1.86, 1.12, 1.00, 0.01, 0.03, 0.74, 0.91, false, false}, /* a small box */
+    {KIND_CAR, 4.60, 1.88, 1.28, 0.86, 0.80, 0.10, 0.36, 0.50, 0.68, false, false}, /* low and sleek */
+    {KIND_CAR, 4.75, 1.86, 1.76, 1.04, 1.00, 0.01, 0.04, 0.66, 0.83, false, false}, /* minivan */
+    {KIND_VAN, 5.30, 2.00, 2.15, 1.18, 1.14, 0.01, 0.03, 0.72, 0.86, true, false},
+    {KIND_VAN, 5.00, 1.95, 1.98, 1.10, 1.08, 0.01, 0.04, 0.70, 0.85, false, false}, /* minibus */
+    {KIND_VAN, 6.20, 2.05, 2.65, 1.35, 1.25, 0.01, 0.02, 0.76, 0.88, true, false},
+    {KIND_VAN, 4.40, 1.84, 1.84, 1.04, 1.04, 0.01, 0.03, 0.62, 0.79, true, false},
+    {KIND_LORRY, 5.25, 1.88, 1.74, 1.02, 1.02, 0.42, 0.43, 0.60, 0.74, false, true},
+    {KIND_LORRY, 4.90, 1.78, 1.70, 0.98, 0.98, 0.50, 0.51, 0.61, 0.75, false, true},
 };
 
 enum { STATIONS = 9 };
@@ -83,11 +89,12 @@ static void add_body(struct mesh_builder *mesh, const struct shape *s)
          hw * .88, hw * .7},
         {1.00 * l, 0.32, 0.50, 0.66, 0.70, 0.72, hw * .80, hw * .84, hw * .80, hw * .62},
     };
-    const enum material side = s->panels ? MAT_BODY : MAT_GLASS;
+    const enum material side = s->panels ? MAT_BODY : MAT_GLASS,
+                        roof_colour = s->kind == KIND_CAR ? MAT_SECOND : MAT_BODY;
     const enum material m[STATIONS - 1][STRIPS] = {
         {MAT_BODY, MAT_BODY, MAT_BODY, MAT_BODY},  {MAT_BODY, MAT_BODY, MAT_BODY, MAT_BODY},
-        {MAT_BODY, MAT_BODY, MAT_BODY, MAT_GLASS}, {MAT_BODY, MAT_BODY, side, MAT_BODY},
-        {MAT_BODY, MAT_BODY, side, MAT_BODY},      {MAT_BODY, MAT_BODY, MAT_GLASS, MAT_GLASS},
+        {MAT_BODY, MAT_BODY, MAT_BODY, MAT_GLASS}, {MAT_BODY, MAT_BODY, side, roof_colour},
+        {MAT_BODY, MAT_BODY, side, roof_colour},   {MAT_BODY, MAT_BODY, MAT_GLASS, MAT_GLASS},
         {MAT_BODY, MAT_BODY, MAT_BODY, MAT_BODY},  {MAT_BODY, MAT_BODY, MAT_BODY, MAT_BODY},
     };
     struct station centred[STATIONS];
@@ -162,14 +169,39 @@ static void add_details(struct mesh_builder *mesh, const struct shape *s)
     model_wheels(mesh, 0.815 * l - l / 2, hw, radius, true);
 }
 
-bool model_road_vehicle(struct model *model, struct mesh_builder *mesh, enum kind kind, int variant)
+/* The floor and tailgate of an open bed, dark between the sides. */
+static void add_bed(struct mesh_builder *mesh, const struct shape *s)
+{
+    const double x0 = -s->length / 2 + .12, x1 = (s->boot - .01) * s->length - s->length / 2,
+                 y = s->width / 2 * .70, z = s->belt + .05;
+    const struct point q[4] = {{x0, -y, z}, {x1, -y, z}, {x1, y, z}, {x0, y, z}};
+    mesh_quad(mesh, q, MAT_TRIM, true);
+}
+
+/* Lower bodies keep their height more than roofs do. */
+static struct shape stretched(const struct shape *shape, const struct proportions *p)
+{
+    struct shape s = *shape;
+    const double roof = s.bed ? 0 : p->roof * (s.kind == KIND_VAN ? 0.4 : 1), low = 0.5 + 0.5 * p->height;
+    s.length *= p->length;
+    s.width *= p->width;
+    s.height *= p->height;
+    s.belt *= low;
+    s.bonnet *= low;
+    s.front = space_clamp(s.front + roof, s.rear + 0.12, s.cowl - 0.06);
+    return s;
+}
+
+bool model_road_vehicle(struct model *model, struct mesh_builder *mesh, enum kind kind, int variant,
+                        const struct proportions *proportions)
 {
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
-        const struct shape *s = &shapes[i];
-        if (s->kind != kind || variant--) continue;
+        if (shapes[i].kind != kind || variant--) continue;
+        const struct shape shape = stretched(&shapes[i], proportions), *s = &shape;
         add_body(mesh, s);
         add_ends(mesh, s);
         add_details(mesh, s);
+        if (s->bed) add_bed(mesh, s);
         *model = (struct model){
             .kind = kind, .length = s->length, .width = s->width, .height = s->height, .lamp_height = 0.62};
         return true;

@@ -135,25 +135,31 @@ static void box_body(struct mesh_builder *mesh, double a, double b, double half,
     panel(mesh, a - .012, -1, -half, half, top - .10, top, MAT_METAL);
 }
 
-bool model_heavy_vehicle(struct model *model, struct mesh_builder *mesh, enum kind kind, int variant)
+static bool add_bus(struct model *model, struct mesh_builder *mesh, int variant, const struct proportions *p)
 {
-    if (kind == KIND_BUS) {
-        static const struct {
-            double length, height;
-            bool coach;
-        } buses[] = {{11.5, 3.05, false}, {12.0, 3.55, true}, {8.8, 2.95, false}, {10.6, 4.30, false}};
-        if (variant > 3) return false;
-        bus(model, mesh, buses[variant].length, buses[variant].height, buses[variant].coach);
-        if (variant == 3) { /* the second row of windows */
-            flank(mesh, 1.262, -5.0, 5.0, 1.75, 2.25, MAT_BODY);
-            panel(mesh, 5.33, 1, -1.2, 1.2, 2.0, 2.5, MAT_BODY);
-        }
-        return true;
-    }
+    static const struct {
+        double length, height;
+        bool coach;
+    } buses[] = {{11.5, 3.05, false}, {12.0, 3.55, true}, {8.8, 2.95, false}, {10.6, 4.30, false}};
+    if (variant > 3) return false;
+    const double length = buses[variant].length * p->length,
+                 height = buses[variant].height * (0.6 + 0.4 * p->height),
+                 rise = height - buses[variant].height;
+    bus(model, mesh, length, height, buses[variant].coach);
+    if (variant < 3) return true;
+    /* The second row of windows. */
+    flank(mesh, 1.262, .3 - length / 2, length / 2 - .3, 1.75, 2.25 + rise, MAT_BODY);
+    panel(mesh, length / 2 + .03, 1, -1.2, 1.2, 2.0, 2.5 + rise, MAT_BODY);
+    return true;
+}
+
+static bool add_lorry(struct model *model, struct mesh_builder *mesh, int variant,
+                      const struct proportions *p)
+{
     static const struct {
         double length, half, cab_length, cab_height, top;
         int axles; /* behind */
-    } lorries[] = {
+    } lorries[MODEL_HEAVY_LORRIES] = {
         {6.4, 1.05, 1.65, 2.25, 2.85, 1},  /* light box */
         {8.6, 1.22, 1.95, 2.85, 3.60, 2},  /* box */
         {15.0, 1.26, 2.15, 3.30, 3.95, 4}, /* trailer */
@@ -161,10 +167,13 @@ bool model_heavy_vehicle(struct model *model, struct mesh_builder *mesh, enum ki
         {9.6, 1.22, 2.00, 2.90, 3.20, 2},  /* tank */
         {6.6, 1.10, 1.70, 2.25, 1.30, 1},  /* flat bed */
     };
-    if (variant > 5) return false;
-    const double a = -lorries[variant].length / 2, b = -a, half = lorries[variant].half;
-    const double back = b - lorries[variant].cab_length, top = lorries[variant].top, load = back - .25;
-    cab(mesh, back, lorries[variant].cab_length, half, lorries[variant].cab_height);
+    if (variant >= MODEL_HEAVY_LORRIES) return false;
+    const double length = lorries[variant].length * p->length, tall = variant < 3 ? p->height : 1;
+    const double a = -length / 2, b = -a, half = lorries[variant].half * (0.7 + 0.3 * p->width);
+    const double cab_length = lorries[variant].cab_length * (1 + 2 * p->roof),
+                 cab_height = lorries[variant].cab_height * (0.5 + 0.5 * p->height);
+    const double back = b - cab_length, top = lorries[variant].top * tall, load = back - .25;
+    cab(mesh, back, cab_length, half, cab_height);
     chassis(mesh, a + .1, back + .3, half);
     if (variant == 3)
         tipper(mesh, a, load, half, top);
@@ -178,13 +187,19 @@ bool model_heavy_vehicle(struct model *model, struct mesh_builder *mesh, enum ki
     } else
         box_body(mesh, a, load, half, variant == 2 ? 1.15 : .95, top);
     lamps(mesh, b + .02, a - .02, half, .66);
-    model_wheels(mesh, b - lorries[variant].cab_length * .55, half, .48, false);
+    model_wheels(mesh, b - cab_length * .55, half, .48, false);
     for (int i = 0; i < lorries[variant].axles; i++)
         model_wheels(mesh, i < 3 ? a + 1.4 + i * 1.2 : back - .6, half, .48, false);
-    *model = (struct model){.kind = kind,
-                            .length = lorries[variant].length,
+    *model = (struct model){.kind = KIND_LORRY,
+                            .length = length,
                             .width = 2 * half,
-                            .height = top > lorries[variant].cab_height ? top : lorries[variant].cab_height,
+                            .height = top > cab_height ? top : cab_height,
                             .lamp_height = .74};
     return true;
+}
+
+bool model_heavy_vehicle(struct model *model, struct mesh_builder *mesh, enum kind kind, int variant,
+                         const struct proportions *proportions)
+{
+    return (kind == KIND_BUS ? add_bus : add_lorry)(model, mesh, variant, proportions);
 }

@@ -31,6 +31,13 @@ bool painter_make(struct painter *painter, const struct lens *lens, struct arena
     return painter->colours && painter->depths;
 }
 
+/* The least integer that is not below v, for v in [0, 2^31 - 1]. */
+static int up(double v)
+{
+    const int down = (int)v;
+    return down + (down < v);
+}
+
 struct slope {
     double at, dx, dy; /* at the origin of the samples */
 };
@@ -76,45 +83,61 @@ static void span_nearness(struct span *s, double first, double step, int n)
     s->near_step = (int64_t)(step * 65536);
 }
 
-static void fill_triangle(struct painter *p, const struct corner c[3], int width, int height)
+/* Both ends in range, and so is what lies between. */
+static void span_colour(struct span *s, const struct slope colour[3], int x0, int x1, double v)
+{
+    for (int k = 0; k < 3; k++) {
+        const double first = colour[k].at + colour[k].dx * (x0 + 0.5) + colour[k].dy * v;
+        const double last = first + colour[k].dx * (x1 - 1 - x0);
+        s->colour[k] = (int32_t)(space_clamp(first, 0, 65535) * 256);
+        if (x1 - x0 > 1)
+            s->step[k] = ((int32_t)(space_clamp(last, 0, 65535) * 256) - s->colour[k]) / (x1 - 1 - x0);
+    }
+}
+
+/* Where the triangle begins and ends on the line through v. */
+static void cross(double *left, double *right, const struct corner c[3], double v)
+{
+    *left = 1e30;
+    *right = -1e30;
+    for (int i = 0; i < 3; i++) {
+        const struct corner *a = &c[i], *b = &c[i < 2 ? i + 1 : 0];
+        if ((a->y <= v) == (b->y <= v)) continue;
+        const double x = a->x + (b->x - a->x) * ((v - a->y) / (b->y - a->y));
+        if (x < *left) *left = x;
+        if (x > *right) *right = x;
+    }
+}
+
+/* plain: the corners have one colour. */
+static void fill_triangle(struct painter *p, const struct corner c[3], bool plain, int width, int height)
 {
     const double area = (c[1].x - c[0].x) * (c[2].y - c[0].y) - (c[2].x - c[0].x) * (c[1].y - c[0].y);
     if (fabs(area) < 1e-6) return;
     const double low = fmin(c[0].y, fmin(c[1].y, c[2].y)), high = fmax(c[0].y, fmax(c[1].y, c[2].y));
-    const int y0 = (int)ceil(space_clamp(low - 0.5, 0, height)),
-              y1 = (int)ceil(space_clamp(high - 0.5, 0, height));
+    const int y0 = up(space_clamp(low - 0.5, 0, height)), y1 = up(space_clamp(high - 0.5, 0, height));
     if (y0 >= y1) return;
     const double nears[3] = {c[0].near, c[1].near, c[2].near};
     const struct slope near = slope_of(c, nears, area);
     struct slope colour[3];
+    struct span s = {0};
     for (int k = 0; k < 3; k++) {
         const double v[3] = {c[0].colour[k], c[1].colour[k], c[2].colour[k]};
-        colour[k] = slope_of(c, v, area);
+        if (plain)
+            s.colour[k] = (int32_t)(v[0] * 256);
+        else
+            colour[k] = slope_of(c, v, area);
     }
     for (int y = y0; y < y1; y++) {
         const double v = y + 0.5;
-        double left = 1e30, right = -1e30;
-        for (int i = 0; i < 3; i++) {
-            const struct corner *a = &c[i], *b = &c[i < 2 ? i + 1 : 0];
-            if ((a->y <= v) == (b->y <= v)) continue;
-            const double x = a->x + (b->x - a->x) * ((v - a->y) / (b->y - a->y));
-            if (x < left) left = x;
-            if (x > right) right = x;
-        }
-        const int x0 = (int)ceil(space_clamp(left - 0.5, 0, width)),
-                  x1 = (int)ceil(space_clamp(right - 0.5, 0, width));
+        double left, right;
+        cross(&left, &right, c, v);
+        const int x0 = up(space_clamp(left - 0.5, 0, width)), x1 = up(space_clamp(right - 0.5, 0, width));
         if (x0 >= x1) continue;
-        struct span s = {0};
         span_nearness(&s, near.at + near.dx * (x0 + 0.5) + near.dy * v, near.dx, x1 - x0);
-        for (int k = 0; k < 3; k++) {
-            /* Both ends in range, and so is what lies between. */
-            const double first = colour[k].at + colour[k].dx * (x0 + 0.5) + colour[k].dy * v;
-            const double last = first + colour[k].dx * (x1 - 1 - x0);
-            s.colour[k] = (int32_t)(space_clamp(first, 0, 65535) * 256);
-            if (x1 - x0 > 1)
-                s.step[k] = ((int32_t)(space_clamp(last, 0, 65535) * 256) - s.colour[k]) / (x1 - 1 - x0);
-        }
-        fill_span(p->colours + (size_t)y * width + x0, p->depths + (size_t)y * width + x0, x1 - x0, s);
+        if (!plain) span_colour(&s, colour, x0, x1, v);
+        const size_t at = (size_t)y * (size_t)width + (size_t)x0;
+        fill_span(p->colours + at, p->depths + at, x1 - x0, s);
     }
 }
 
@@ -145,7 +168,7 @@ static int frame_patch(struct painter *p, const struct posed *posed, int n)
     int from[2], to[2];
     for (int a = 0; a < 2; a++) {
         from[a] = (int)floor(space_clamp(low[a], 0, limit[a]));
-        to[a] = (int)ceil(space_clamp(high[a], 0, limit[a]));
+        to[a] = up(space_clamp(high[a], 0, limit[a]));
         if (to[a] <= from[a]) return 0;
     }
     patch->x0 = from[0];
@@ -156,28 +179,40 @@ static int frame_patch(struct painter *p, const struct posed *posed, int n)
     return area <= 3000 ? MAX_SAMPLES : area <= 14000 ? 3 : 2;
 }
 
-static void resolve(struct painter *p, int samples)
+/* Inlined for each number of samples, whose square then is no divisor of unknown size. */
+static inline void resolve_by(struct painter *p, const int samples)
 {
     struct patch *patch = &p->patch;
-    const int total = samples * samples, width = patch->width * samples;
+    const uint32_t total = (uint32_t)(samples * samples);
+    const int width = patch->width * samples;
     for (int y = 0; y < patch->height; y++)
         for (int x = 0; x < patch->width; x++) {
-            uint32_t sum[3] = {0}, count = 0;
+            uint32_t sum[4] = {0};
             int32_t nearest = 0;
             for (int j = 0; j < samples; j++) {
-                const size_t row = (size_t)(y * samples + j) * width + (size_t)x * samples;
+                const size_t row = (size_t)(y * samples + j) * (size_t)width + (size_t)(x * samples);
                 for (int i = 0; i < samples; i++) {
-                    const uint16_t *c = p->colours[row + i];
-                    count += c[3];
-                    for (int k = 0; k < 3; k++) sum[k] += c[k];
-                    if (p->depths[row + i] > nearest) nearest = p->depths[row + i];
+                    const uint16_t *c = p->colours[row + (size_t)i];
+                    for (int k = 0; k < 4; k++) sum[k] += c[k];
+                    if (p->depths[row + (size_t)i] > nearest) nearest = p->depths[row + (size_t)i];
                 }
             }
-            uint16_t *out = patch->pixels[(size_t)y * patch->width + x];
-            for (int k = 0; k < 3; k++) out[k] = (uint16_t)(sum[k] / (uint32_t)total);
-            out[3] = (uint16_t)(count * 255 / (uint32_t)total);
-            patch->nearness[(size_t)y * patch->width + x] = (uint16_t)(nearest >> 10);
+            const size_t at = (size_t)y * (size_t)patch->width + (size_t)x;
+            uint16_t *out = patch->pixels[at];
+            for (int k = 0; k < 3; k++) out[k] = (uint16_t)(sum[k] / total);
+            out[3] = (uint16_t)(sum[3] * 255 / total);
+            patch->nearness[at] = (uint16_t)(nearest >> 10);
         }
+}
+
+static void resolve(struct painter *p, int samples)
+{
+    if (samples == 4)
+        resolve_by(p, 4);
+    else if (samples == 3)
+        resolve_by(p, 3);
+    else
+        resolve_by(p, 2);
 }
 
 /* 1024 times lens_nearness, so that near faces of one mesh can be told apart. */
@@ -218,7 +253,7 @@ static void paint_face(struct painter *p, const struct posed *posed, const struc
         else
             memcpy(corners[i].colour, corners[0].colour, sizeof corners[i].colour);
     }
-    fill_triangle(p, corners, p->patch.width * posed->samples, p->patch.height * posed->samples);
+    fill_triangle(p, corners, posed->flat, p->patch.width * posed->samples, p->patch.height * posed->samples);
 }
 
 void paint_mover(struct painter *p, const struct model *model, const struct mover *mover,

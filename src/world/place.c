@@ -135,14 +135,15 @@ static void sample_row(const struct work *w, int j)
     struct surface *row = place->surfaces + (size_t)j * width;
     uint16_t *depths = place->depths + (size_t)j * width;
     const double v = (j + 0.5) / BACKDROP_SAMPLES;
+    const double end = 400 + 20 * lens->stand; /* of the ground */
     for (int i = 0; i < width; i++) {
         const struct point ray = lens_ray(lens, (i + 0.5) / BACKDROP_SAMPLES, v);
         const double t = ray.z < 0 ? lens->stand / -ray.z : 1e9;
-        if (t < 420)
+        if (t < end)
             ground_sample(&row[i], w, eye, ray, t);
         else
             sky_sample(&row[i], w, ray);
-        depths[i] = (uint16_t)lens_nearness(t < 420 ? t : row[i].kind == SURFACE_FAR ? 420 : 1e6);
+        depths[i] = (uint16_t)lens_nearness(t < end ? t : row[i].kind == SURFACE_FAR ? end : 1e6);
     }
     for (int k = 0; k < place->scenery.prop_count; k++) {
         const struct bounds b = w->bounds[k];
@@ -195,9 +196,10 @@ static void summarise(struct place *place)
         for (int x = 0; x < place->layout.lens.width; x++) summarise_pixel(place, x, y);
 }
 
-bool place_make(struct place *place, uint64_t seed, int width, int height, int threads, struct arena *arena)
+bool place_make(struct place *place, const struct site *site, int width, int height, int threads,
+                struct arena *arena)
 {
-    if (!layout_make(&place->layout, seed, width, height, arena)) return false;
+    if (!layout_make(&place->layout, site, width, height, arena)) return false;
     place->ground = ground_make(&place->layout);
     scenery_make(&place->scenery, &place->layout);
     const struct lens *lens = &place->layout.lens;
@@ -215,7 +217,7 @@ bool place_make(struct place *place, uint64_t seed, int width, int height, int t
         return false;
     for (int i = 0; i < place->scenery.prop_count; i++)
         bounds[i] = prop_bounds(lens, &place->scenery.props[i]);
-    const uint64_t key = rng_key(seed, "world.sky");
+    const uint64_t key = rng_key(site->seed, "world.sky");
     struct work work = {place, bounds, (uint32_t)rng_u64(key, 0), rng_real(key, 1) < 0.45};
     par_for(threads, (int64_t)lens->height * BACKDROP_SAMPLES, 2, sample_rows, &work);
     summarise(place);

@@ -1,17 +1,4 @@
-#include "world/scenery.h"
-
-#include "base/rng.h"
-
-struct maker {
-    struct scenery *scenery;
-    const struct layout *layout;
-    struct rng rng;
-    double dense; /* share of buildings, 0 to 1 */
-    int style;    /* of most buildings */
-    double leaf[3];
-    struct prop spare; /* written when the list is full */
-    double slope;      /* half the picture's width over the focal length */
-};
+#include "world/scenery_parts.h"
 
 static struct prop *add_prop(struct maker *m, enum look look)
 {
@@ -28,9 +15,8 @@ static void add_plane(struct prop *prop, struct point normal, struct point on)
     prop->offsets[prop->plane_count++] = point_dot(normal, on);
 }
 
-/* A body that stands on centre; half sizes along its own axes; a gable along its own x when ridge > 0. */
-static struct prop *add_body(struct maker *m, enum look look, struct point centre, double cosine, double sine,
-                             struct point half, double ridge)
+struct prop *scenery_body(struct maker *m, enum look look, struct point centre, double cosine, double sine,
+                          struct point half, double ridge)
 {
     struct prop *p = add_prop(m, look);
     p->centre = centre;
@@ -83,7 +69,7 @@ static void add_tree(struct maker *m, double x, double y)
     const double height = rng_uniform(rng, 5, 12), crown = height * rng_uniform(rng, 0.26, 0.40);
     const bool conifer = rng_next_real(rng) < 0.2;
     struct prop *trunk =
-        add_body(m, LOOK_BARK, (struct point){x, y, 0}, 1, 0, (struct point){.13, .13, height * .3}, 0);
+        scenery_body(m, LOOK_BARK, (struct point){x, y, 0}, 1, 0, (struct point){.13, .13, height * .3}, 0);
     colour(trunk, .10, .075, .05, 1);
     const int balls = conifer ? 7 : 15;
     const double tint = rng_uniform(rng, 0.7, 1.25);
@@ -124,15 +110,15 @@ static void add_building(struct maker *m, double x, double y, double cosine, dou
     const double storeys = style == 3 ? 1 + rng_next_int(rng, 2) : style == 2 ? 2 : 2 + rng_next_int(rng, 6);
     const double height = storeys * 3.1 + (style == 3 ? 0.3 : 1.0),
                  ridge = style == 3 ? half_y * rng_uniform(rng, .5, .9) : 0;
-    struct prop *p = add_body(m, LOOK_WALL, (struct point){x, y, 0}, cosine, sine,
-                              (struct point){half_x, half_y, height / 2}, ridge);
+    struct prop *p = scenery_body(m, LOOK_WALL, (struct point){x, y, 0}, cosine, sine,
+                                  (struct point){half_x, half_y, height / 2}, ridge);
     const double *wall = walls[rng_next_int(rng, 9)];
     colour(p, wall[0], wall[1], wall[2], rng_uniform(rng, 0.75, 1.1));
     p->style = style;
     if (style == 3 || rng_next_real(rng) < 0.4) return;
     /* Something on a flat roof. */
-    struct prop *top = add_body(m, LOOK_METAL, (struct point){x, y, height}, cosine, sine,
-                                (struct point){half_x * .3, half_y * .3, 1.1}, 0);
+    struct prop *top = scenery_body(m, LOOK_METAL, (struct point){x, y, height}, cosine, sine,
+                                    (struct point){half_x * .3, half_y * .3, 1.1}, 0);
     colour(top, .3, .3, .3, 1);
 }
 
@@ -148,6 +134,10 @@ static bool fits(const struct maker *m, double x, double y, double radius, doubl
         if (sqrt(dx * dx + dy * dy) < m->layout->ring.radius && !low) return false;
     }
     if (x * x + y * y < (radius + 7) * (radius + 7)) return false;
+    for (int i = 0; i < m->spot_count; i++) {
+        const double dx = x - m->spots[i].x, dy = y - m->spots[i].y, both = radius + m->spots[i].radius;
+        if (dx * dx + dy * dy < both * both) return false;
+    }
     if (low) return true;
     return y > 1.7 * m->layout->focus || fabs(x) > m->slope * 0.72 * y + radius;
 }
@@ -181,13 +171,13 @@ static void add_lamp(struct maker *m, double x, double y, double to_x, double to
     if (s->lamp_count == SCENERY_MAX_LAMPS || !fits(m, x, y, 0.1, 0.25, true)) return;
     const double height = 7.8;
     struct prop *post =
-        add_body(m, LOOK_METAL, (struct point){x, y, 0}, 1, 0, (struct point){.07, .07, height / 2}, 0);
+        scenery_body(m, LOOK_METAL, (struct point){x, y, 0}, 1, 0, (struct point){.07, .07, height / 2}, 0);
     colour(post, .30, .31, .32, 1);
     const struct point middle = {x + to_x * .7, y + to_y * .7, height - .1};
-    struct prop *arm = add_body(m, LOOK_METAL, middle, to_x, to_y, (struct point){.75, .04, .04}, 0);
+    struct prop *arm = scenery_body(m, LOOK_METAL, middle, to_x, to_y, (struct point){.75, .04, .04}, 0);
     colour(arm, .30, .31, .32, 1);
     const struct point head = {x + to_x * 1.6, y + to_y * 1.6, height - .12};
-    struct prop *lantern = add_body(m, LOOK_METAL, head, to_x, to_y, (struct point){.35, .14, .06}, 0);
+    struct prop *lantern = scenery_body(m, LOOK_METAL, head, to_x, to_y, (struct point){.35, .14, .06}, 0);
     colour(lantern, .35, .35, .35, 1);
     s->lamps[s->lamp_count++] = head;
 }
@@ -213,7 +203,8 @@ static void fill_median(struct maker *m, const struct road *road)
         const struct pose at = chain_pose(&road->axis, s + 2);
         const struct point centre = {at.x, at.y, hedge ? 0 : 0.45};
         const struct point half = {2.02, hedge ? road->median / 2 - .5 : .10, hedge ? .42 : .16};
-        struct prop *p = add_body(m, hedge ? LOOK_LEAVES : LOOK_METAL, centre, at.cosine, at.sine, half, 0);
+        struct prop *p =
+            scenery_body(m, hedge ? LOOK_LEAVES : LOOK_METAL, centre, at.cosine, at.sine, half, 0);
         if (hedge)
             colour(p, m->leaf[0], m->leaf[1], m->leaf[2], 1.2);
         else
@@ -224,15 +215,16 @@ static void fill_median(struct maker *m, const struct road *road)
 static void plant(struct maker *m)
 {
     struct rng *rng = &m->rng;
-    const int trees = 20 + rng_next_int(rng, 26);
+    const int trees = 8 + rng_next_int(rng, 38);
+    const double far = fmax(125, 2.5 * m->layout->focus);
     for (int i = 0, tries = 0; i < trees && tries < 400; tries++) {
-        const double u = rng_next_real(rng), y = 4 + 125 * u * u, x = random_x(m, y);
+        const double u = rng_next_real(rng), y = 4 + far * u * u, x = random_x(m, y);
         if (!fits(m, x, y, 2.2, 1.2, false)) continue;
         add_tree(m, x, y);
         i++;
     }
     for (int i = 0, tries = 0; i < 18 && tries < 200; tries++) {
-        const double y = rng_uniform(rng, 3, 60), x = random_x(m, y);
+        const double y = rng_uniform(rng, 3, fmax(60, 2 * m->layout->focus)), x = random_x(m, y);
         if (!fits(m, x, y, 1.6, 2.8, true)) continue;
         add_bush(m, x, y);
         i++;
@@ -242,7 +234,7 @@ static void plant(struct maker *m)
 void scenery_make(struct scenery *scenery, const struct layout *layout)
 {
     struct maker m = {
-        .scenery = scenery, .layout = layout, .rng = {rng_key(layout->seed, "world.scenery"), 0}};
+        .scenery = scenery, .layout = layout, .rng = {rng_key(layout->site->seed, "world.scenery"), 0}};
     scenery->prop_count = scenery->lamp_count = 0;
     m.dense = rng_next_real(&m.rng) < 0.65 ? rng_uniform(&m.rng, 0.5, 0.95) : 0.12;
     m.style = rng_next_int(&m.rng, 4);
@@ -251,6 +243,7 @@ void scenery_make(struct scenery *scenery, const struct layout *layout)
     m.leaf[0] = 0.085 * yellow;
     m.leaf[1] = 0.115;
     m.leaf[2] = 0.035;
+    furniture_make(&m);
     for (int i = 0; i < layout->road_count; i++) {
         line_road(&m, &layout->roads[i]);
         light_road(&m, &layout->roads[i]);

@@ -1,10 +1,22 @@
-/* What stands beside the road: buildings, trees, hedges, lamp posts, as convex bodies and ellipsoids. */
+/* What stands beside the road: buildings, trees, hedges, lamp posts, furniture, as convex bodies and ellipsoids. */
 #ifndef RETORT_WORLD_SCENERY_H
 #define RETORT_WORLD_SCENERY_H
 
 #include "world/layout.h"
 
-enum look { LOOK_WALL, LOOK_ROOF, LOOK_LEAVES, LOOK_BARK, LOOK_METAL };
+/* Furniture has the looks from LOOK_PLAIN on. */
+enum look {
+    LOOK_WALL,
+    LOOK_ROOF,
+    LOOK_LEAVES,
+    LOOK_BARK,
+    LOOK_METAL,
+    LOOK_PLAIN,
+    LOOK_SHEET,
+    LOOK_STRIPES,
+    LOOK_CLOTH,
+    LOOK_POSTER
+};
 
 enum { PROP_MAX_PLANES = 7, SCENERY_MAX_PROPS = 1200, SCENERY_MAX_LAMPS = 40 };
 

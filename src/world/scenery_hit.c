@@ -1,5 +1,5 @@
 /* Rays against props, and their shadows. */
-#include "world/scenery.h"
+#include "world/scenery_parts.h"
 
 #include <stdlib.h>
 
@@ -101,7 +101,9 @@ bool scenery_hit(struct hit *hit, const struct prop *p, struct point eye, struct
     const double dx = at.x - p->centre.x, dy = at.y - p->centre.y;
     const double own_x = dx * p->cosine + dy * p->sine, own_y = dy * p->cosine - dx * p->sine;
     for (int k = 0; k < 3; k++) hit->albedo[k] = p->colour[k];
-    if (p->look == LOOK_LEAVES)
+    if (p->look >= LOOK_PLAIN)
+        furniture_albedo(hit->albedo, p, through, own_x, own_y, at.z - p->centre.z);
+    else if (p->look == LOOK_LEAVES)
         leaves(hit, p, at);
     else if (p->look == LOOK_WALL && through < 4) {
         const bool end = !(through & 1); /* planes 0 and 2 face along own x */

@@ -5,23 +5,22 @@
 
 #include <string.h>
 
-/* Steeper in the middle tones. */
-static double contrast(double v)
+/* Steeper in the middle tones for amount > 0, flatter below. */
+static double contrast(double v, double amount)
 {
     const double t = space_clamp(v, 0, 1);
-    return v > 1 ? v : space_mix(t, t * t * (3 - 2 * t), 0.35);
+    return v > 1 ? v : space_mix(t, t * t * (3 - 2 * t), amount);
 }
 
 static void make_tone(struct sensor *sensor)
 {
-    const uint64_t look = rng_key(sensor->seed, "world.tone");
-    const double gamma = 1 / space_mix(2.05, 2.4, rng_real(look, 0)),
-                 shoulder = space_mix(0.25, 0.5, rng_real(look, 1));
-    const double black = space_mix(0, 7, rng_real(look, 2));
-    for (int i = 0; i < 65536; i++) {
-        const double x = (i + 0.5) / BACKDROP_ONE, bent = x * (1 + 0.09 * x) / (1 + shoulder * x);
-        sensor->tone[i] =
-            (uint8_t)space_clamp(black + (255 - black) * contrast(dmath_pow(bent, gamma)), 0, 255);
+    const struct site_look *look = sensor->look;
+    for (int i = 0; i < SENSOR_TONES; i++) {
+        const int level = i < 65536 ? i : 65535;
+        const double x = (level + 0.5) / BACKDROP_ONE * look->exposure,
+                     bent = x * (1 + 0.09 * x) / (1 + look->shoulder * x);
+        const double v = contrast(dmath_pow(bent, 1 / look->gamma), look->contrast);
+        sensor->tone[i] = (uint8_t)space_clamp(look->black + (255 - look->black) * v, 0, 255);
     }
 }
 
@@ -68,15 +67,18 @@ static void make_dirt(struct sensor *sensor, int width, int height)
                 veil += spot[i][3] * 0.5 * (1 - q);
             }
             const size_t at = 3 * ((size_t)y * width + x);
-            memset(sensor->gain + at, (int)(255 * space_clamp(gain, 0.3, 1)), 3);
+            for (int k = 0; k < 3; k++)
+                sensor->gain[at + (size_t)k] =
+                    (uint8_t)(255 * space_clamp(gain, 0.3, 1) * sensor->look->balance[k]);
             memset(sensor->veil + at, (int)(255 * space_clamp(veil, 0, 1)), 3);
         }
 }
 
-bool sensor_make(struct sensor *sensor, uint64_t seed, const struct lens *lens, struct arena *arena)
+bool sensor_make(struct sensor *sensor, const struct site *site, const struct lens *lens, struct arena *arena)
 {
     const int width = lens->width - 2 * lens->margin, height = lens->height - 2 * lens->margin;
-    sensor->seed = seed;
+    sensor->seed = site->seed;
+    sensor->look = &site->look;
     sensor->lens = lens;
     sensor->gain = arena_alloc(arena, (size_t)width * height, 3);
     sensor->veil = arena_alloc(arena, (size_t)width * height, 3);
@@ -180,52 +182,133 @@ void sensor_rain(const struct sensor *sensor, struct canvas *canvas, double rain
     drops(sensor, canvas, rain, motion);
 }
 
+enum { MAX_ROW = 3 * (AREA_MAX_ROW + 2) };
+
 struct develop {
+    const struct sensor *sensor;
+    const struct canvas *canvas;
+    const struct jolt *jolt;
+    int channels; /* of a row */
     uint16_t gain;
-    int32_t grain;
-    uint16_t *haze, *light; /* of a row of channels */
+    int16_t colour; /* saturation, 256 leaves it */
+    int16_t focus;  /* share of the blurred picture, 256: all; below 0 sharpens */
+    int16_t grain;
+    uint16_t haze[MAX_ROW];
+    int16_t rows[3][MAX_ROW]; /* toned rows y - 1, y, y + 1 modulo 3, with a pixel more at both ends */
 };
 
-/* One row: gain and veil, tone, noise; each loop runs over channels, not pixels. Factors have 16 bits, for which
- * every CPU has multiplications of vectors. */
-static void develop_row(uint8_t *out, const struct sensor *sensor, const struct develop *d,
-                        const uint16_t *in, const uint8_t *gain, const uint8_t *veil, const int8_t *noise,
-                        int channels)
+/* Within 16 bits, whose limits every CPU has for vectors. */
+static int16_t byte_of(int16_t v)
 {
-    for (int i = 0; i < channels; i++) {
-        const uint16_t share = (uint16_t)((uint32_t)gain[i] * d->gain >> 8), mist = veil[i];
-        const int32_t light = (int32_t)(((uint32_t)in[i] * share + (uint32_t)d->haze[i] * mist) >> 8);
-        d->light[i] = (uint16_t)(light > 65535 ? 65535 : light);
+    const int16_t low = v < 0 ? 0 : v;
+    return low > 255 ? 255 : low;
+}
+
+/* A product of 16 by 16 bits, for which every CPU has vectors. */
+static int32_t times(int16_t a, int16_t b) { return (int32_t)a * b; }
+
+/* Gain and veil of row y of the picture; each loop runs over channels, not pixels. */
+static void light_row(int32_t *restrict light, const struct develop *d, int y)
+{
+    const struct sensor *sensor = d->sensor;
+    const struct lens *lens = sensor->lens;
+    const size_t at = (size_t)y * (size_t)d->channels,
+                 row = (size_t)(y + lens->margin + d->jolt->y) * (size_t)lens->width;
+    const uint8_t *restrict gain = sensor->gain + at, *restrict veil = sensor->veil + at;
+    const uint16_t *restrict in = d->canvas->colours + 3 * (row + (size_t)(lens->margin + d->jolt->x));
+    const uint16_t *restrict haze = d->haze, whole = d->gain;
+    for (int i = 0; i < d->channels; i++) {
+        const uint16_t share = (uint16_t)((uint32_t)gain[i] * whole >> 8), mist = veil[i];
+        light[i] = (int32_t)(((uint32_t)in[i] * share + (uint32_t)haze[i] * mist) >> 8);
     }
-    for (int i = 0; i < channels; i++) out[i] = sensor->tone[d->light[i]];
-    for (int i = 0; i < channels; i++) {
-        const int v = out[i] + ((noise[i] * d->grain + 512) >> 10);
-        out[i] = (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
+}
+
+/* Tones, towards grey or away from it. */
+static void colour_row(int16_t *restrict row, const struct develop *d, const int32_t *restrict light)
+{
+    const uint8_t *restrict tone = d->sensor->tone;
+    const int16_t colour = d->colour;
+    int16_t greys[MAX_ROW];
+    if (colour == 256) {
+        for (int i = 0; i < d->channels; i++) row[i] = tone[light[i]];
+        return;
+    }
+    for (int i = 0; i < d->channels; i += 3) {
+        const int red = tone[light[i]], green = tone[light[i + 1]], blue = tone[light[i + 2]];
+        row[i] = (int16_t)red;
+        row[i + 1] = (int16_t)green;
+        row[i + 2] = (int16_t)blue;
+        greys[i] = greys[i + 1] = greys[i + 2] = (int16_t)((77 * red + 150 * green + 29 * blue) >> 8);
+    }
+    for (int i = 0; i < d->channels; i++)
+        row[i] = byte_of((int16_t)(greys[i] + (int16_t)(times((int16_t)(row[i] - greys[i]), colour) >> 8)));
+}
+
+static void make_row(struct develop *d, int y)
+{
+    int16_t *row = d->rows[y % 3];
+    int32_t light[MAX_ROW];
+    light_row(light, d, y);
+    colour_row(row + 3, d, light);
+    memcpy(row, row + 3, 3 * sizeof *row);
+    memcpy(row + 3 + d->channels, row + d->channels, 3 * sizeof *row);
+}
+
+/* Mixes a pixel with the mean of its neighbourhood, weights 1 2 1 both ways; adds noise. */
+static void finish_row(uint8_t *restrict out, const struct develop *d, const int16_t *restrict above,
+                       const int16_t *restrict row, const int16_t *restrict below,
+                       const int8_t *restrict noise)
+{
+    int16_t sums[MAX_ROW];
+    const int n = d->channels;
+    const int16_t grain = d->grain, focus = d->focus;
+    if (!focus) {
+        for (int i = 0; i < n; i++)
+            out[i] =
+                (uint8_t)byte_of((int16_t)(row[3 + i] + (int16_t)((times(noise[i], grain) + 512) >> 10)));
+        return;
+    }
+    for (int i = 0; i < n + 6; i++) sums[i] = (int16_t)(above[i] + 2 * row[i] + below[i]);
+    for (int i = 0; i < n; i++) {
+        const int16_t own = row[3 + i], apart = (int16_t)(sums[i] + 2 * sums[3 + i] + sums[6 + i] - 16 * own);
+        const int16_t nearer = (int16_t)((times(apart, focus) + 2048) >> 12),
+                      speck = (int16_t)((times(noise[i], grain) + 512) >> 10);
+        out[i] = (uint8_t)byte_of((int16_t)(own + nearer + speck));
+    }
+}
+
+static void begin(struct develop *d, const struct sensor *sensor, const struct canvas *canvas,
+                  const struct jolt *jolt, int width)
+{
+    const struct light *light = &canvas->backdrop->light;
+    const struct site_look *look = sensor->look;
+    const bool grey = look->infrared && light->night > 0.5;
+    d->sensor = sensor;
+    d->canvas = canvas;
+    d->jolt = jolt;
+    d->channels = 3 * width;
+    d->gain = (uint16_t)(jolt->gain * 256);
+    d->colour = (int16_t)(grey ? 0 : 256 * look->saturation);
+    d->focus = (int16_t)(256 * look->focus);
+    d->grain = (int16_t)(space_mix(26, 120, light->night) * look->grain);
+    for (int i = 0; i < d->channels; i++) {
+        const double veil = 0.5 * (light->horizon[i % 3] + 0.3 * light->lamp[i % 3]) * BACKDROP_ONE;
+        d->haze[i] = (uint16_t)space_clamp(veil, 0, 65535);
     }
 }
 
 void sensor_develop(const struct sensor *sensor, struct image *image, const struct canvas *canvas,
                     const struct jolt *jolt, int64_t index)
 {
-    const struct lens *lens = sensor->lens;
-    const struct light *light = &canvas->backdrop->light;
     const uint64_t key = rng_step(rng_key(sensor->seed, "world.grain"), (uint64_t)index);
-    const double grade = 0.6 + 0.8 * rng_real(rng_key(sensor->seed, "world.grade"), 0);
-    struct develop d = {.gain = (uint16_t)(jolt->gain * 256),
-                        .grain = (int32_t)(space_mix(26, 120, light->night) * grade)};
-    uint16_t haze[3 * AREA_MAX_ROW], lights[3 * AREA_MAX_ROW];
-    d.haze = haze;
-    d.light = lights;
-    for (int i = 0; i < 3 * image->width; i++) {
-        const double veil = 0.5 * (light->horizon[i % 3] + 0.3 * light->lamp[i % 3]) * BACKDROP_ONE;
-        haze[i] = (uint16_t)space_clamp(veil, 0, 65535);
-    }
+    struct develop d;
+    begin(&d, sensor, canvas, jolt, image->width);
+    make_row(&d, 0);
     for (int y = 0; y < image->height; y++) {
-        const int top = y + lens->margin + jolt->y, left = lens->margin + jolt->x;
-        const size_t row = (size_t)y * image->width;
+        const int above = y ? y - 1 : 0, below = y + 1 < image->height ? y + 1 : y;
         const int8_t *noise = sensor->noise + 3 * (rng_u64(key, (uint64_t)y) % SENSOR_NOISE);
-        develop_row(image->pixels + row * 3, sensor, &d,
-                    canvas->colours + 3 * ((size_t)top * lens->width + (size_t)left), sensor->gain + 3 * row,
-                    sensor->veil + 3 * row, noise, 3 * image->width);
+        if (below > y) make_row(&d, below);
+        finish_row(image->pixels + (size_t)y * (size_t)d.channels, &d, d.rows[above % 3], d.rows[y % 3],
+                   d.rows[below % 3], noise);
     }
 }

@@ -1,19 +1,22 @@
 /* From linear light to the camera's picture: shake and knocks, rain before the lens, dirt on it, exposure,
- * noise. */
+ * colours, focus, noise. */
 #ifndef RETORT_WORLD_SENSOR_H
 #define RETORT_WORLD_SENSOR_H
 
 #include "image/image.h"
 #include "world/canvas.h"
+#include "world/site.h"
 
-enum { SENSOR_NOISE = 1 << 16 };
+/* Tones of light up to the brightest flash before a veil: no sum is above (65535 * 446 + 65535 * 255) / 256. */
+enum { SENSOR_NOISE = 1 << 16, SENSOR_TONES = 180000 };
 
 struct sensor {
     uint64_t seed;
+    const struct site_look *look;
     const struct lens *lens;
-    uint8_t *gain; /* [picture pixels][3] vignette and dirt, 255: all the light */
-    uint8_t *veil; /* light that dirt scatters, share of the mean */
-    uint8_t tone[65536];
+    uint8_t *gain;              /* [picture pixels][3] white balance, vignette and dirt, 255: all the light */
+    uint8_t *veil;              /* light that dirt scatters, share of the mean */
+    uint8_t tone[SENSOR_TONES]; /* the same from 65535 on */
     int8_t *noise; /* [SENSOR_NOISE + a row of pixels][3]; normal, 32 is one deviation; channels alike but for
                       a tinge */
 };
@@ -24,7 +27,8 @@ struct jolt {
     double gain;
 };
 
-bool sensor_make(struct sensor *sensor, uint64_t seed, const struct lens *lens, struct arena *arena);
+bool sensor_make(struct sensor *sensor, const struct site *site, const struct lens *lens,
+                 struct arena *arena);
 struct jolt sensor_jolt(const struct sensor *sensor, double motion, bool still);
 
 /* Drops in the air and on the lens. index is the frame's. */

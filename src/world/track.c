@@ -2,9 +2,14 @@
 
 #include <assert.h>
 
+static struct piece make_piece(double x, double y, double heading, double curvature, double length)
+{
+    return (struct piece){x, y, heading, curvature, length, space_cos(heading), space_sin(heading)};
+}
+
 static struct pose piece_pose(const struct piece *p, double s)
 {
-    const double c = space_cos(p->heading), n = space_sin(p->heading);
+    const double c = p->cosine, n = p->sine;
     if (fabs(p->curvature) < 1e-9) return (struct pose){p->x + c * s, p->y + n * s, c, n};
     const double turned = p->heading + p->curvature * s, r = 1 / p->curvature;
     const double c2 = space_cos(turned), n2 = space_sin(turned);
@@ -13,7 +18,7 @@ static struct pose piece_pose(const struct piece *p, double s)
 
 struct chain chain_start(double x, double y, double heading, double curvature, double length)
 {
-    return (struct chain){1, {{x, y, heading, curvature, length}}};
+    return (struct chain){1, {make_piece(x, y, heading, curvature, length)}};
 }
 
 void chain_add(struct chain *chain, double curvature, double length)
@@ -22,7 +27,7 @@ void chain_add(struct chain *chain, double curvature, double length)
     const struct piece *last = &chain->pieces[chain->count - 1];
     const struct pose end = piece_pose(last, last->length);
     const double heading = last->heading + last->curvature * last->length;
-    chain->pieces[chain->count++] = (struct piece){end.x, end.y, heading, curvature, length};
+    chain->pieces[chain->count++] = make_piece(end.x, end.y, heading, curvature, length);
 }
 
 double chain_length(const struct chain *chain)
@@ -45,8 +50,8 @@ struct chain chain_beside(const struct chain *chain, double d)
     for (int i = 0; i < out.count; i++) {
         struct piece *p = &out.pieces[i];
         const double stretch = 1 - p->curvature * d;
-        p->x -= space_sin(p->heading) * d;
-        p->y += space_cos(p->heading) * d;
+        p->x -= p->sine * d;
+        p->y += p->cosine * d;
         p->length *= stretch;
         p->curvature /= stretch;
     }
@@ -59,17 +64,16 @@ struct chain chain_reversed(const struct chain *chain)
     for (int i = 0; i < chain->count; i++) {
         const struct piece *p = &chain->pieces[chain->count - 1 - i];
         const struct pose end = piece_pose(p, p->length);
-        out.pieces[i] = (struct piece){end.x, end.y, p->heading + p->curvature * p->length + SPACE_PI,
-                                       -p->curvature, p->length};
+        out.pieces[i] = make_piece(end.x, end.y, p->heading + p->curvature * p->length + SPACE_PI,
+                                   -p->curvature, p->length);
     }
     return out;
 }
 
-/* s along the piece, not limited to it; d to its left. The heading's cosine and sine come from the caller's
- * table where speed matters; here they are computed. */
+/* s along the piece, not limited to it; d to its left. */
 static void piece_locate(const struct piece *p, double x, double y, double *s, double *d)
 {
-    const double c = space_cos(p->heading), n = space_sin(p->heading);
+    const double c = p->cosine, n = p->sine;
     const double along = (x - p->x) * c + (y - p->y) * n, left = (y - p->y) * c - (x - p->x) * n;
     if (fabs(p->curvature) < 1e-9) {
         *s = along;

@@ -10,6 +10,7 @@
 /* An arc that begins at (x, y) with a heading (radians from +x, towards +y); curvature > 0 turns left. */
 struct piece {
     double x, y, heading, curvature, length;
+    double cosine, sine; /* of the heading */
 };
 
 enum { CHAIN_MAX_PIECES = 6 };

@@ -2,6 +2,8 @@
 
 #include "base/rng.h"
 
+#include <string.h>
+
 enum { CYCLE = 64, PHASE = 16, GREEN = 12, MAX_GROUP = 7, RING_PLACES = 5 };
 
 double traffic_density(uint64_t seed, enum traffic traffic, double clock, double motion)
@@ -20,7 +22,7 @@ double traffic_density(uint64_t seed, enum traffic traffic, double clock, double
     const uint32_t wave = (uint32_t)rng_u64(key, 3 + (uint64_t)traffic);
     const double swell =
         space_noise(wave, motion / 37, 0) * 0.6 + space_noise(wave + 1, motion / 171, 0) * 0.4;
-    density *= 0.15 + 1.7 * space_ramp(swell, 0.18, 0.85);
+    density *= 0.35 + 1.55 * space_ramp(swell, 0.18, 0.85);
     return space_clamp(density, 0, 0.92);
 }
 
@@ -54,7 +56,7 @@ static void place(const struct view *view, struct mover *mover, const struct tra
     struct mover rider = *mover;
     const int machine = mover->model;
     rider.id += 1;
-    traffic_dress(&rider, view->models, TRAFFIC_WALKERS, 0, view->layout->seed);
+    traffic_dress(&rider, view->models, TRAFFIC_WALKERS, 0, view->layout->site);
     rider.kind = KIND_RIDER;
     rider.scale = mover->scale;
     rider.model = view->models->first[KIND_RIDER];
@@ -67,15 +69,16 @@ static void place(const struct view *view, struct mover *mover, const struct tra
 static bool occupant(struct mover *mover, const struct view *view, int stream, const struct stream *st,
                      int64_t j, double *enters, uint64_t *key)
 {
-    *key = rng_step(rng_step(rng_key(view->layout->seed, "world.traffic"), (uint64_t)stream),
+    *key = rng_step(rng_step(rng_key(view->layout->site->seed, "world.traffic"), (uint64_t)stream),
                     (uint64_t)(j + (1 << 30)));
     *enters = ((double)j + 0.25 * rng_real(*key, 0)) * st->headway;
     /* The hour at which it is half way. */
     const double clock = times_clock(view->times, *enters + st->ways[0].length / 2 / st->speed);
-    const double density = st->weight * traffic_density(view->layout->seed, st->traffic, clock, *enters);
+    const double density =
+        st->weight * traffic_density(view->layout->site->seed, st->traffic, clock, *enters);
     if (rng_real(*key, 1) >= density) return false;
     *mover = (struct mover){.id = *key, .speed = st->speed};
-    traffic_dress(mover, view->models, st->traffic, clock, view->layout->seed);
+    traffic_dress(mover, view->models, st->traffic, clock, view->layout->site);
     return true;
 }
 
@@ -172,7 +175,7 @@ static void ring_traffic(const struct view *view)
     const double before = entry / layout->ring_speed, after = before + turn;
     const int64_t first = (int64_t)floor((view->motion - after) / turn) - 1,
                   last = (int64_t)floor((view->motion + before) / turn) + 1;
-    const uint64_t stream = rng_key(layout->seed, "world.ring");
+    const uint64_t stream = rng_key(layout->site->seed, "world.ring");
     for (int64_t round = first; round <= last; round++)
         for (int slot = 0; slot < RING_PLACES; slot++) {
             const double passes = ((double)round + slot / (double)RING_PLACES) * turn;
@@ -181,7 +184,7 @@ static void ring_traffic(const struct view *view)
             for (uint64_t draw = 0; arm < layout->arms; draw += 4) {
                 const double at = passes + turn * arm / layout->arms, enters = at - before;
                 const double clock = times_clock(view->times, at);
-                const double density = traffic_density(layout->seed, TRAFFIC_VEHICLES, clock, enters);
+                const double density = traffic_density(layout->site->seed, TRAFFIC_VEHICLES, clock, enters);
                 if (rng_real(key, draw) >= density) {
                     arm++;
                     continue;
@@ -191,7 +194,7 @@ static void ring_traffic(const struct view *view)
                 const struct ring_way *way =
                     &layout->ring_ways[layout->side > 0 ? arm : (layout->arms - arm) % layout->arms][out];
                 struct mover mover = {.id = rng_step(key, draw + 2), .speed = layout->ring_speed};
-                traffic_dress(&mover, view->models, TRAFFIC_VEHICLES, clock, layout->seed);
+                traffic_dress(&mover, view->models, TRAFFIC_VEHICLES, clock, layout->site);
                 if (mover.kind == KIND_LORRY && view->models->models[mover.model].length > 12)
                     mover.model = view->models->first[KIND_LORRY];
                 place(view, &mover, &way->track, (view->motion - enters) * layout->ring_speed, 0);
@@ -206,7 +209,7 @@ static void parked(const struct view *view)
     const struct layout *layout = view->layout;
     const double clock = times_clock(view->times, view->motion), stay = 5400;
     for (int i = 0; i < layout->bay_count; i++) {
-        const uint64_t bay = rng_step(rng_key(layout->seed, "world.bays"), (uint64_t)i);
+        const uint64_t bay = rng_step(rng_key(layout->site->seed, "world.bays"), (uint64_t)i);
         const double shifted = clock / stay + rng_real(bay, 0);
         const int64_t stretch = (int64_t)floor(shifted);
         const uint64_t key = rng_step(bay, (uint64_t)(stretch + (1 << 30)));
@@ -215,10 +218,11 @@ static void parked(const struct view *view)
         const double full = 0.12 + 0.65 * space_ramp(of_day, 7, 10.5) * (1 - space_ramp(of_day, 16.5, 21));
         if (rng_real(key, 0) >= full) continue;
         struct mover mover = {.id = key, .parked = true};
-        traffic_dress(&mover, view->models, TRAFFIC_VEHICLES, clock, layout->seed);
+        traffic_dress(&mover, view->models, TRAFFIC_VEHICLES, clock, layout->site);
         if (mover.kind != KIND_CAR && mover.kind != KIND_VAN) {
             mover.kind = KIND_CAR;
             mover.model = view->models->first[KIND_CAR];
+            memcpy(mover.colours[1], mover.colours[0], sizeof mover.colours[1]);
         }
         const struct bay *b = &layout->bays[i];
         const double way = rng_real(key, 1) < 0.7 ? 1 : -1, aside = 0.4 * (rng_real(key, 2) - 0.5);

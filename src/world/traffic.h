@@ -45,6 +45,6 @@ void traffic_at(struct movers *movers, const struct layout *layout, const struct
 
 /* Fills kind, model, colours and scale from draws of mover->id; who says which kinds may come. */
 void traffic_dress(struct mover *mover, const struct models *models, enum traffic traffic, double clock,
-                   uint64_t seed);
+                   const struct site *site);
 
 #endif

@@ -9,15 +9,24 @@
 /* Seconds of the day for which one backdrop holds. */
 enum { STRETCH = 360 };
 
+/* Backdrops that are kept at once: so many stretches are rendered without a pause, as long as they take no more
+ * than this. */
+enum { MAX_BACKDROPS = 12, MAX_BACKDROP_BYTES = 1 << 26 };
+
+struct lit_place {
+    struct backdrop backdrop;
+    int64_t stretch; /* -1: none yet */
+};
+
 struct world {
     struct arena arena;
+    struct site site;
     struct world_options options;
     struct place place;
     struct models models;
     struct sensor sensor;
-    struct backdrop backdrop;
-    int64_t stretch; /* of the backdrop */
-    bool lit;
+    int lit_count;
+    struct lit_place lit[MAX_BACKDROPS];
     struct frame_work *works; /* of each thread */
 };
 
@@ -60,15 +69,29 @@ static bool make_work(struct frame_work *work, struct world *world)
            painter_make(&work->painter, &world->place.layout.lens, &world->arena);
 }
 
+static bool make_backdrops(struct world *world)
+{
+    const size_t bytes = backdrop_bytes(&world->place);
+    world->lit_count = bytes * MAX_BACKDROPS <= MAX_BACKDROP_BYTES ? MAX_BACKDROPS
+                       : bytes > MAX_BACKDROP_BYTES                ? 1
+                                                                   : (int)(MAX_BACKDROP_BYTES / bytes);
+    for (int i = 0; i < world->lit_count; i++) {
+        world->lit[i].stretch = -1;
+        if (!backdrop_alloc(&world->lit[i].backdrop, &world->place, &world->arena)) return false;
+    }
+    return true;
+}
+
 static bool make(struct world *world)
 {
     const struct world_options *o = &world->options;
     struct arena *arena = &world->arena;
+    site_make(&world->site, o->seed);
     world->works = arena_alloc(arena, (size_t)o->threads, sizeof *world->works);
-    if (!world->works || !models_make(&world->models, arena) ||
-        !place_make(&world->place, o->seed, o->width, o->height, o->threads, arena) ||
-        !backdrop_alloc(&world->backdrop, &world->place, arena) ||
-        !sensor_make(&world->sensor, o->seed, &world->place.layout.lens, arena))
+    if (!world->works || !models_make(&world->models, &world->site, arena) ||
+        !place_make(&world->place, &world->site, o->width, o->height, o->threads, arena) ||
+        !make_backdrops(world) ||
+        !sensor_make(&world->sensor, &world->site, &world->place.layout.lens, arena))
         return false;
     for (int i = 0; i < o->threads; i++)
         if (!make_work(&world->works[i], world)) return false;
@@ -106,34 +129,95 @@ static int64_t stretch_of(const struct world *world, int64_t index)
     return (int64_t)floor((o->start + o->rate * ((double)index / o->fps)) / STRETCH);
 }
 
-static void light_stretch(struct world *world, int64_t stretch)
+static void light_place(struct world *world, struct lit_place *lit, int threads)
 {
-    if (world->lit && world->stretch == stretch) return;
-    const double clock = ((double)stretch + 0.5) * STRETCH;
+    const double clock = ((double)lit->stretch + 0.5) * STRETCH;
     struct light light;
     light_at(&light, world->options.seed, clock, world->options.weather);
-    backdrop_make(&world->backdrop, &world->place, &light, clock, world->options.threads);
-    world->stretch = stretch;
-    world->lit = true;
+    backdrop_make(&lit->backdrop, &world->place, &light, clock, threads);
+}
+
+struct lighting {
+    struct world *world;
+    struct lit_place *dark[MAX_BACKDROPS]; /* those to be lit */
+    int count;
+};
+
+static void light_places(void *context, int64_t begin, int64_t end, int worker)
+{
+    const struct lighting *lighting = context;
+    (void)worker;
+    for (int64_t i = begin; i < end; i++) light_place(lighting->world, lighting->dark[i], 1);
+}
+
+/* The first n of world->lit become those of the n stretches; what is lit already stays so. */
+static void light_stretches(struct world *world, const int64_t *stretches, int n)
+{
+    struct lighting lighting = {.world = world};
+    for (int i = 0; i < n; i++) {
+        int k = i;
+        while (k < world->lit_count && world->lit[k].stretch != stretches[i]) k++;
+        if (k < world->lit_count) {
+            const struct lit_place found = world->lit[k];
+            world->lit[k] = world->lit[i];
+            world->lit[i] = found;
+            continue;
+        }
+        world->lit[i].stretch = stretches[i];
+        lighting.dark[lighting.count++] = &world->lit[i];
+    }
+    if (lighting.count == 1)
+        light_place(world, lighting.dark[0], world->options.threads);
+    else
+        par_for(world->options.threads, lighting.count, 1, light_places, &lighting);
 }
 
 struct job {
     struct world *world;
     const struct world_sink *sink;
     int64_t first;
+    int lit; /* backdrops of these frames */
     enum status status[PAR_MAX_THREADS];
     struct error errors[PAR_MAX_THREADS];
 };
+
+static const struct backdrop *backdrop_of(const struct job *job, int64_t index)
+{
+    const struct lit_place *lit = job->world->lit;
+    const int64_t stretch = stretch_of(job->world, index);
+    int i = 0;
+    while (lit[i].stretch != stretch) i++;
+    assert(i < job->lit);
+    return &lit[i].backdrop;
+}
 
 static void render_frames(void *context, int64_t begin, int64_t end, int worker)
 {
     struct job *job = context;
     struct frame_work *work = &job->world->works[worker];
     for (int64_t i = begin; i < end && job->status[worker] == OK; i++) {
-        frame_render(work, &job->world->backdrop, job->first + i);
+        frame_render(work, backdrop_of(job, job->first + i), job->first + i);
         job->status[worker] = job->sink->frame(job->sink->context, job->first + i, &work->image, work->mask,
                                                &work->truth, worker, &job->errors[worker]);
     }
+}
+
+/* Frames from `first` on, at most `count`, of no more stretches than there are backdrops; lights these. */
+static int begin_run(struct job *job, int64_t first, int count)
+{
+    struct world *world = job->world;
+    int64_t stretches[MAX_BACKDROPS];
+    int run = 0;
+    job->first = first;
+    job->lit = 0;
+    for (; run < count; run++) {
+        const int64_t stretch = stretch_of(world, first + run);
+        if (job->lit && stretches[job->lit - 1] == stretch) continue;
+        if (job->lit == world->lit_count) break;
+        stretches[job->lit++] = stretch;
+    }
+    light_stretches(world, stretches, job->lit);
+    return run;
 }
 
 enum status world_render(struct world *world, int64_t first, int count, const struct world_sink *sink,
@@ -145,11 +229,7 @@ enum status world_render(struct world *world, int64_t first, int count, const st
     *job = (struct job){.world = world, .sink = sink};
     enum status status = OK;
     for (int done = 0; done < count && status == OK;) {
-        const int64_t stretch = stretch_of(world, first + done);
-        int run = 1;
-        while (done + run < count && stretch_of(world, first + done + run) == stretch) run++;
-        light_stretch(world, stretch);
-        job->first = first + done;
+        const int run = begin_run(job, first + done, count - done);
         par_for(world->options.threads, run, 1, render_frames, job);
         for (int i = 0; i < world->options.threads && status == OK; i++)
             if (job->status[i] != OK) status = fail(err, job->status[i], "%s", job->errors[i].message);

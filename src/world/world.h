@@ -38,10 +38,11 @@ struct world_options {
 
 struct world_options world_default_options(void); /* 640x360, 5 fps, from 08:00 at rate 1 */
 
-/* Below this visibility, or with a shorter side of its visible box below so many pixels, an object is not for
- * learning or scoring (`ignored`). */
+/* Below this visibility, or with a shorter side of its visible box below so many pixels (whatever the
+ * picture's size), an object is not for learning or scoring (`ignored`). A detector at 320 sees half of the 8
+ * pixels. */
 #define WORLD_MIN_VISIBILITY 0.2
-enum { WORLD_MIN_BOX = 4 };
+enum { WORLD_MIN_BOX = 8 };
 
 struct world_object {
     uint64_t id;       /* the same in every frame that shows it */
