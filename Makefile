@@ -21,9 +21,10 @@
 
 ARCH ?= native
 OPT ?= -O3
-# Kernels and pixels are worth the size of -O3; the rest is not, and the command line is long and runs once.
+# Loops over floats and pixels are worth the size of -O3. What runs once a command, a step or a camera is long, and
+# made small.
 OPT_REST ?= $(if $(filter -O3,$(OPT)),-O2,$(OPT))
-OPT_CLI ?= $(if $(filter -O3,$(OPT)),-Os,$(OPT))
+OPT_SMALL ?= $(if $(filter -O3,$(OPT)),-Os,$(OPT))
 PREFIX ?= /usr/local
 
 ifeq ($(ARCH),native)
@@ -89,7 +90,13 @@ CPPFLAGS += -Isrc -Iinclude -D_POSIX_C_SOURCE=200809L
 # Frame pointers and .debug_frame serve profilers and debuggers; unwind tables would only make the program larger.
 CFLAGS += -g -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fno-unwind-tables -ffunction-sections \
     $(WARN) $(NUMERIC) -fopenmp -MMD -MP $(SAN)
-level = $(if $(filter src/kernels/% src/image/% src/world/%,$<),$(OPT),$(if $(filter src/cli/%,$<),$(OPT_CLI),$(OPT_REST)))
+FAST := src/kernels/% src/image/% $(addprefix src/world/,backdrop.c canvas.c paint.c sensor.c)
+SMALL := $(foreach part,api cli detect nn select train world,src/$(part)/%)
+MIDDLE := src/nn/op_% src/nn/conv% $(addprefix src/nn/,half.c pixels.c weights.c window.c) \
+    $(addprefix src/detect/,box.c head_decode.c metric.c nms.c) $(addprefix src/select/,bounds.c cluster.c farthest.c) \
+    $(addprefix src/train/,assign.c augment.c box_terms.c loss_detect.c polygon.c) \
+    $(addprefix src/world/,area.c frame.c ground.c lens.c place.c scenery_hit.c shade.c)
+level = $(if $(filter $(FAST),$<),$(OPT),$(if $(filter $(SMALL),$(filter-out $(MIDDLE),$<)),$(OPT_SMALL),$(OPT_REST)))
 LDFLAGS += -fopenmp -Wl,--gc-sections $(SAN)
 ifeq ($(STATIC),1)
   LDFLAGS += -static
@@ -109,7 +116,7 @@ LIBS_1_JANSSON := -ljansson
 LDLIBS += $(LIBS_$(HAVE_JPEG)_JPEG) $(LIBS_$(HAVE_PNG)_PNG) $(LIBS_$(HAVE_JANSSON)_JANSSON) -lm
 
 # What a build was made with: every object depends on this file, so that other flags or another compiler rebuild it.
-SETTINGS := $(CC) $(CPPFLAGS) $(OPT) $(OPT_REST) $(OPT_CLI) $(CFLAGS) $(LDFLAGS) $(LDLIBS)
+SETTINGS := $(CC) $(CPPFLAGS) $(OPT) $(OPT_REST) $(OPT_SMALL) $(CFLAGS) $(LDFLAGS) $(LDLIBS)
 ifneq ($(MAKECMDGOALS),clean)
   ifneq ($(file <$(BUILD)/settings),$(SETTINGS))
     $(shell mkdir -p $(BUILD))

@@ -44,7 +44,7 @@ size_t conv_norm_scratch(const struct view *y);
 /* Adds the weight's gradient, from dz and the input. */
 void conv_weight_backward(struct net *net, const struct node *node, const struct conv_shape *s,
                           struct view dz);
-size_t conv_weight_scratch(const struct conv_shape *s, int images);
+size_t conv_weight_scratch(const struct conv_shape *s, int images, int threads);
 size_t conv_weight_worker_scratch(const struct conv_shape *s, const struct tensor *out);
 
 /* The Winograd form. Whether a node takes it follows from shape and plan; forward and data gradient agree. */

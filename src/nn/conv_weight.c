@@ -1,5 +1,6 @@
 /* The weight gradient of a convolution: the chain over the pixels of a chunk, chunks in order, images in the
- * binary tree (pixels.h). Workers own rows of taps and input channels, or channels of a depthwise one. */
+ * binary tree (pixels.h). Workers own whole branches of the tree where weights are few, so that inputs and
+ * gradients are read once; else rows of taps and input channels, or channels of a depthwise one. */
 #include "nn/conv.h"
 
 #include "base/par.h"
@@ -10,9 +11,11 @@
 
 enum {
     POINTER_FLOATS = sizeof(void *) / sizeof(float),
-    MAX_COLS = 128,    /* outputs whose gradients are packed together */
-    SHARE_ROWS = 96,   /* of a share of work, while each thread has one: each packs the gradients anew */
-    MAX_SEGMENT = 192, /* rows that are read through one pointer, where there are several taps */
+    MAX_COLS = 128,  /* outputs whose gradients are packed together */
+    SHARE_ROWS = 96, /* of a share of work, while each thread has one: each packs the gradients anew */
+    SHARES_EACH = 2, /* branches for each thread, at least */
+    BRANCH_FLOATS = 1 << 16, /* of the sums of a branch, at most */
+    MAX_SEGMENT = 192,       /* rows that are read through one pointer, where there are several taps */
 };
 
 struct weight_context {
@@ -25,8 +28,23 @@ struct weight_context {
     /* Each [depth][cols], cols rounded up to whole blocks: partial sums of the image tree and the current
      * image's. */
     float *stack, *row;
+    size_t level;    /* floats between partial sums */
+    int branch;      /* images of a branch, 0: workers own rows */
+    float *branches; /* the sums of each branch, then a stack and a row for each worker */
     float *gradient; /* OIHW */
 };
+
+static size_t weight_cols(const struct conv_shape *s) { return conv_aligned((size_t)s->out_group); }
+
+/* Images of a branch: the largest power of two that leaves enough of them, or 0. */
+static int branch_images(const struct conv_shape *s, int images, int threads)
+{
+    if (threads == 1 || s->depthwise || (size_t)s->depth * weight_cols(s) > BRANCH_FLOATS) return 0;
+    const int least = SHARES_EACH * threads;
+    int branch = images >= least;
+    while (branch && images / (2 * branch) >= least) branch *= 2;
+    return branch;
+}
 
 /* Taps whose rows are read through one pointer, at most: a kernel row, all of a patch, or one. */
 static int segment_taps(const struct conv_shape *s)
@@ -34,8 +52,6 @@ static int segment_taps(const struct conv_shape *s)
     if (s->patches) return s->taps;
     return s->options->kernel * s->in_group <= MAX_SEGMENT ? s->options->kernel : 1;
 }
-
-static size_t weight_cols(const struct conv_shape *s) { return conv_aligned((size_t)s->out_group); }
 
 static size_t packed_cols(const struct conv_shape *s)
 {
@@ -117,30 +133,59 @@ static void add_block(const struct weight_context *c, int64_t begin, int64_t end
     }
 }
 
+/* One image's sums of the part's rows. */
+static void weight_image(const struct weight_context *c, struct weight_part *part, int image, int worker)
+{
+    const struct conv_shape *s = c->shape;
+    for (int chunk = 0; chunk < c->chunks.per_image; chunk++) {
+        part->first = pixels_chunk_begin(&c->dz, c->chunks, (int64_t)image * c->chunks.per_image + chunk,
+                                         &part->pixels);
+        part->add = chunk > 0;
+        for (part->col = 0; part->col < s->out_group; part->col += MAX_COLS) {
+            part->cols = s->out_group - part->col < MAX_COLS ? s->out_group - part->col : MAX_COLS;
+            weight_chunk(c, part, worker);
+        }
+    }
+}
+
+/* The tree over images [first, first + n) of rows [begin, end), to stack. */
+static void weight_tree(const struct weight_context *c, int64_t begin, int64_t end, int first, int n,
+                        float *stack, float *row, int worker)
+{
+    struct weight_part part = {.begin = begin, .end = end};
+    for (int i = 0; i < n; i++) {
+        part.row = tree_place(stack, i, row);
+        weight_image(c, &part, first + i, worker);
+        tree_feed(stack, (ptrdiff_t)c->level, i, n, part.row, (size_t)(end - begin) * weight_cols(c->shape));
+    }
+}
+
+static void weight_branches(void *context, int64_t begin, int64_t end, int worker)
+{
+    const struct weight_context *c = context;
+    const int images = c->x.images, count = (images + c->branch - 1) / c->branch;
+    float *row = c->branches + (size_t)count * c->level +
+                 (size_t)worker * (size_t)(1 + tree_levels(c->branch)) * c->level;
+    for (int64_t i = begin; i < end; i++) {
+        const int first = (int)i * c->branch, n = images - first < c->branch ? images - first : c->branch;
+        weight_tree(c, 0, c->shape->depth, first, n, row + c->level, row, worker);
+        memcpy(c->branches + (size_t)i * c->level, row + c->level, c->level * sizeof *row);
+    }
+}
+
+/* Rows [begin, end) of the gradient: from the branches, or from the pixels. */
 static void weight_rows(void *context, int64_t begin, int64_t end, int worker)
 {
     const struct weight_context *c = context;
-    const struct conv_shape *s = c->shape;
-    const int images = c->x.images;
-    const ptrdiff_t cols = (ptrdiff_t)weight_cols(s), level = s->depth * cols;
-    const size_t length = (size_t)((end - begin) * cols);
-    float *const stack = c->stack + begin * cols;
-    struct weight_part part = {.begin = begin, .end = end};
-    for (int image = 0; image < images; image++) {
-        part.row = tree_place(stack, image, c->row + begin * cols);
-        for (int chunk = 0; chunk < c->chunks.per_image; chunk++) {
-            part.first = pixels_chunk_begin(&c->dz, c->chunks, (int64_t)image * c->chunks.per_image + chunk,
-                                            &part.pixels);
-            part.add = chunk > 0;
-            for (part.col = 0; part.col < s->out_group; part.col += MAX_COLS) {
-                part.cols = s->out_group - part.col < MAX_COLS ? s->out_group - part.col : MAX_COLS;
-                weight_chunk(c, &part, worker);
-            }
-        }
-        tree_feed(stack, level, image, images, part.row, length);
-    }
-    for (int o = 0; o < s->out_group; o += KERNEL_BLOCK)
-        add_block(c, begin, end, o, s->out_group - o < KERNEL_BLOCK ? s->out_group - o : KERNEL_BLOCK);
+    const int64_t cols = (int64_t)weight_cols(c->shape), at = begin * cols;
+    const int images = c->x.images, out = c->shape->out_group;
+    const int count = c->branch ? (images + c->branch - 1) / c->branch : 0;
+    for (int i = 0; i < count; i++)
+        tree_feed(c->stack + at, (ptrdiff_t)c->level, i, count, c->branches + (size_t)i * c->level + at,
+                  (size_t)((end - begin) * cols));
+    if (!count) weight_tree(c, begin, end, 0, images, c->stack + at, c->row + at, worker);
+    for (int o = 0; o < out; o += KERNEL_BLOCK)
+        add_block(c, begin, end, o, out - o < KERNEL_BLOCK ? out - o : KERNEL_BLOCK);
 }
 
 /* Channels [begin, end); a range's partial sums are [taps][end - begin] from begin * taps on. */
@@ -170,11 +215,15 @@ static size_t weight_row_floats(const struct conv_shape *s)
     return s->depthwise ? (size_t)s->taps * (size_t)s->in : (size_t)s->depth * weight_cols(s);
 }
 
+/* A row and a stack of partial sums. */
+static size_t rows_scratch(size_t level, int images) { return level * (size_t)(1 + tree_levels(images)); }
+
 void conv_weight_backward(struct net *net, const struct node *node, const struct conv_shape *s,
                           struct view dz)
 {
     float *gradient = op_param_gradient(net, node, CONV_WEIGHT);
     if (!gradient) return;
+    const int threads = net->options.threads;
     const size_t level = conv_aligned(weight_row_floats(s));
     struct weight_context c = {.net = net,
                                .shape = s,
@@ -184,20 +233,29 @@ void conv_weight_backward(struct net *net, const struct node *node, const struct
                                .dz = dz,
                                .row = op_scratch(net),
                                .stack = op_scratch(net) + level,
+                               .level = level,
+                               .branch = branch_images(s, dz.images, threads),
+                               .branches = op_scratch(net) + rows_scratch(level, dz.images),
                                .gradient = gradient};
     if (s->depthwise) {
-        par_for(net->options.threads, s->in, KERNEL_BLOCK, weight_channels, &c);
+        par_for(threads, s->in, KERNEL_BLOCK, weight_channels, &c);
         return;
     }
     const int adjacent = window_adjacent(&c.window, &c.x, s->in_group);
     c.together = adjacent > 1 && adjacent * s->in_group <= MAX_SEGMENT ? adjacent : s->patches ? s->taps : 1;
-    const int each = s->depth / net->options.threads / 4 * 4;
+    const int each = s->depth / threads / 4 * 4;
     const int grain = each < 4 ? 4 : each < SHARE_ROWS ? each : SHARE_ROWS;
-    for (c.group = 0; c.group < s->options->groups; c.group++)
-        par_for(net->options.threads, s->depth, grain, weight_rows, &c);
+    for (c.group = 0; c.group < s->options->groups; c.group++) {
+        if (c.branch) par_for(threads, (dz.images + c.branch - 1) / c.branch, 1, weight_branches, &c);
+        par_for(threads, s->depth, grain, weight_rows, &c);
+    }
 }
 
-size_t conv_weight_scratch(const struct conv_shape *s, int images)
+size_t conv_weight_scratch(const struct conv_shape *s, int images, int threads)
 {
-    return conv_aligned(weight_row_floats(s)) * (size_t)(1 + tree_levels(images));
+    const size_t level = conv_aligned(weight_row_floats(s)), rows = rows_scratch(level, images);
+    const int branch = branch_images(s, images, threads);
+    if (!branch) return rows;
+    const int count = (images + branch - 1) / branch;
+    return rows + level * ((size_t)count + (size_t)threads * (size_t)(1 + tree_levels(branch)));
 }

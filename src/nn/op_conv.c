@@ -256,7 +256,7 @@ static size_t conv_scratch(const struct net *net, const struct node *node)
     if (!op_training(net)) return 0;
     const struct conv_shape s = conv_shape_of(net, node);
     const struct view y = op_output(net, node);
-    const size_t norm = conv_norm_scratch(&y), weight = conv_weight_scratch(&s, y.images);
+    const size_t norm = conv_norm_scratch(&y), weight = conv_weight_scratch(&s, y.images, net->options.threads);
     return norm > weight ? norm : weight;
 }
 
