@@ -20,8 +20,9 @@
 enum {
     BLOCK_POINTERS = 1024,
     BLOCK_PIXELS = 80,
-    BLOCK_FLOATS = 1 << 16, /* of one tap: inputs that stay in a cache while all weights go by */
+    BLOCK_FLOATS = 8192, /* times the vector width: inputs of one tap that stay in a cache as weights go by */
     BLOCK_MOST_PIXELS = 320,
+    MANY_WEIGHTS = 1 << 16, /* floats: worth reading once a thread */
     GRAIN = 10,
     MOST_TOGETHER = 64, /* channels of taps that are read through one pointer */
 };
@@ -90,9 +91,9 @@ static int clamped(int n, int low, int high) { return n < low ? low : n > high ?
 
 static int block_pixels(const struct walk *w, int together)
 {
-    const int taps = w->window.taps;
+    const int taps = w->window.taps, floats = BLOCK_FLOATS * w->net->kernels->width;
     if (taps == 1 && w->channels_in)
-        return clamped(BLOCK_FLOATS / w->channels_in / GRAIN * GRAIN, GRAIN, BLOCK_MOST_PIXELS);
+        return clamped(floats / w->channels_in / GRAIN * GRAIN, GRAIN, BLOCK_MOST_PIXELS);
     return taps ? clamped(BLOCK_POINTERS * together / taps / GRAIN * GRAIN, GRAIN, BLOCK_PIXELS)
                 : BLOCK_PIXELS;
 }
@@ -125,7 +126,10 @@ static void walk_pixels(void *context, int64_t begin, int64_t end, int worker)
 static void walk_run(struct walk *w)
 {
     const int64_t pixels = (int64_t)w->target.images * w->window.height * w->window.width;
-    par_for(w->net->options.threads, pixels, GRAIN, walk_pixels, w);
+    const int threads = w->net->options.threads, weights = w->window.taps * w->channels_in * w->channels_out;
+    const int64_t each = (pixels + threads * GRAIN - 1) / (threads * GRAIN) * GRAIN;
+    const bool few = each <= BLOCK_MOST_PIXELS && weights >= MANY_WEIGHTS && !w->depthwise;
+    par_for(threads, pixels, few ? each : GRAIN, walk_pixels, w);
 }
 
 /* The output, or what the batch norm makes it from. */
@@ -256,7 +260,8 @@ static size_t conv_scratch(const struct net *net, const struct node *node)
     if (!op_training(net)) return 0;
     const struct conv_shape s = conv_shape_of(net, node);
     const struct view y = op_output(net, node);
-    const size_t norm = conv_norm_scratch(&y), weight = conv_weight_scratch(&s, y.images, net->options.threads);
+    const size_t norm = conv_norm_scratch(&y),
+                 weight = conv_weight_scratch(&s, y.images, net->options.threads);
     return norm > weight ? norm : weight;
 }
 
