@@ -116,7 +116,7 @@ LIBS_1_JANSSON := -ljansson
 LDLIBS += $(LIBS_$(HAVE_JPEG)_JPEG) $(LIBS_$(HAVE_PNG)_PNG) $(LIBS_$(HAVE_JANSSON)_JANSSON) -lm
 
 # What a build was made with: every object depends on this file, so that other flags or another compiler rebuild it.
-SETTINGS := $(CC) $(CPPFLAGS) $(OPT) $(OPT_REST) $(OPT_SMALL) $(CFLAGS) $(LDFLAGS) $(LDLIBS)
+SETTINGS := $(CC) $(CPPFLAGS) $(OPT) $(OPT_REST) $(OPT_SMALL) $(MIDDLE) $(CFLAGS) $(LDFLAGS) $(LDLIBS)
 ifneq ($(MAKECMDGOALS),clean)
   ifneq ($(file <$(BUILD)/settings),$(SETTINGS))
     $(shell mkdir -p $(BUILD))

@@ -20,7 +20,7 @@ static void run_conv(const struct kernels *k, struct kernel_run *run)
     b.pixels = draw_int(run, 1, MAX_PIXELS);
     b.taps = draw_int(run, 0, 1) ? 1 : MAX_TAPS;
     b.channels = draw_int(run, 1, 20);
-    b.cout = draw_int(run, 1, 90);
+    b.cout = draw_int(run, 1, 180);
     const int blocks = (b.cout + KERNEL_BLOCK - 1) / KERNEL_BLOCK, mode = draw_int(run, 0, 2);
     draw_taps(run, in, b.taps, b.pixels, b.channels);
     const ptrdiff_t stride = b.cout + draw_int(run, 0, 4);
@@ -127,7 +127,7 @@ static void run_winograd_weights(const struct kernels *k, struct kernel_run *run
 static void run_product(const struct kernels *k, struct kernel_run *run)
 {
     const int rows = draw_int(run, 1, 40), channels = draw_int(run, 1, 40),
-              cols = KERNEL_BLOCK * draw_int(run, 1, 3);
+              cols = KERNEL_BLOCK * draw_int(run, 1, 8);
     const int in_stride = channels + draw_int(run, 0, 4), out_stride = cols + draw_int(run, 0, 4);
     const int weight_stride = channels * KERNEL_BLOCK + draw_int(run, 0, 4);
     const float *in = draw_matrix(run, rows, channels, in_stride, 2.f);

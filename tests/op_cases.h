@@ -59,6 +59,7 @@ static int op_case_conv(struct graph *graph, int x, int out, struct conv_options
     }
 OP_CASE_CONV(conv_1x1, 17, .kernel = 1)
 OP_CASE_CONV(conv_3x3, 9, .kernel = 3, .padding = 1)
+OP_CASE_CONV(conv_many_images, 9, .kernel = 3, .padding = 1)
 OP_CASE_CONV(conv_stride2, 20, .kernel = 3, .stride = 2, .padding = 1)
 OP_CASE_CONV(conv_5x5_stride3, 5, .kernel = 5, .stride = 3, .padding = 1)
 OP_CASE_CONV(conv_dilated, 8, .kernel = 3, .padding = 2, .dilation = 2)
@@ -197,6 +198,7 @@ static const struct op_case op_cases[] = {
     OP_CASE(NET_TRAINING, 3, 5, 35, 2, conv_1x1),
     OP_CASE(NET_TRAINING, 7, 5, 6, 3, conv_3x3),
     OP_CASE(NET_TRAINING, 9, 7, 6, 2, conv_stride2),
+    OP_CASE(NET_TRAINING, 2, 3, 6, 30, conv_many_images),
     OP_CASE(NET_TRAINING, 11, 8, 7, 1, conv_5x5_stride3),
     OP_CASE(NET_TRAINING, 6, 7, 5, 2, conv_dilated),
     OP_CASE(NET_TRAINING, 5, 6, 10, 2, conv_groups),

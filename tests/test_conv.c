@@ -159,14 +159,21 @@ static void every_combination_is_exact(void **state)
     assert_true(done > 400);
 }
 
-/* More pixels than a block or a chunk of sums holds, more channels than a register tile. */
+/* More pixels than a block or a chunk of sums holds, more channels than a register tile, more images than workers. */
 static void large_shapes_are_exact(void **state)
 {
     (void)state;
     static const struct shape shapes[] = {
-        {33, 31, 8, 70, 3, 1, 1, 1, 1, 2},   {40, 41, 3, 33, 3, 2, 1, 1, 1, 1},
-        {25, 23, 40, 40, 3, 1, 1, 1, 40, 2}, {28, 42, 3, 24, 14, 14, 0, 1, 1, 2},
+        {33, 31, 8, 70, 3, 1, 1, 1, 1, 2},
+        {40, 41, 3, 33, 3, 2, 1, 1, 1, 1},
+        {25, 23, 40, 40, 3, 1, 1, 1, 40, 2},
+        {28, 42, 3, 24, 14, 14, 0, 1, 1, 2},
         {1, 600, 12, 9, 1, 1, 0, 1, 1, 1},
+        /* two threads sum branches of the image tree: two images each and one alone; four each and three; patches */
+        {7, 5, 6, 20, 3, 1, 1, 1, 1, 11},
+        {5, 6, 6, 10, 3, 1, 1, 1, 2, 19},
+        {9, 8, 3, 20, 3, 2, 1, 1, 1, 16},
+        {1, 9, 20, 130, 1, 1, 0, 1, 1, 8},
     };
     int count;
     const struct kernels *const *tables = kernels_available(&count);

@@ -1,7 +1,7 @@
 /* Parallel-for: the only place that knows OpenMP.
  *
- * Threads split outputs, never a sum: a body must compute each output of its range from inputs alone, so that
- * the result cannot depend on the number of threads or on where the cuts fall. */
+ * Threads split outputs, never a sum but at the nodes of a fixed tree (nn/pixels.h): a body must compute each output of
+ * its range from inputs alone, so that the result cannot depend on the number of threads or on where the cuts fall. */
 #ifndef RETORT_BASE_PAR_H
 #define RETORT_BASE_PAR_H
 

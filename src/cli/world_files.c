@@ -222,7 +222,8 @@ static enum status write_labels(const struct world_files *files, const struct wo
     return status;
 }
 
-enum status world_files_write(struct world_bytes *bytes, const struct world_files *files, struct error *err)
+enum status world_files_write(const struct world_bytes *bytes, const struct world_files *files,
+                              struct error *err)
 {
     char path[PATH_SIZE];
     const int64_t index = bytes->truth.index;

@@ -42,7 +42,8 @@ enum status world_files_encode(struct world_bytes *bytes, const struct world_fil
                                const struct world_truth *truth, struct error *err);
 
 /* Writes the frame's own files. Touches nothing of files; may run in several threads. */
-enum status world_files_write(struct world_bytes *bytes, const struct world_files *files, struct error *err);
+enum status world_files_write(const struct world_bytes *bytes, const struct world_files *files,
+                              struct error *err);
 
 /* Adds frames, in the order of their indices, to the files that hold all of them, and releases their bytes. */
 enum status world_files_put(struct world_files *files, struct world_bytes *bytes, struct error *err);

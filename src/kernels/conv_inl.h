@@ -6,6 +6,8 @@
  * units of that width takes in two loads a cycle at most, and a tile one vector wide needs one for each. */
 #include "kernels/repeat.h"
 
+#include <assert.h>
+
 #if defined(VF_AVX512)
 #define TILE_ROWS 10
 #define TILE_VECTORS 1
@@ -87,11 +89,16 @@ enum {
 
 static const struct conv_tile conv_tile_single = CONV_TILE(1, TILE_VECTORS);
 
-/* The tile for the next of `left` channels: as few tiles as there can be, evenly wide. */
+/* Vectors of a tile for the next of `left` columns: as few tiles as there can be, evenly wide. */
+static int tile_width(int left, int most)
+{
+    const int vectors = (left + VW - 1) / VW, tiles = (vectors + most - 1) / most;
+    return (vectors + tiles - 1) / tiles;
+}
+
 static const struct conv_tile *conv_tile_for(int left)
 {
-    const int most = conv_tiles[CONV_TILES - 1].vectors, vectors = (left + VW - 1) / VW;
-    const int tiles = (vectors + most - 1) / most, wanted = (vectors + tiles - 1) / tiles;
+    const int wanted = tile_width(left, conv_tiles[CONV_TILES - 1].vectors);
     const struct conv_tile *tile = conv_tiles;
     while (tile->vectors < wanted) tile++;
     return tile;
@@ -117,6 +124,7 @@ static void conv_tile_at(const struct conv_block *b, const struct conv_tile *til
     const float *w = b->weights + c0 / KERNEL_BLOCK * b->weight_stride + c0 % KERNEL_BLOCK;
     const int flush = b->activation == ACT_NONE && !b->raw, columns = tile->vectors * VW;
     const int valid = b->cout - c0 < columns ? b->cout - c0 : columns;
+    assert(tile->rows <= CONV_MOST_ROWS && tile->rows * columns <= CONV_MOST_FLOATS);
     if (valid == columns) {
         tile->run(in, b->pixels, b->taps, b->channels, w, b->weight_stride, bias, b->accumulate, b->out + p0,
                   c0, flush);

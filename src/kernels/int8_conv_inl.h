@@ -58,18 +58,14 @@ INLINE vp vp_dot_wide(vp a, vx x, const int16_t *w)
 }
 #endif
 
-#define NAME int8_tile
 #define MR INT8_ROWS
 #define NV INT8_VECTORS
 #include "kernels/tile_int8.h"
-#define NAME int8_tile_single
 #define MR 1
 #define NV INT8_VECTORS
 #include "kernels/tile_int8.h"
 #if defined(VF_AVX2) /* eight channels alone: half the columns, more rows */
-#define INT8_NARROW_ROWS 10
-#define NAME int8_tile_narrow
-#define MR INT8_NARROW_ROWS
+#define MR 10
 #define NV 1
 #include "kernels/tile_int8.h"
 #endif
@@ -192,8 +188,8 @@ static void int8_columns(const struct int8_block *b, int8_tile_function *tile, i
             for (int x = 0; x < count;) {
                 if (count - x < rows && count >= rows) x = count - rows;
                 const int n = count >= rows ? rows : 1;
-                (n == 1 ? int8_tile_single : tile)(in + x * b->in.pixel, b->in.pixel, column, offset, w,
-                                                   acc + x * KERNEL_BLOCK);
+                (n == 1 ? TILE_NAME(int8_tile, 1, INT8_VECTORS)
+                        : tile)(in + x * b->in.pixel, b->in.pixel, column, offset, w, acc + x * KERNEL_BLOCK);
                 x += n;
             }
             int8_finish_tile(&b->finish, acc, count, y * b->in.width + begin, c0, valid);
@@ -210,11 +206,11 @@ static void conv_int8(const struct int8_block *b)
     for (int c = 0; c < b->cout; c += INT8_COLUMNS) {
 #if defined(VF_AVX2)
         if (b->cout - c <= VW) {
-            int8_columns(b, int8_tile_narrow, INT8_NARROW_ROWS, VW, c);
+            int8_columns(b, int8_tile_10x1, 10, VW, c);
             continue;
         }
 #endif
-        int8_columns(b, int8_tile, INT8_ROWS, INT8_COLUMNS, c);
+        int8_columns(b, TILE_NAME(int8_tile, INT8_ROWS, INT8_VECTORS), INT8_ROWS, INT8_COLUMNS, c);
     }
 }
 

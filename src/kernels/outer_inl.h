@@ -83,18 +83,17 @@ enum {
     OUTER_COLUMNS = 128,     /* whose chains wait on the stack */
 };
 
-/* The width of tiles for the next of `left` columns: as few tiles as there can be, evenly wide. */
+/* The width of tiles for the next of `left` columns. */
 static int outer_vectors(int left)
 {
-    const int most = outer_tiles[OUTER_TILES - 1].vectors, vectors = (left + VW - 1) / VW;
-    const int tiles = (vectors + most - 1) / most, wanted = (vectors + tiles - 1) / tiles;
+    const int wanted = tile_width(left, outer_tiles[OUTER_TILES - 1].vectors);
     const struct outer_tile *tile = outer_tiles;
     while (tile->vectors < wanted) tile++;
     return tile->vectors;
 }
 
-/* The highest tile of that width for the next of `left` rows, but 4 + 3 and 4 + 4 rather than a high tile and one or
- * two rows. NULL: all are higher. */
+/* The highest tile of that width for the next of `left` rows, but 4 + 3 and 4 + 4 rather than 6 and one or two. NULL:
+ * all are higher. */
 static const struct outer_tile *outer_tile_for(int vectors, int left)
 {
     const struct outer_tile *best = NULL, *before = NULL;
@@ -104,7 +103,7 @@ static const struct outer_tile *outer_tile_for(int vectors, int left)
             best = tile;
         }
     const int over = best ? left - best->rows : 0;
-    return before && before->rows > 2 && (over == 1 || over == 2) ? before : best;
+    return best && best->rows == 6 && (over == 1 || over == 2) ? before : best;
 }
 
 /* Rows [r0, r0 + rows) by some vectors of columns. */

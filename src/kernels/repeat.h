@@ -21,7 +21,6 @@
 #define COLS_4(F, m) COLS_3(F, m) F(m, 3)
 #define COLS_5(F, m) COLS_4(F, m) F(m, 4)
 #define COLS_8(F, m) COLS_5(F, m) F(m, 5) F(m, 6) F(m, 7)
-#define COLS_16(F, m) COLS_8(F, m) F(m, 8) F(m, 9) F(m, 10) F(m, 11) F(m, 12) F(m, 13) F(m, 14) F(m, 15)
 #define ROWS(X) REPEAT_CAT(ROWS_, MR)(X)
 #define COLS(F, m) REPEAT_CAT(COLS_, NV)(F, m)
 

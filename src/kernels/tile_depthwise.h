@@ -16,8 +16,9 @@
 #define TILE_STORE_1(m, n) vf_store(out[m] + c + n * VW, flush ? vf_flush(a##m##_##n) : a##m##_##n);
 #define TILE_STORE(m) COLS(TILE_STORE_1, m)
 
-static void TILE_NAME(depthwise_tile, MR, NV)(const float *const *in, int in_stride, int taps, const float *weights, ptrdiff_t weight_stride,
-                 const float *bias, int accumulate, float *const *out, ptrdiff_t c, int flush)
+static void TILE_NAME(depthwise_tile, MR, NV)(const float *const *in, int in_stride, int taps, const float *weights,
+                                              ptrdiff_t weight_stride, const float *bias, int accumulate,
+                                              float *const *out, ptrdiff_t c, int flush)
 {
     ROWS(TILE_DECLARE)
     weights += c;

@@ -4,6 +4,12 @@
 #undef TILE_POINTER
 #undef TILE_LOAD
 #undef TILE_WEIGHT
+#undef TILE_TWO_1
+#undef TILE_TWO
+#undef TILE_ONE_1
+#undef TILE_ONE
+#undef TILE_WIDE_1
+#undef TILE_WIDE
 #undef TILE_FMA_1
 #undef TILE_FMA
 #undef TILE_STORE_1

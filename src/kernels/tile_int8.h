@@ -1,4 +1,4 @@
-/* Register tile of the integer product: a template. Include with NAME, MR and NV defined.
+/* Register tile of the integer product: a template. Include with MR and NV defined.
  *
  *   acc[m][n] = sum over the steps i and k < 4 of in[m * step + offset[i] + k] * w[i][n][k]
  *
@@ -27,8 +27,8 @@
 #define TILE_STORE_1(m, n) vi_store(acc + m * KERNEL_BLOCK + n * VW, vp_sum(a##m##_##n));
 #define TILE_STORE(m) COLS(TILE_STORE_1, m)
 
-static void NAME(const uint8_t *in, ptrdiff_t step, const struct int8_column *column, const int32_t *offset,
-                 const int8_t *w, int32_t *acc)
+static void TILE_NAME(int8_tile, MR, NV)(const uint8_t *in, ptrdiff_t step, const struct int8_column *column,
+                                         const int32_t *offset, const int8_t *w, int32_t *acc)
 {
     ROWS(TILE_DECLARE)
     for (const int32_t *end = offset + column->twos; offset < end; offset += 2, w += 8 * KERNEL_BLOCK) {
@@ -46,16 +46,4 @@ static void NAME(const uint8_t *in, ptrdiff_t step, const struct int8_column *co
     }
     ROWS(TILE_STORE)
 }
-#undef TILE_DECLARE_1
-#undef TILE_DECLARE
-#undef TILE_TWO_1
-#undef TILE_TWO
-#undef TILE_ONE_1
-#undef TILE_ONE
-#undef TILE_WIDE_1
-#undef TILE_WIDE
-#undef TILE_STORE_1
-#undef TILE_STORE
-#undef NAME
-#undef MR
-#undef NV
+#include "kernels/tile_end.h"

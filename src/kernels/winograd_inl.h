@@ -190,18 +190,16 @@ static const struct product_tile product_tiles[] = {
 enum { PRODUCT_TILES = sizeof product_tiles / sizeof product_tiles[0] };
 
 /* Tiles of one width, the lowest and the highest. */
-struct product_tiles {
+struct product_range {
     const struct product_tile *first, *last;
 };
 
-/* For the next of `left` columns: as few tiles as there can be, evenly wide; of one vector where there are fewer rows
- * than wide tiles have. */
-static struct product_tiles product_tiles_for(int left, int rows)
+/* For the next of `left` columns; of one vector where there are fewer rows than wide tiles have. */
+static struct product_range product_range_for(int left, int rows)
 {
     const struct product_tile *const end = product_tiles + PRODUCT_TILES - 1;
-    const int tiles = (left / VW + end->vectors - 1) / end->vectors;
-    const int wanted = (left / VW + tiles - 1) / tiles;
-    struct product_tiles of = {product_tiles, product_tiles};
+    const int wanted = tile_width(left, end->vectors);
+    struct product_range of = {product_tiles, product_tiles};
     while (of.first->vectors < wanted) of.first++;
     if (of.first->rows > rows) of.first = product_tiles;
     for (of.last = of.first; of.last < end && of.last[1].vectors == of.first->vectors;) of.last++;
@@ -209,7 +207,7 @@ static struct product_tiles product_tiles_for(int left, int rows)
 }
 
 /* The lowest tile of at least `wanted` rows, or the highest of at most `rows`. */
-static const struct product_tile *product_tile_for(struct product_tiles of, int wanted, int rows)
+static const struct product_tile *product_tile_for(struct product_range of, int wanted, int rows)
 {
     const struct product_tile *tile = of.first;
     while (tile < of.last && tile->rows < wanted) tile++;
@@ -223,7 +221,7 @@ static void product(float *out, ptrdiff_t out_stride, const float *in, ptrdiff_t
                     const float *weights, ptrdiff_t weight_stride, int rows, int channels, int cols)
 {
     for (int n = 0; n < cols;) {
-        const struct product_tiles of = product_tiles_for(cols - n, rows);
+        const struct product_range of = product_range_for(cols - n, rows);
         const float *w = weights + n / KERNEL_BLOCK * weight_stride + n % KERNEL_BLOCK;
         for (int r = 0, left = (rows + of.last->rows - 1) / of.last->rows; r < rows; left -= left != 1) {
             const struct product_tile *tile = product_tile_for(of, (rows - r + left - 1) / left, rows);

@@ -7,6 +7,7 @@
 #include "nn/pixels.h"
 #include "nn/window.h"
 
+#include <assert.h>
 #include <string.h>
 
 enum {
@@ -45,6 +46,8 @@ static int branch_images(const struct conv_shape *s, int images, int threads)
     while (branch && images / (2 * branch) >= least) branch *= 2;
     return branch;
 }
+
+static int branch_count(int images, int branch) { return branch ? (images - 1) / branch + 1 : 0; }
 
 /* Taps whose rows are read through one pointer, at most: a kernel row, all of a patch, or one. */
 static int segment_taps(const struct conv_shape *s)
@@ -163,7 +166,7 @@ static void weight_tree(const struct weight_context *c, int64_t begin, int64_t e
 static void weight_branches(void *context, int64_t begin, int64_t end, int worker)
 {
     const struct weight_context *c = context;
-    const int images = c->x.images, count = (images + c->branch - 1) / c->branch;
+    const int images = c->x.images, count = branch_count(images, c->branch);
     float *row = c->branches + (size_t)count * c->level +
                  (size_t)worker * (size_t)(1 + tree_levels(c->branch)) * c->level;
     for (int64_t i = begin; i < end; i++) {
@@ -179,7 +182,7 @@ static void weight_rows(void *context, int64_t begin, int64_t end, int worker)
     const struct weight_context *c = context;
     const int64_t cols = (int64_t)weight_cols(c->shape), at = begin * cols;
     const int images = c->x.images, out = c->shape->out_group;
-    const int count = c->branch ? (images + c->branch - 1) / c->branch : 0;
+    const int count = branch_count(images, c->branch);
     for (int i = 0; i < count; i++)
         tree_feed(c->stack + at, (ptrdiff_t)c->level, i, count, c->branches + (size_t)i * c->level + at,
                   (size_t)((end - begin) * cols));
@@ -223,6 +226,7 @@ void conv_weight_backward(struct net *net, const struct node *node, const struct
 {
     float *gradient = op_param_gradient(net, node, CONV_WEIGHT);
     if (!gradient) return;
+    assert(dz.images == net->options.batch); /* as the scratch was planned */
     const int threads = net->options.threads;
     const size_t level = conv_aligned(weight_row_floats(s));
     struct weight_context c = {.net = net,
@@ -246,7 +250,7 @@ void conv_weight_backward(struct net *net, const struct node *node, const struct
     const int each = s->depth / threads / 4 * 4;
     const int grain = each < 4 ? 4 : each < SHARE_ROWS ? each : SHARE_ROWS;
     for (c.group = 0; c.group < s->options->groups; c.group++) {
-        if (c.branch) par_for(threads, (dz.images + c.branch - 1) / c.branch, 1, weight_branches, &c);
+        if (c.branch) par_for(threads, branch_count(dz.images, c.branch), 1, weight_branches, &c);
         par_for(threads, s->depth, grain, weight_rows, &c);
     }
 }
@@ -256,6 +260,6 @@ size_t conv_weight_scratch(const struct conv_shape *s, int images, int threads)
     const size_t level = conv_aligned(weight_row_floats(s)), rows = rows_scratch(level, images);
     const int branch = branch_images(s, images, threads);
     if (!branch) return rows;
-    const int count = (images + branch - 1) / branch;
+    const int count = branch_count(images, branch);
     return rows + level * ((size_t)count + (size_t)threads * (size_t)(1 + tree_levels(branch)));
 }

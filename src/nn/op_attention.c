@@ -13,7 +13,7 @@
 
 #include <string.h>
 
-enum { ROWS = 20 }; /* queries handled together: whole tiles on every ISA */
+enum { ROWS = 20 }; /* queries handled together: whole tiles of five and ten */
 
 struct attention {
     const struct net *net;

@@ -22,7 +22,7 @@ enum {
     BLOCK_PIXELS = 80,
     BLOCK_FLOATS = 8192, /* times the vector width: inputs of one tap that stay in a cache as weights go by */
     BLOCK_MOST_PIXELS = 320,
-    MANY_WEIGHTS = 1 << 16, /* floats: worth reading once a thread */
+    MANY_WEIGHTS = 1 << 16, /* floats: read again for each share of the pixels */
     GRAIN = 10,
     MOST_TOGETHER = 64, /* channels of taps that are read through one pointer */
 };
@@ -126,7 +126,8 @@ static void walk_pixels(void *context, int64_t begin, int64_t end, int worker)
 static void walk_run(struct walk *w)
 {
     const int64_t pixels = (int64_t)w->target.images * w->window.height * w->window.width;
-    const int threads = w->net->options.threads, weights = w->window.taps * w->channels_in * w->channels_out;
+    const int threads = w->net->options.threads;
+    const int64_t weights = (int64_t)w->window.taps * w->channels_in * w->channels_out;
     const int64_t each = (pixels + threads * GRAIN - 1) / (threads * GRAIN) * GRAIN;
     const bool few = each <= BLOCK_MOST_PIXELS && weights >= MANY_WEIGHTS && !w->depthwise;
     par_for(threads, pixels, few ? each : GRAIN, walk_pixels, w);

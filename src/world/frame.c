@@ -249,7 +249,7 @@ void frame_render(struct frame_work *w, const struct backdrop *backdrop, int64_t
     paint_items(w, items, count, wholes, &jolt);
     paint_glows(w, items, count);
     sensor_rain(w->sensor, &w->canvas, light->rain, motion, index);
-    sensor_develop(w->sensor, &w->image, &w->canvas, &jolt, index);
+    sensor_develop(w->develop, w->sensor, &w->image, &w->canvas, &jolt, index);
     w->truth.index = index;
     w->truth.motion = motion;
     w->truth.clock = times_clock(&w->times, motion);

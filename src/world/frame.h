@@ -15,6 +15,7 @@ struct frame_work {
     bool still;
     struct canvas canvas;
     struct painter painter;
+    struct develop *develop;
     struct movers movers;
     struct image image;
     uint8_t *mask;

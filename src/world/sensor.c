@@ -1,7 +1,7 @@
 #include "world/sensor.h"
 
 #include "base/rng.h"
-#include "world/area.h"
+#include "world/world.h"
 
 #include <string.h>
 
@@ -182,7 +182,7 @@ void sensor_rain(const struct sensor *sensor, struct canvas *canvas, double rain
     drops(sensor, canvas, rain, motion);
 }
 
-enum { MAX_ROW = 3 * (AREA_MAX_ROW + 2) };
+enum { MAX_ROW = 3 * (WORLD_MAX_SIDE + 2) };
 
 struct develop {
     const struct sensor *sensor;
@@ -195,7 +195,14 @@ struct develop {
     int16_t grain;
     uint16_t haze[MAX_ROW];
     int16_t rows[3][MAX_ROW]; /* toned rows y - 1, y, y + 1 modulo 3, with a pixel more at both ends */
+    int32_t light[MAX_ROW];   /* of the row that is made */
+    int16_t aside[MAX_ROW];   /* its greys; later sums of three rows */
 };
+
+struct develop *sensor_develop_make(struct arena *arena)
+{
+    return arena_alloc(arena, 1, sizeof(struct develop));
+}
 
 /* Within 16 bits, whose limits every CPU has for vectors. */
 static int16_t byte_of(int16_t v)
@@ -208,8 +215,9 @@ static int16_t byte_of(int16_t v)
 static int32_t times(int16_t a, int16_t b) { return (int32_t)a * b; }
 
 /* Gain and veil of row y of the picture; each loop runs over channels, not pixels. */
-static void light_row(int32_t *restrict light, const struct develop *d, int y)
+static void light_row(struct develop *d, int y)
 {
+    int32_t *restrict light = d->light;
     const struct sensor *sensor = d->sensor;
     const struct lens *lens = sensor->lens;
     const size_t at = (size_t)y * (size_t)d->channels,
@@ -224,11 +232,12 @@ static void light_row(int32_t *restrict light, const struct develop *d, int y)
 }
 
 /* Tones, towards grey or away from it. */
-static void colour_row(int16_t *restrict row, const struct develop *d, const int32_t *restrict light)
+static void colour_row(int16_t *restrict row, struct develop *d)
 {
     const uint8_t *restrict tone = d->sensor->tone;
+    const int32_t *restrict light = d->light;
+    int16_t *restrict greys = d->aside;
     const int16_t colour = d->colour;
-    int16_t greys[MAX_ROW];
     if (colour == 256) {
         for (int i = 0; i < d->channels; i++) row[i] = tone[light[i]];
         return;
@@ -247,19 +256,18 @@ static void colour_row(int16_t *restrict row, const struct develop *d, const int
 static void make_row(struct develop *d, int y)
 {
     int16_t *row = d->rows[y % 3];
-    int32_t light[MAX_ROW];
-    light_row(light, d, y);
-    colour_row(row + 3, d, light);
+    light_row(d, y);
+    colour_row(row + 3, d);
     memcpy(row, row + 3, 3 * sizeof *row);
     memcpy(row + 3 + d->channels, row + d->channels, 3 * sizeof *row);
 }
 
 /* Mixes a pixel with the mean of its neighbourhood, weights 1 2 1 both ways; adds noise. */
-static void finish_row(uint8_t *restrict out, const struct develop *d, const int16_t *restrict above,
+static void finish_row(uint8_t *restrict out, struct develop *d, const int16_t *restrict above,
                        const int16_t *restrict row, const int16_t *restrict below,
                        const int8_t *restrict noise)
 {
-    int16_t sums[MAX_ROW];
+    int16_t *restrict sums = d->aside;
     const int n = d->channels;
     const int16_t grain = d->grain, focus = d->focus;
     if (!focus) {
@@ -297,18 +305,17 @@ static void begin(struct develop *d, const struct sensor *sensor, const struct c
     }
 }
 
-void sensor_develop(const struct sensor *sensor, struct image *image, const struct canvas *canvas,
-                    const struct jolt *jolt, int64_t index)
+void sensor_develop(struct develop *d, const struct sensor *sensor, struct image *image,
+                    const struct canvas *canvas, const struct jolt *jolt, int64_t index)
 {
     const uint64_t key = rng_step(rng_key(sensor->seed, "world.grain"), (uint64_t)index);
-    struct develop d;
-    begin(&d, sensor, canvas, jolt, image->width);
-    make_row(&d, 0);
+    begin(d, sensor, canvas, jolt, image->width);
+    make_row(d, 0);
     for (int y = 0; y < image->height; y++) {
         const int above = y ? y - 1 : 0, below = y + 1 < image->height ? y + 1 : y;
         const int8_t *noise = sensor->noise + 3 * (rng_u64(key, (uint64_t)y) % SENSOR_NOISE);
-        if (below > y) make_row(&d, below);
-        finish_row(image->pixels + (size_t)y * (size_t)d.channels, &d, d.rows[above % 3], d.rows[y % 3],
-                   d.rows[below % 3], noise);
+        if (below > y) make_row(d, below);
+        finish_row(image->pixels + (size_t)y * (size_t)d->channels, d, d->rows[above % 3], d->rows[y % 3],
+                   d->rows[below % 3], noise);
     }
 }

@@ -35,8 +35,12 @@ struct jolt sensor_jolt(const struct sensor *sensor, double motion, bool still);
 void sensor_rain(const struct sensor *sensor, struct canvas *canvas, double rain, double motion,
                  int64_t index);
 
+/* The rows that one thread works on. NULL: memory is short. */
+struct develop;
+struct develop *sensor_develop_make(struct arena *arena);
+
 /* image has the picture's size already. */
-void sensor_develop(const struct sensor *sensor, struct image *image, const struct canvas *canvas,
-                    const struct jolt *jolt, int64_t index);
+void sensor_develop(struct develop *develop, const struct sensor *sensor, struct image *image,
+                    const struct canvas *canvas, const struct jolt *jolt, int64_t index);
 
 #endif

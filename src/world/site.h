@@ -26,10 +26,9 @@ const uint8_t *palette_pick(const struct palette *palette, double u); /* u in [0
 
 struct site_camera {
     double stand; /* metres above the ground */
-    double
-        reach;   /* metres on the ground to what it looks at, over stand: small looks down, large looks far */
-    double car;  /* length of a car there, over the picture's width */
-    double roll; /* radians */
+    double reach; /* metres on the ground to what it looks at, over stand: small looks down */
+    double car;   /* length of a car there, over the picture's width */
+    double roll;  /* radians */
 };
 
 struct site_fleet {

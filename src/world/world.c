@@ -65,16 +65,17 @@ static bool make_work(struct frame_work *work, struct world *world)
     work->image =
         (struct image){o->width, o->height, arena_alloc(&world->arena, (size_t)o->width * o->height, 3)};
     work->mask = arena_alloc(&world->arena, (size_t)o->width * o->height, 1);
-    return work->image.pixels && work->mask && canvas_make(&work->canvas, &world->place, &world->arena) &&
+    work->develop = sensor_develop_make(&world->arena);
+    return work->image.pixels && work->mask && work->develop &&
+           canvas_make(&work->canvas, &world->place, &world->arena) &&
            painter_make(&work->painter, &world->place.layout.lens, &world->arena);
 }
 
 static bool make_backdrops(struct world *world)
 {
     const size_t bytes = backdrop_bytes(&world->place);
-    world->lit_count = bytes * MAX_BACKDROPS <= MAX_BACKDROP_BYTES ? MAX_BACKDROPS
-                       : bytes > MAX_BACKDROP_BYTES                ? 1
-                                                                   : (int)(MAX_BACKDROP_BYTES / bytes);
+    const size_t fit = MAX_BACKDROP_BYTES / bytes;
+    world->lit_count = fit < 1 ? 1 : fit < MAX_BACKDROPS ? (int)fit : MAX_BACKDROPS;
     for (int i = 0; i < world->lit_count; i++) {
         world->lit[i].stretch = -1;
         if (!backdrop_alloc(&world->lit[i].backdrop, &world->place, &world->arena)) return false;
@@ -150,7 +151,7 @@ static void light_places(void *context, int64_t begin, int64_t end, int worker)
     for (int64_t i = begin; i < end; i++) light_place(lighting->world, lighting->dark[i], 1);
 }
 
-/* The first n of world->lit become those of the n stretches; what is lit already stays so. */
+/* The first n of world->lit become those of the n stretches. What is lit already is used again where it was kept. */
 static void light_stretches(struct world *world, const int64_t *stretches, int n)
 {
     struct lighting lighting = {.world = world};
@@ -186,7 +187,7 @@ static const struct backdrop *backdrop_of(const struct job *job, int64_t index)
     const struct lit_place *lit = job->world->lit;
     const int64_t stretch = stretch_of(job->world, index);
     int i = 0;
-    while (lit[i].stretch != stretch) i++;
+    while (i < job->lit && lit[i].stretch != stretch) i++;
     assert(i < job->lit);
     return &lit[i].backdrop;
 }

@@ -21,7 +21,7 @@ for name in pico embedder; do
 done
 expect licence_is_in_the_file 0 '^licence: Apache-2.0' "$RETORT" info first/out/pico.safetensors
 expect names_are_in_the_file 0 'person, bicycle, car' "$RETORT" info first/out/pico.safetensors
-demo() { RETORT=$RETORT WEIGHTS=$1 THREADS=2 "$here/../../tools/demo.sh" --quick 3; }
+demo() { RETORT=$RETORT WEIGHTS=$1 THREADS=2 "$here/../../tools/demo.sh" --quick 11; }
 RETORT_SHARED=absent expect demo_without_weights_is_another 3 'please give absent/weights/yolo11n' demo none
 expect demo_scores_the_student 0 '^student after *0\.[0-9]*$' demo first/out
 check demo_writes_its_report test -s run/demo/distilled/report.html
