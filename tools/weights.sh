@@ -118,7 +118,7 @@ embedder() {
     publish embedder embedder
 }
 
-small=320 large=512 pico_epochs=40 n_epochs=24 teacher_epochs=12 large_epochs=5
+small=320 large=512 pico_epochs=30 n_epochs=24 teacher_epochs=12 large_epochs=5
 side=112 depth=6 pairs=64 moments=8 embedder_steps=4000
 if [ "$quick" ]; then
     small=96 large=128 pico_epochs=3 n_epochs=2 teacher_epochs=1 large_epochs=2
