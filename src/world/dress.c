@@ -23,8 +23,7 @@ static const struct tint clothes[] = {{22, {34, 36, 42}},  {14, {58, 66, 86}},  
 static const struct tint skins[] = {
     {40, {224, 184, 154}}, {30, {190, 138, 104}}, {20, {120, 80, 58}}, {10, {78, 52, 40}}};
 
-#define PICK(out, table, u)                                                                                  \
-    pick((out), &(struct palette){(table), (int)(sizeof(table) / sizeof *(table))}, (u))
+#define PICK(out, table, u) pick((out), &(struct palette){(table), SITE_COUNT(table)}, (u))
 static void pick(uint8_t rgb[3], const struct palette *palette, double u)
 {
     memcpy(rgb, palette_pick(palette, u), 3);

@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#define COUNT(table) ((int)(sizeof(table) / sizeof *(table)))
-
 enum paint { FIRST, SECOND, DARK, PALE }; /* of a part: the piece's colours, or always the same */
 
 struct part {
@@ -126,7 +124,7 @@ static const struct tint colours[] = {{10, {176, 42, 34}},  {10, {34, 82, 150}},
                                       {7, {132, 136, 140}}, {6, {96, 60, 42}},    {6, {40, 42, 46}},
                                       {6, {74, 154, 184}},  {5, {116, 52, 110}},  {5, {92, 104, 66}},
                                       {5, {178, 160, 128}}, {4, {208, 110, 130}}, {3, {24, 138, 140}}};
-static const struct palette palette = {colours, COUNT(colours)};
+static const struct palette palette = {colours, SITE_COUNT(colours)};
 
 /* What one place has of a kind of pieces. */
 struct stock {
@@ -134,11 +132,6 @@ struct stock {
     uint8_t tints[3][3];
     bool mixed; /* pieces of one row differ */
 };
-
-static void colour_prop(struct prop *prop, const uint8_t rgb[3])
-{
-    for (int k = 0; k < 3; k++) prop->colour[k] = rgb[k] / 255.0 * (rgb[k] / 255.0);
-}
 
 static void add_piece(struct maker *m, const struct stock *stock, struct point at, double cosine, double sine)
 {
@@ -149,8 +142,9 @@ static void add_piece(struct maker *m, const struct stock *stock, struct point a
         const struct point foot = {at.x + part->at.x * cosine - part->at.y * sine,
                                    at.y + part->at.x * sine + part->at.y * cosine, part->at.z};
         struct prop *prop = scenery_body(m, part->look, foot, cosine, sine, part->half, part->ridge);
-        colour_prop(prop, part->paint >= DARK ? fixed[part->paint - DARK]
-                                              : stock->tints[(first + (part->paint == SECOND)) % 3]);
+        palette_albedo(prop->colour, part->paint >= DARK
+                                         ? fixed[part->paint - DARK]
+                                         : stock->tints[(first + (part->paint == SECOND)) % 3]);
     }
 }
 
@@ -170,16 +164,6 @@ static bool clear_of_roads(const struct maker *m, const struct furnishing *piece
     return true;
 }
 
-static bool taken(const struct maker *m, struct point at, double radius)
-{
-    for (int i = 0; i < m->spot_count; i++) {
-        const struct spot *s = &m->spots[i];
-        const double room = s->radius + radius;
-        if ((at.x - s->x) * (at.x - s->x) + (at.y - s->y) * (at.y - s->y) < room * room) return true;
-    }
-    return false;
-}
-
 /* A row of pieces along the kerb from here on. */
 static void add_row(struct maker *m, const struct stock *stock, struct point at, double cosine, double sine)
 {
@@ -195,13 +179,7 @@ static void add_row(struct maker *m, const struct stock *stock, struct point at,
         }
         at.x += step * cosine;
         at.y += step * sine;
-        bool free = true;
-        for (int k = 0; k < before; k++) {
-            const double dx = at.x - m->spots[k].x, dy = at.y - m->spots[k].y,
-                         room = radius + m->spots[k].radius;
-            free = free && dx * dx + dy * dy > room * room;
-        }
-        if (!free) return;
+        if (scenery_taken(m, before, at.x, at.y, radius)) return;
     }
 }
 
@@ -241,7 +219,7 @@ void furniture_make(struct maker *m)
     struct stock stocks[3];
     const int kinds = 1 + rng_next_int(&m->rng, 3), rows = 2 + rng_next_int(&m->rng, 14);
     for (int i = 0; i < kinds; i++) {
-        stocks[i].piece = &pieces[rng_next_int(&m->rng, COUNT(pieces))];
+        stocks[i].piece = &pieces[rng_next_int(&m->rng, SITE_COUNT(pieces))];
         stocks[i].mixed = rng_next_real(&m->rng) < 0.4;
         for (int k = 0; k < 3; k++)
             memcpy(stocks[i].tints[k], palette_pick(&palette, rng_next_real(&m->rng)), 3);
@@ -250,7 +228,9 @@ void furniture_make(struct maker *m)
         const struct stock *stock = &stocks[rng_next_int(&m->rng, kinds)];
         struct point at;
         double cosine, sine;
-        if (!find_place(m, stock->piece, &at, &cosine, &sine) || taken(m, at, stock->piece->half_x)) continue;
+        if (!find_place(m, stock->piece, &at, &cosine, &sine) ||
+            scenery_taken(m, m->spot_count, at.x, at.y, stock->piece->half_x))
+            continue;
         add_row(m, stock, at, cosine, sine);
         i++;
     }
@@ -261,9 +241,9 @@ void furniture_make(struct maker *m)
 static void poster(double albedo[3], const struct prop *p, double u, double v)
 {
     const double half = p->half_x > p->half_y ? p->half_x : p->half_y,
-                 k = 2 * p->half_z / (2 * half); /* height over width */
+                 k = p->half_z / half; /* height over width */
     const double x = u / half, y = v / half;
-    const double floor_at = 0.14 * k / 0.5, roof = floor_at + 0.40;
+    const double floor_at = 0.28 * k, roof = floor_at + 0.40;
     const bool frame = fabs(x) > 0.95 || y < 0.05 || y > 2 * k - 0.05;
     const bool body = fabs(x) < 0.74 && y > floor_at + 0.08 && y < floor_at + 0.27;
     const bool cabin =
@@ -287,11 +267,11 @@ void furniture_albedo(double albedo[3], const struct prop *p, int through, doubl
 {
     const bool upright = through < 4, end = !(through & 1); /* planes 0 and 2 face along own x */
     const double u = end ? y : x;
-    double tone = 0.94 + 0.12 * space_noise(p->key, u / 0.9, z / 0.9);
     if (p->look == LOOK_POSTER) {
         if (upright && end == (p->half_y > p->half_x)) poster(albedo, p, u, z);
         return;
     }
+    double tone = 0.94 + 0.12 * space_noise(p->key, u / 0.9, z / 0.9);
     if (p->look == LOOK_SHEET && upright) {
         const double rib = u / 0.28 - floor(u / 0.28);
         tone *= rib < 0.35 ? 0.72 : 1;

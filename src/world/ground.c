@@ -2,8 +2,6 @@
 
 #include "base/rng.h"
 
-#define COUNT(table) ((int)(sizeof(table) / sizeof *(table)))
-
 /* What roads are made of. */
 static const struct surfacing {
     int share;
@@ -56,14 +54,13 @@ static const struct tint marks[] = {{56, {206, 205, 200}},
 static void pick_colour(double colour[3], const struct tint *tints, int count, struct rng *rng)
 {
     const struct palette palette = {tints, count};
-    const uint8_t *rgb = palette_pick(&palette, rng_next_real(rng));
-    for (int k = 0; k < 3; k++) colour[k] = rgb[k] / 255.0 * (rgb[k] / 255.0);
+    palette_albedo(colour, palette_pick(&palette, rng_next_real(rng)));
 }
 
 static void make_surface(struct ground *ground, struct rng *rng)
 {
     int at = rng_next_int(rng, 100), i = 0;
-    while (i + 1 < COUNT(surfacings) && at >= surfacings[i].share) at -= surfacings[i++].share;
+    while (i + 1 < SITE_COUNT(surfacings) && at >= surfacings[i].share) at -= surfacings[i++].share;
     const struct surfacing *s = &surfacings[i];
     const double warm = rng_uniform(rng, -0.06, 0.08);
     ground->asphalt = rng_uniform(rng, s->albedo.low, s->albedo.high);
@@ -85,19 +82,19 @@ struct ground ground_make(const struct layout *layout)
     struct ground ground = {.layout = layout, .key = (uint32_t)rng_u64(rng.key, 1000)};
     make_surface(&ground, &rng);
     int at = rng_next_int(&rng, 100), verge = 0;
-    while (verge + 1 < COUNT(verges) && at >= verges[verge].share) at -= verges[verge++].share;
+    while (verge + 1 < SITE_COUNT(verges) && at >= verges[verge].share) at -= verges[verge++].share;
     const double tone = rng_uniform(&rng, 0.75, 1.1);
     for (int i = 0; i < 2; i++)
         for (int k = 0; k < 3; k++) ground.verge[i][k] = verges[verge].colours[i][k] * tone;
     ground.rough = verges[verge].rough;
     ground.tiles = verges[verge].tiles * rng_uniform(&rng, 0.7, 1.4);
-    pick_colour(ground.paving, pavings, COUNT(pavings), &rng);
+    pick_colour(ground.paving, pavings, SITE_COUNT(pavings), &rng);
     ground.flag = rng_uniform(&rng, 0.35, 1.3);
-    pick_colour(ground.marks[0], marks, COUNT(marks), &rng);
-    pick_colour(ground.marks[1], marks, COUNT(marks), &rng);
+    pick_colour(ground.marks[0], marks, SITE_COUNT(marks), &rng);
+    pick_colour(ground.marks[1], marks, SITE_COUNT(marks), &rng);
     ground.unbroken = rng_next_real(&rng) < 0.3;
     ground.strip = rng_next_real(&rng) < 0.25 ? rng_uniform(&rng, 1.2, 3.2) : 0;
-    pick_colour(ground.strip_own, strips, COUNT(strips), &rng);
+    pick_colour(ground.strip_own, strips, SITE_COUNT(strips), &rng);
     return ground;
 }
 

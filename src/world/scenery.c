@@ -122,6 +122,15 @@ static void add_building(struct maker *m, double x, double y, double cosine, dou
     colour(top, .3, .3, .3, 1);
 }
 
+bool scenery_taken(const struct maker *m, int count, double x, double y, double radius)
+{
+    for (int i = 0; i < count; i++) {
+        const double dx = x - m->spots[i].x, dy = y - m->spots[i].y, both = radius + m->spots[i].radius;
+        if (dx * dx + dy * dy < both * both) return true;
+    }
+    return false;
+}
+
 /* Whether something of this radius at (x, y) keeps clear of roads and does not stand before what the camera
  * watches. low: it may, being low. */
 static bool fits(const struct maker *m, double x, double y, double radius, double room, bool low)
@@ -134,10 +143,7 @@ static bool fits(const struct maker *m, double x, double y, double radius, doubl
         if (sqrt(dx * dx + dy * dy) < m->layout->ring.radius && !low) return false;
     }
     if (x * x + y * y < (radius + 7) * (radius + 7)) return false;
-    for (int i = 0; i < m->spot_count; i++) {
-        const double dx = x - m->spots[i].x, dy = y - m->spots[i].y, both = radius + m->spots[i].radius;
-        if (dx * dx + dy * dy < both * both) return false;
-    }
+    if (scenery_taken(m, m->spot_count, x, y, radius)) return false;
     if (low) return true;
     return y > 1.7 * m->layout->focus || fabs(x) > m->slope * 0.72 * y + radius;
 }

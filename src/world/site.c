@@ -5,8 +5,6 @@
 
 #include <string.h>
 
-#define COUNT(table) ((int)(sizeof(table) / sizeof *(table)))
-
 const uint8_t *palette_pick(const struct palette *palette, double u)
 {
     int total = 0, i = 0;
@@ -14,6 +12,11 @@ const uint8_t *palette_pick(const struct palette *palette, double u)
     int at = (int)(u * total);
     while (i + 1 < palette->count && at >= palette->tints[i].share) at -= palette->tints[i++].share;
     return palette->tints[i].rgb;
+}
+
+void palette_albedo(double albedo[3], const uint8_t rgb[3])
+{
+    for (int k = 0; k < 3; k++) albedo[k] = rgb[k] / 255.0 * (rgb[k] / 255.0);
 }
 
 static double draw(struct rng *rng, struct range range) { return rng_uniform(rng, range.low, range.high); }
@@ -39,7 +42,7 @@ static void make_camera(struct site_camera *camera, uint64_t seed)
     };
     double u = rng_next_real(&rng);
     int i = 0;
-    while (i + 1 < COUNT(mounts) && u >= mounts[i].share) u -= mounts[i++].share;
+    while (i + 1 < SITE_COUNT(mounts) && u >= mounts[i].share) u -= mounts[i++].share;
     camera->stand = draw(&rng, mounts[i].stand);
     camera->reach = draw_scale(&rng, mounts[i].reach);
     camera->car = draw_scale(&rng, (struct range){34, 98}) / 640;
@@ -65,9 +68,10 @@ static const struct tint earth[] = {{20, {168, 150, 120}}, {18, {112, 96, 76}}, 
                                     {10, {74, 84, 98}}};
 static const struct tint pastel[] = {{20, {160, 196, 206}}, {18, {222, 206, 160}}, {16, {168, 200, 164}},
                                      {16, {226, 228, 224}}, {14, {208, 164, 152}}, {16, {120, 150, 180}}};
-static const struct palette palettes[] = {
-    {usual, COUNT(usual)},   {usual, COUNT(usual)}, {pale, COUNT(pale)},    {dark, COUNT(dark)},
-    {bright, COUNT(bright)}, {earth, COUNT(earth)}, {pastel, COUNT(pastel)}};
+static const struct palette palettes[] = {{usual, SITE_COUNT(usual)},   {usual, SITE_COUNT(usual)},
+                                          {pale, SITE_COUNT(pale)},     {dark, SITE_COUNT(dark)},
+                                          {bright, SITE_COUNT(bright)}, {earth, SITE_COUNT(earth)},
+                                          {pastel, SITE_COUNT(pastel)}};
 
 static const struct tint taxis[] = {{30, {236, 188, 24}},  {14, {26, 27, 30}},    {12, {44, 142, 84}},
                                     {12, {226, 226, 220}}, {10, {216, 204, 162}}, {8, {232, 108, 28}},
@@ -100,7 +104,7 @@ static void make_fleet(struct site_fleet *fleet, uint64_t seed)
         {8, {.32, .55}, {.00, .03}, {.06, .20}, {.00, .05}, {0, .05}, {.35, .85}}, /* deliveries */
     };
     int at = rng_next_int(&rng, 100), i = 0;
-    while (i + 1 < COUNT(fleets) && at >= fleets[i].share) at -= fleets[i++].share;
+    while (i + 1 < SITE_COUNT(fleets) && at >= fleets[i].share) at -= fleets[i++].share;
     fleet->vans = draw(&rng, fleets[i].vans);
     fleet->buses = draw(&rng, fleets[i].buses);
     fleet->lorries = draw(&rng, fleets[i].lorries);
@@ -109,13 +113,13 @@ static void make_fleet(struct site_fleet *fleet, uint64_t seed)
     fleet->company = draw(&rng, fleets[i].company);
     fleet->two_tone = rng_next_real(&rng) < 0.25 ? rng_uniform(&rng, 0.2, 0.6) : 0;
     fleet->dust = rng_next_real(&rng) < 0.3 ? rng_uniform(&rng, 0.15, 0.5) : 0.05;
-    fleet->cars = palettes[rng_next_int(&rng, COUNT(palettes))];
-    take(fleet->taxi_colours[0], taxis, COUNT(taxis), &rng);
+    fleet->cars = palettes[rng_next_int(&rng, SITE_COUNT(palettes))];
+    take(fleet->taxi_colours[0], taxis, SITE_COUNT(taxis), &rng);
     memcpy(fleet->taxi_colours[1], fleet->taxi_colours[0], 3);
-    if (rng_next_real(&rng) < 0.4) take(fleet->taxi_colours[1], roofs, COUNT(roofs), &rng);
-    take(fleet->company_colour, companies, COUNT(companies), &rng);
-    take(fleet->roof_colour, roofs, COUNT(roofs), &rng);
-    take(fleet->dust_colour, dusts, COUNT(dusts), &rng);
+    if (rng_next_real(&rng) < 0.4) take(fleet->taxi_colours[1], roofs, SITE_COUNT(roofs), &rng);
+    take(fleet->company_colour, companies, SITE_COUNT(companies), &rng);
+    take(fleet->roof_colour, roofs, SITE_COUNT(roofs), &rng);
+    take(fleet->dust_colour, dusts, SITE_COUNT(dusts), &rng);
     for (i = 0; i < SITE_SHAPES; i++) {
         const double v = rng_next_real(&rng);
         fleet->favour[i] = 0.04 + 0.96 * v * v * v;

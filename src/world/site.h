@@ -22,7 +22,9 @@ struct palette {
     const struct tint *tints;
     int count;
 };
+#define SITE_COUNT(table) ((int)(sizeof(table) / sizeof *(table)))
 const uint8_t *palette_pick(const struct palette *palette, double u); /* u in [0, 1) */
+void palette_albedo(double albedo[3], const uint8_t rgb[3]);          /* linear */
 
 struct site_camera {
     double stand; /* metres above the ground */
