@@ -65,7 +65,7 @@ static void folders_that_cannot_be_read_are_refused(void **state)
     assert_int_equal(dataset_open(&set, folder, DATASET_TRAIN, &err), ERR_SYSTEM);
     assert_non_null(strstr(err.message, "/images: "));
     entries = 0;
-    assert_int_equal(manifest_hash(&entry, "frames", images, &arena, &err), ERR_SYSTEM);
+    assert_int_equal(manifest_hash(&entry, "frames", images, 1, &arena, &err), ERR_SYSTEM);
     assert_non_null(strstr(err.message, "/images/: "));
     entries = 0;
     assert_int_equal(distill_prepare_folder(folder, true, &arena, &err), ERR_SYSTEM);

@@ -457,6 +457,37 @@ static void furniture_keeps_off_the_road(void **state)
     assert_true(found > 500);
 }
 
+/* No list is ever full: a place would lack what comes last. Where vehicles are drawn there is ground. */
+static void lists_are_long_enough(void **state)
+{
+    static struct layout layout;
+    static struct scenery scenery;
+    static struct movers movers;
+    int props = 0, lamps = 0, most = 0;
+    (void)state;
+    for (uint64_t seed = 0; seed < 150; seed++) {
+        struct arena arena = {0};
+        struct site site;
+        struct models models;
+        site_make(&site, seed);
+        assert_true(layout_make(&layout, &site, WIDTH, HEIGHT, &arena));
+        assert_true(models_make(&models, &site, &arena));
+        assert_true(layout.sight < layout.end);
+        scenery_make(&scenery, &layout);
+        if (scenery.prop_count > props) props = scenery.prop_count;
+        if (scenery.lamp_count > lamps) lamps = scenery.lamp_count;
+        for (int hour = 7; hour < 20; hour++) {
+            const struct times times = {hour * 3600.0, 1};
+            traffic_at(&movers, &layout, &models, &times, 100.0 * hour);
+            if (movers.count > most) most = movers.count;
+        }
+        arena_free(&arena);
+    }
+    assert_in_range(props, 500, SCENERY_MAX_PROPS - 1);
+    assert_in_range(lamps, 10, SCENERY_MAX_LAMPS - 1);
+    assert_in_range(most, 100, TRAFFIC_MAX_MOVERS - 2);
+}
+
 /* The volume that outward faces enclose is positive, so none is turned inside out as a whole; sizes are
  * plausible. */
 static void check_shape(const struct model *m)
@@ -512,6 +543,7 @@ int main(void)
         cmocka_unit_test(sites_have_colours_of_their_own),
         cmocka_unit_test(cameras_are_of_all_kinds),
         cmocka_unit_test(furniture_keeps_off_the_road),
+        cmocka_unit_test(lists_are_long_enough),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

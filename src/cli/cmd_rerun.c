@@ -103,7 +103,7 @@ static enum status check_inputs(const struct manifest *manifest, struct run *run
         const struct manifest_entry *entry = &manifest->inputs.entries[i];
         struct manifest_entry found;
         struct text lines = {0};
-        TRY(manifest_hash(&found, entry->role, entry->path, &run->arena, err));
+        TRY(manifest_hash(&found, entry->role, entry->path, run->threads, &run->arena, err));
         const int count = manifest_compare(entry, &found, &lines);
         if (count) {
             if (!lines.failed) lines.data[strcspn(lines.data, "\n")] = 0;
@@ -125,7 +125,7 @@ static enum status compare(const struct manifest *manifest, const char *const *p
     for (int i = 0; i < manifest->outputs.count; i++) {
         const struct manifest_entry *entry = &manifest->outputs.entries[i];
         struct manifest_entry found;
-        const enum status status = manifest_hash(&found, entry->role, paths[i], &run->arena, err);
+        const enum status status = manifest_hash(&found, entry->role, paths[i], run->threads, &run->arena, err);
         if (status != OK) {
             text_free(&lines);
             return status;

@@ -17,7 +17,7 @@ static int check_list(const struct manifest_list *list, struct run *run, struct 
         struct manifest_entry found;
         struct error why;
         *checked += manifest_entry_files(entry);
-        if (manifest_hash(&found, entry->role, entry->path, &run->arena, &why) == OK) {
+        if (manifest_hash(&found, entry->role, entry->path, run->threads, &run->arena, &why) == OK) {
             count += manifest_compare(entry, &found, differences);
         } else {
             add_missing(differences, entry, why.message);

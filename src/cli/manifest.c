@@ -1,6 +1,7 @@
 #include "cli/manifest.h"
 
 #include "base/file.h"
+#include "base/par.h"
 #include "base/version.h"
 #include "cli/options.h"
 
@@ -92,7 +93,24 @@ static void take_together(struct manifest_entry *entry)
     sha256_hex(&hash, entry->files[0].sha256);
 }
 
-static enum status hash_folder(struct manifest_entry *entry, struct arena *arena, struct error *err)
+struct hashing {
+    struct manifest_file *files;
+    const char **paths;
+};
+
+/* A file that cannot be read has no hash then. */
+static void hash_files(void *context, int64_t begin, int64_t end, int worker)
+{
+    const struct hashing *hashing = context;
+    (void)worker;
+    for (int64_t i = begin; i < end; i++) {
+        struct error why;
+        if (hash_file(&hashing->files[i], hashing->paths[i], &why) != OK) hashing->files[i].sha256[0] = 0;
+    }
+}
+
+static enum status hash_folder(struct manifest_entry *entry, int threads, struct arena *arena,
+                               struct error *err)
 {
     struct listing list = {.arena = arena};
     TRY(walk(&list, entry->path, "", 0, err));
@@ -100,22 +118,26 @@ static enum status hash_folder(struct manifest_entry *entry, struct arena *arena
     entry->folder = true;
     entry->file_count = list.count;
     entry->files = arena_alloc(arena, (size_t)list.count, sizeof *entry->files);
-    if (!entry->files) return fail_memory(err, entry->path, (size_t)list.count * sizeof *entry->files);
+    const char **paths = arena_alloc(arena, (size_t)list.count, sizeof *paths);
+    if (!entry->files || !paths)
+        return fail_memory(err, entry->path, (size_t)list.count * (sizeof *entry->files + sizeof *paths));
     for (int i = 0; i < list.count; i++) {
-        const char *path = arena_printf(arena, "%s/%s", entry->path, list.paths[i]);
-        if (!path) return fail_memory(err, entry->path, strlen(entry->path));
         entry->files[i].path = list.paths[i];
-        TRY(hash_file(&entry->files[i], path, err));
+        paths[i] = arena_printf(arena, "%s/%s", entry->path, list.paths[i]);
+        if (!paths[i]) return fail_memory(err, entry->path, strlen(entry->path));
     }
+    par_for(threads, list.count, 16, hash_files, &(struct hashing){entry->files, paths});
+    for (int i = 0; i < list.count; i++)
+        if (!entry->files[i].sha256[0]) TRY(hash_file(&entry->files[i], paths[i], err));
     if (entry->file_count > MANIFEST_MAX_LISTED) take_together(entry);
     return OK;
 }
 
-enum status manifest_hash(struct manifest_entry *entry, const char *role, const char *path,
+enum status manifest_hash(struct manifest_entry *entry, const char *role, const char *path, int threads,
                           struct arena *arena, struct error *err)
 {
     *entry = (struct manifest_entry){.role = role, .path = path};
-    if (file_is_folder(path)) return hash_folder(entry, arena, err);
+    if (file_is_folder(path)) return hash_folder(entry, threads, arena, err);
     entry->file_count = 1;
     entry->files = arena_alloc(arena, 1, sizeof *entry->files);
     if (!entry->files) return fail_memory(err, path, sizeof *entry->files);

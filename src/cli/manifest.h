@@ -65,7 +65,7 @@ static inline int manifest_entry_files(const struct manifest_entry *entry)
 }
 
 /* Hashes a file or folder into *entry; everything is in the arena. */
-enum status manifest_hash(struct manifest_entry *entry, const char *role, const char *path,
+enum status manifest_hash(struct manifest_entry *entry, const char *role, const char *path, int threads,
                           struct arena *arena, struct error *err);
 
 enum status manifest_write(const char *path, const struct manifest *manifest, struct error *err);

@@ -105,7 +105,7 @@ static enum status add(struct manifest_list *list, const char *role, const char 
 {
     assert(list->count < MANIFEST_MAX_ENTRIES);
     if (!role) return fail_memory(err, "a manifest", 0);
-    return manifest_hash(&list->entries[list->count++], role, path, &run->arena, err);
+    return manifest_hash(&list->entries[list->count++], role, path, run->threads, &run->arena, err);
 }
 
 static bool is_output(enum option_type type) { return type == OPTION_OUTPUT || type == OPTION_OUTPUT_FOLDER; }

@@ -33,8 +33,9 @@ struct work {
     float wet;
     int windows;                                /* windows with a glow up to this are lit */
     double clear[256][3], cloud[256], white[3]; /* the sky by elevation, its clouds, their colour */
-    /* What a run of ground needs, once for each channel of its pixels. */
-    float run_zenith[3 * RUN], run_horizon[3 * RUN], run_direct[3 * RUN], run_lamp[3 * RUN], run_fog[3 * RUN];
+    /* What a run of plain pixels needs, once for each channel. */
+    float run_zenith[3 * RUN], run_bounce[3 * RUN], run_horizon[3 * RUN], run_direct[3 * RUN],
+        run_lamp[3 * RUN], run_fog[3 * RUN];
 };
 
 /* A colour without and with the sun. */
@@ -86,7 +87,7 @@ static struct pair light_pixel(const struct work *w, int x, int y)
                  corner = (size_t)(2 * y) * width + 2 * (size_t)x;
     const size_t at[4] = {corner, corner + 1, corner + width, corner + width + 1};
     const struct surface *s = w->place->surfaces;
-    if (w->place->whole[(size_t)y * (width / 2) + (size_t)x] == WHOLE_SKY)
+    if (w->place->pixel_kinds[(size_t)y * (width / 2) + (size_t)x] == PIXEL_SKY)
         add_sky(&sum, w, &s[corner], 4);
     else
         for (int k = 0; k < 4; k++) add_sample(&sum, w, at[k]);
@@ -98,29 +99,35 @@ struct run {
     float shaded[3 * RUN], lit[3 * RUN];
 };
 
-/* n pixels of nothing but ground, their samples lit as one. */
-static void light_ground(struct run *out, const struct work *w, int x, int y, int n)
+/* n plain pixels. */
+static void light_plain(struct run *out, const struct work *w, int x, int y, int n)
 {
     const size_t width = (size_t)w->place->layout.lens.width, pixel = (size_t)y * width + (size_t)x,
                  corner = (size_t)(2 * y) * 2 * width + 2 * (size_t)x;
-    const float *albedo = w->place->ground_albedo + 3 * pixel, sun = w->sun[2];
-    float hazes[3 * RUN], lamps[3 * RUN], wets[3 * RUN];
+    float albedos[3 * RUN], ups[3 * RUN], suns[3 * RUN], hazes[3 * RUN], lamps[3 * RUN], wets[3 * RUN];
     for (int i = 0; i < n; i++) {
+        const struct plain *plain = &w->place->plain[pixel + (size_t)i];
         const struct surface *first = &w->place->surfaces[corner + 2 * (size_t)i];
         const float haze = w->haze[w->place->depths[corner + 2 * (size_t)i] >> 3];
         const float lamp = first->lamp * (1 / 128.0f), wet = first->paved ? w->wet : 0;
+        const float *normal = plain->normal, up = 0.5f + 0.5f * normal[2];
+        const float dot = normal[0] * w->sun[0] + normal[1] * w->sun[1] + normal[2] * w->sun[2],
+                    sun = dot > 0 ? dot : 0;
         for (int k = 0; k < 3; k++) {
+            albedos[3 * i + k] = plain->albedo[k] * (1 - 0.45f * wet);
+            ups[3 * i + k] = up;
+            suns[3 * i + k] = sun;
             hazes[3 * i + k] = haze;
             lamps[3 * i + k] = lamp;
             wets[3 * i + k] = wet;
         }
     }
     for (int i = 0; i < 3 * n; i++) {
-        const float wet = wets[i], fog = w->run_fog[i], a = albedo[i] * (1 - 0.45f * wet);
-        const float colour =
-            a * (w->run_zenith[i] + lamps[i] * w->run_lamp[i]) + 0.40f * wet * w->run_horizon[i];
+        const float fog = w->run_fog[i], a = albedos[i], up = ups[i];
+        const float ambient = w->run_zenith[i] * up + w->run_bounce[i] * (1 - up) + lamps[i] * w->run_lamp[i];
+        const float colour = a * ambient + 0.40f * wets[i] * w->run_horizon[i];
         out->shaded[i] = fog + (colour - fog) * hazes[i];
-        out->lit[i] = fog + (colour + a * sun * w->run_direct[i] - fog) * hazes[i];
+        out->lit[i] = fog + (colour + a * suns[i] * w->run_direct[i] - fog) * hazes[i];
     }
 }
 
@@ -164,11 +171,11 @@ static void light_rows(void *context, int64_t begin, int64_t end, int worker)
     for (int64_t y = begin; y < end; y++)
         for (int x = 0, n; x < width; x += n) {
             const size_t pixel = (size_t)y * (size_t)width + (size_t)x;
-            const uint8_t *whole = w->place->whole + pixel;
-            const bool ground = whole[0] == WHOLE_GROUND;
-            for (n = 1; n < RUN && x + n < width && (whole[n] == WHOLE_GROUND) == ground;) n++;
+            const uint8_t *kinds = w->place->pixel_kinds + pixel;
+            const bool plain = kinds[0] == PIXEL_PLAIN;
+            for (n = 1; n < RUN && x + n < width && (kinds[n] == PIXEL_PLAIN) == plain;) n++;
             struct run run;
-            (ground ? light_ground : light_others)(&run, w, x, (int)y, n);
+            (plain ? light_plain : light_others)(&run, w, x, (int)y, n);
             store_run(w, &run, pixel, n);
         }
 }
@@ -232,6 +239,7 @@ static void make_run_tables(struct work *w)
 {
     for (int i = 0; i < 3 * RUN; i++) {
         w->run_zenith[i] = w->zenith[i % 3];
+        w->run_bounce[i] = w->bounce[i % 3];
         w->run_horizon[i] = w->horizon[i % 3];
         w->run_direct[i] = w->direct[i % 3];
         w->run_lamp[i] = w->lamp[i % 3];

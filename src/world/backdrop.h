@@ -24,8 +24,15 @@ enum surface_kind { SURFACE_SKY, SURFACE_FAR, SURFACE_GROUND, SURFACE_BODY };
 /* Linear, of what surface.albedo holds. */
 static inline float surface_albedo(int stored) { return (float)(stored / 255.0 * (stored / 255.0)); }
 
-/* What all samples of a pixel show. */
-enum whole { WHOLE_MIXED, WHOLE_GROUND, WHOLE_SKY };
+/* What the samples of a pixel show. Those of a plain one are lit as one: all ground, or all of things that stand, and
+ * without windows. */
+enum pixel_kind { PIXEL_MIXED, PIXEL_PLAIN, PIXEL_SKY };
+
+/* Of a plain pixel. */
+struct plain {
+    float albedo[3]; /* linear, summed over the samples */
+    float normal[3]; /* mean of the samples */
+};
 
 struct place {
     struct layout layout;
@@ -35,8 +42,8 @@ struct place {
     uint16_t *depths;         /* lens_nearness of each sample */
     uint16_t *standing;       /* [pixels] lens_nearness of what stands there, 0: ground and sky */
     uint8_t *paved;           /* [pixels] 255 on asphalt */
-    uint8_t *whole;           /* [pixels] enum whole */
-    float *ground_albedo;     /* [pixels][3] linear, summed over the samples of WHOLE_GROUND */
+    uint8_t *pixel_kinds;     /* [pixels] enum pixel_kind */
+    struct plain *plain;      /* [pixels] */
 };
 
 /* false: memory is short. */

@@ -144,8 +144,9 @@ void canvas_contact(struct canvas *c, const struct model *model, const struct mo
 /* Brightness of the beam at (ahead, aside) of the front, at most 1. */
 static double beam(double ahead, double aside)
 {
-    const double width = 1.3 + 0.13 * ahead, side = aside / width;
-    if (side * side >= 1) return 0;
+    const double width = 1.3 + 0.13 * ahead;
+    if (aside >= width || -aside >= width) return 0;
+    const double side = aside / width;
     const double across = (1 - side * side) * (1 - side * side);
     const double along = ahead < 3 ? ahead / 3 : 1 / (1 + (ahead - 3) * (ahead - 3) / 70);
     return across * along * space_clamp((32 - ahead) / 8, 0, 1);

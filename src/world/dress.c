@@ -36,32 +36,22 @@ static enum kind vehicle_kind(double u, const struct site_fleet *fleet, double c
     const double night = 1 - space_ramp(hour, 4, 7) + space_ramp(hour, 20, 23);
     const double cars = 1 - fleet->vans - fleet->buses - fleet->lorries - fleet->motorcycles;
     const struct {
-        enum kind kind;
         double share;
-    } mixture[] = {{KIND_VAN, fleet->vans},
-                   {KIND_BUS, fleet->buses},
-                   {KIND_LORRY, fleet->lorries * (1 + night)},
-                   {KIND_MOTORCYCLE, fleet->motorcycles * (1 - 0.5 * night)},
-                   {KIND_CAR, cars}};
-    double sum = 0;
-    for (int i = 0; i < 5; i++) sum += mixture[i].share;
-    u *= sum;
-    int i = 0;
-    while (i < 4 && u >= mixture[i].share) u -= mixture[i++].share;
-    return mixture[i].kind;
+        enum kind kind;
+    } mixture[] = {{fleet->vans, KIND_VAN},
+                   {fleet->buses, KIND_BUS},
+                   {fleet->lorries * (1 + night), KIND_LORRY},
+                   {fleet->motorcycles * (1 - 0.5 * night), KIND_MOTORCYCLE},
+                   {cars, KIND_CAR}};
+    return mixture[weighted_choice(&mixture->share, sizeof *mixture, SITE_COUNT(mixture), u)].kind;
 }
 
 /* A shape of the kind; every site has its favourites. */
 static int choose_model(const struct models *models, enum kind kind, const struct site *site, double u)
 {
-    const int first = models->first[kind], last = models->first[kind + 1] - 1;
-    const double *favour = site->fleet.favour;
-    double sum = 0;
-    for (int i = first; i <= last; i++) sum += favour[i];
-    u *= sum;
-    int i = first;
-    while (i < last && u >= favour[i]) u -= favour[i++];
-    return i;
+    const int first = models->first[kind], count = models->first[kind + 1] - first;
+    const double *favour = site->fleet.favour + first;
+    return first + weighted_choice(favour, sizeof *favour, count, u);
 }
 
 static void wear(struct mover *mover, const struct site_fleet *fleet)
@@ -95,7 +85,7 @@ static void colour_vehicle(struct mover *mover, uint64_t key, const struct site 
         if (company) memcpy(mover->colours[0], fleet->company_colour, 3);
     } else if (mover->kind == KIND_LORRY) {
         PICK(mover->colours[0], cab_paints, u);
-        if (company) memcpy(mover->colours[u < 0.5], fleet->company_colour, 3);
+        if (company) memcpy(mover->colours[rng_real(key, 11) < 0.5], fleet->company_colour, 3);
     } else if (mover->kind == KIND_BUS) {
         /* Most buses of a town look alike. */
         const uint64_t town = rng_key(site->seed, "world.town");

@@ -164,13 +164,18 @@ static bool clear_of_roads(const struct maker *m, const struct furnishing *piece
     return true;
 }
 
-/* A row of pieces along the kerb from here on. */
-static void add_row(struct maker *m, const struct stock *stock, struct point at, double cosine, double sine)
+static double radius_of(const struct furnishing *piece)
+{
+    return sqrt(piece->half_x * piece->half_x + piece->half_y * piece->half_y);
+}
+
+/* A row of pieces along the kerb from here on; false: there was no room for any. */
+static bool add_row(struct maker *m, const struct stock *stock, struct point at, double cosine, double sine)
 {
     const struct furnishing *piece = stock->piece;
     const int count = 1 + rng_next_int(&m->rng, piece->row);
     const double step = 2 * piece->half_x + rng_uniform(&m->rng, 0.1, 1.2);
-    const double radius = sqrt(piece->half_x * piece->half_x + piece->half_y * piece->half_y);
+    const double radius = radius_of(piece);
     const int before = m->spot_count;
     for (int i = 0; i < count && m->spot_count < SCENERY_MAX_SPOTS; i++) {
         if (at.x * at.x + at.y * at.y > 16 + radius * radius && clear_of_roads(m, piece, at, cosine, sine)) {
@@ -179,8 +184,9 @@ static void add_row(struct maker *m, const struct stock *stock, struct point at,
         }
         at.x += step * cosine;
         at.y += step * sine;
-        if (scenery_taken(m, before, at.x, at.y, radius)) return;
+        if (scenery_taken(m, before, at.x, at.y, radius)) break;
     }
+    return m->spot_count > before;
 }
 
 /* Somewhere the camera sees, moved to the side of the nearest road. */
@@ -198,7 +204,8 @@ static bool find_place(struct maker *m, const struct furnishing *piece, struct p
     *at = (struct point){x, y, 0};
     *cosine = space_cos(angle);
     *sine = space_sin(angle);
-    if (index < 0 || edge > 14) return true;
+    const bool high = piece->height >= 1.6 && m->layout->lens.stand <= 14;
+    if (index < 0 || edge > 14) return !high || scenery_aside(m, x, y, radius_of(piece));
     const struct road *road = &m->layout->roads[index];
     const double side = d < 0 ? -1 : 1, out = side * (road->half + road->pavement + piece->half_y + beyond);
     const struct pose pose = chain_pose(&road->axis, s);
@@ -209,7 +216,7 @@ static bool find_place(struct maker *m, const struct furnishing *piece, struct p
     /* High ones stay on the far side, where they hide nothing. */
     double own_s, own_d;
     chain_locate(&road->axis, 0, 0, &own_s, &own_d);
-    return piece->height < 1.6 || own_d * side < 0 || m->layout->lens.stand > 14;
+    return !high || own_d * side < 0;
 }
 
 void furniture_make(struct maker *m)
@@ -229,10 +236,9 @@ void furniture_make(struct maker *m)
         struct point at;
         double cosine, sine;
         if (!find_place(m, stock->piece, &at, &cosine, &sine) ||
-            scenery_taken(m, m->spot_count, at.x, at.y, stock->piece->half_x))
+            scenery_taken(m, m->spot_count, at.x, at.y, radius_of(stock->piece)))
             continue;
-        add_row(m, stock, at, cosine, sine);
-        i++;
+        i += add_row(m, stock, at, cosine, sine);
     }
     m->rng = kept;
 }

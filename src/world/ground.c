@@ -4,7 +4,7 @@
 
 /* What roads are made of. */
 static const struct surfacing {
-    int share;
+    double share;
     struct range albedo, wear;
     double tint[3];
     double slab, cobble, coarse, marked; /* marked: chance of marks */
@@ -22,7 +22,7 @@ static const struct surfacing {
 
 /* What lies beyond the pavement. */
 static const struct {
-    int share;
+    double share;
     double colours[2][3], tiles, rough; /* side of tiles, 0: none; contrast of blades and stones */
 } verges[] = {
     {14, {{.075, .115, .030}, {.115, .135, .050}}, 0, 1},  /* grass */
@@ -59,9 +59,8 @@ static void pick_colour(double colour[3], const struct tint *tints, int count, s
 
 static void make_surface(struct ground *ground, struct rng *rng)
 {
-    int at = rng_next_int(rng, 100), i = 0;
-    while (i + 1 < SITE_COUNT(surfacings) && at >= surfacings[i].share) at -= surfacings[i++].share;
-    const struct surfacing *s = &surfacings[i];
+    const struct surfacing *s = &surfacings[weighted_choice(&surfacings->share, sizeof *surfacings,
+                                                            SITE_COUNT(surfacings), rng_next_real(rng))];
     const double warm = rng_uniform(rng, -0.06, 0.08);
     ground->asphalt = rng_uniform(rng, s->albedo.low, s->albedo.high);
     ground->wear = rng_uniform(rng, s->wear.low, s->wear.high);
@@ -81,8 +80,8 @@ struct ground ground_make(const struct layout *layout)
     struct rng rng = {rng_key(layout->site->seed, "world.ground"), 0};
     struct ground ground = {.layout = layout, .key = (uint32_t)rng_u64(rng.key, 1000)};
     make_surface(&ground, &rng);
-    int at = rng_next_int(&rng, 100), verge = 0;
-    while (verge + 1 < SITE_COUNT(verges) && at >= verges[verge].share) at -= verges[verge++].share;
+    const int verge =
+        weighted_choice(&verges->share, sizeof *verges, SITE_COUNT(verges), rng_next_real(&rng));
     const double tone = rng_uniform(&rng, 0.75, 1.1);
     for (int i = 0; i < 2; i++)
         for (int k = 0; k < 3; k++) ground.verge[i][k] = verges[verge].colours[i][k] * tone;
@@ -170,11 +169,11 @@ static double slab_tone(const struct ground *ground, const struct road *road, do
                         double footprint)
 {
     const double length = ground->slab, width = road ? road->lane_width : ground->slab;
-    const double f = footprint > 0.03 ? footprint : 0.03, in_lane = d - (road ? road->median / 2 : 0);
+    const double f = footprint > 0.03 ? footprint : 0.03, in_lane = road ? fabs(d) - road->median / 2 : d;
     const double joints =
         dashes(s + 50 * length, 0.05, length - 0.05, f) + dashes(in_lane + 0.025, 0.05, width - 0.05, f);
     const uint32_t h =
-        space_hash(ground->key + 40, (int32_t)floor(s / length), (int32_t)floor(in_lane / width), 0);
+        space_hash(ground->key + 40, (int32_t)floor(s / length), (int32_t)floor(in_lane / width), d < 0);
     return 0.22 * ((h & 255) / 255.0 - 0.5) - 0.8 * space_clamp(joints, 0, 1);
 }
 

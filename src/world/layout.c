@@ -35,7 +35,9 @@ static void aim(struct layout *layout, int width, int height)
         .roll_sine = space_sin(camera->roll),
         .roll_cosine = space_cos(camera->roll),
     };
+    layout->lens.pixel = 1 / layout->lens.focal;
     layout->sight = fmax(320, 360 * layout->lens.focal / width);
+    layout->end = fmax(layout->sight + 20, 400 + 20 * stand);
 }
 
 bool layout_add_stream(struct layout *layout, const struct chain *axis, double d, bool back,

@@ -68,6 +68,7 @@ struct layout {
     struct lens lens;
     double focus; /* metres to the place on the ground that the camera looks at */
     double sight; /* metres within which movers are large enough to be drawn */
+    double end;   /* metres to where the ground ends, beyond sight */
     int side;     /* 1: traffic keeps right, -1: left */
     int road_count, stream_count, bay_count, arms;
     struct road roads[LAYOUT_MAX_ROADS];

@@ -16,6 +16,7 @@ struct lens {
     int width, height; /* of the drawn picture */
     int margin;
     double focal, cx, cy; /* pixels */
+    double pixel;         /* side of a pixel at a depth of 1: 1 / focal */
     double stand;         /* metres above the ground */
     double sine, cosine;  /* of the downward pitch */
     double roll_sine, roll_cosine;
@@ -41,7 +42,7 @@ static inline struct point lens_project(const struct lens *lens, struct point ca
 /* The world direction of a picture position, with forward component 1: hits at parameter t lie at depth t. */
 static inline struct point lens_ray(const struct lens *lens, double u, double v)
 {
-    const double across = (u - lens->cx) / lens->focal, below = (v - lens->cy) / lens->focal;
+    const double across = (u - lens->cx) * lens->pixel, below = (v - lens->cy) * lens->pixel;
     const double a = across * lens->roll_cosine + below * lens->roll_sine,
                  b = below * lens->roll_cosine - across * lens->roll_sine;
     return (struct point){a, lens->cosine - b * lens->sine, -lens->sine - b * lens->cosine};

@@ -95,31 +95,61 @@ static void span_colour(struct span *s, const struct slope colour[3], int x0, in
     }
 }
 
+/* A side of a triangle: x + slope * (v - y) for v in [low, high). */
+struct side {
+    double low, high, x, y, slope;
+};
+
+static struct side side_of(const struct corner *a, const struct corner *b)
+{
+    const double slope = a->y == b->y ? 0 : (b->x - a->x) / (b->y - a->y);
+    return (struct side){fmin(a->y, b->y), fmax(a->y, b->y), a->x, a->y, slope};
+}
+
 /* Where the triangle begins and ends on the line through v. */
-static void cross(double *left, double *right, const struct corner c[3], double v)
+static void cross(double *left, double *right, const struct side sides[3], double v)
 {
     *left = 1e30;
     *right = -1e30;
     for (int i = 0; i < 3; i++) {
-        const struct corner *a = &c[i], *b = &c[i < 2 ? i + 1 : 0];
-        if ((a->y <= v) == (b->y <= v)) continue;
-        const double x = a->x + (b->x - a->x) * ((v - a->y) / (b->y - a->y));
+        if (v < sides[i].low || v >= sides[i].high) continue;
+        const double x = sides[i].x + sides[i].slope * (v - sides[i].y);
         if (x < *left) *left = x;
         if (x > *right) *right = x;
     }
 }
 
+static double area_of(const struct corner c[3])
+{
+    return (c[1].x - c[0].x) * (c[2].y - c[0].y) - (c[2].x - c[0].x) * (c[1].y - c[0].y);
+}
+
+/* Samples [from, to) whose middles lie between the least and the greatest of three coordinates. */
+static void covered(int *from, int *to, double a, double b, double c, int limit)
+{
+    *from = up(space_clamp(fmin(a, fmin(b, c)) - 0.5, 0, limit));
+    *to = up(space_clamp(fmax(a, fmax(b, c)) - 0.5, 0, limit));
+}
+
+/* Whether the triangle may cover a sample: most faces of what is far away do not. */
+static bool may_cover(const struct corner c[3], int width, int height)
+{
+    int from, to;
+    covered(&from, &to, c[0].y, c[1].y, c[2].y, height);
+    if (from >= to) return false;
+    covered(&from, &to, c[0].x, c[1].x, c[2].x, width);
+    return from < to && fabs(area_of(c)) >= 1e-6;
+}
+
 /* plain: the corners have one colour. */
 static void fill_triangle(struct painter *p, const struct corner c[3], bool plain, int width, int height)
 {
-    const double area = (c[1].x - c[0].x) * (c[2].y - c[0].y) - (c[2].x - c[0].x) * (c[1].y - c[0].y);
-    if (fabs(area) < 1e-6) return;
-    const double low = fmin(c[0].y, fmin(c[1].y, c[2].y)), high = fmax(c[0].y, fmax(c[1].y, c[2].y));
-    const int y0 = up(space_clamp(low - 0.5, 0, height)), y1 = up(space_clamp(high - 0.5, 0, height));
-    if (y0 >= y1) return;
+    const double area = area_of(c);
+    int y0, y1;
+    covered(&y0, &y1, c[0].y, c[1].y, c[2].y, height);
     const double nears[3] = {c[0].near, c[1].near, c[2].near};
     const struct slope near = slope_of(c, nears, area);
-    struct slope colour[3];
+    struct slope colour[3] = {{0}};
     struct span s = {0};
     for (int k = 0; k < 3; k++) {
         const double v[3] = {c[0].colour[k], c[1].colour[k], c[2].colour[k]};
@@ -128,10 +158,11 @@ static void fill_triangle(struct painter *p, const struct corner c[3], bool plai
         else
             colour[k] = slope_of(c, v, area);
     }
+    const struct side sides[3] = {side_of(&c[0], &c[1]), side_of(&c[1], &c[2]), side_of(&c[2], &c[0])};
     for (int y = y0; y < y1; y++) {
         const double v = y + 0.5;
         double left, right;
-        cross(&left, &right, c, v);
+        cross(&left, &right, sides, v);
         const int x0 = up(space_clamp(left - 0.5, 0, width)), x1 = up(space_clamp(right - 0.5, 0, width));
         if (x0 >= x1) continue;
         span_nearness(&s, near.at + near.dx * (x0 + 0.5) + near.dy * v, near.dx, x1 - x0);
@@ -248,12 +279,15 @@ static void paint_face(struct painter *p, const struct posed *posed, const struc
         corners[i].x = (q.x - p->patch.x0) * posed->samples;
         corners[i].y = (q.y - p->patch.y0) * posed->samples;
         corners[i].near = fine_nearness(q.z) * (face->decal ? 1.003 : 1);
+    }
+    const int width = p->patch.width * posed->samples, height = p->patch.height * posed->samples;
+    if (!may_cover(corners, width, height)) return;
+    for (int i = 0; i < 3; i++)
         if (!i || !posed->flat)
             shade(&corners[i], p, posed, face, i);
         else
             memcpy(corners[i].colour, corners[0].colour, sizeof corners[i].colour);
-    }
-    fill_triangle(p, corners, posed->flat, p->patch.width * posed->samples, p->patch.height * posed->samples);
+    fill_triangle(p, corners, posed->flat, width, height);
 }
 
 void paint_mover(struct painter *p, const struct model *model, const struct mover *mover,

@@ -135,7 +135,7 @@ static void sample_row(const struct work *w, int j)
     struct surface *row = place->surfaces + (size_t)j * width;
     uint16_t *depths = place->depths + (size_t)j * width;
     const double v = (j + 0.5) / BACKDROP_SAMPLES;
-    const double end = 400 + 20 * lens->stand; /* of the ground */
+    const double end = place->layout.end;
     for (int i = 0; i < width; i++) {
         const struct point ray = lens_ray(lens, (i + 0.5) / BACKDROP_SAMPLES, v);
         const double t = ray.z < 0 ? lens->stand / -ray.z : 1e9;
@@ -172,22 +172,28 @@ static void summarise_pixel(struct place *place, int x, int y)
 {
     const int width = place->layout.lens.width;
     const size_t pixel = (size_t)y * width + x;
-    int nearest = 0, paved = 0, kinds[SURFACE_BODY + 1] = {0};
-    float *albedo = place->ground_albedo + 3 * pixel;
-    albedo[0] = albedo[1] = albedo[2] = 0;
+    int nearest = 0, paved = 0, windows = 0, kinds[SURFACE_BODY + 1] = {0};
+    struct plain plain = {{0}, {0}};
     for (int k = 0; k < 4; k++) {
         const size_t at = (size_t)(2 * y + k / 2) * 2 * width + 2 * x + k % 2;
         const struct surface *s = &place->surfaces[at];
         paved += s->paved;
+        windows += s->glow > 0;
         kinds[s->kind]++;
-        for (int c = 0; c < 3; c++) albedo[c] += surface_albedo(s->albedo[c]);
+        for (int c = 0; c < 3; c++) {
+            plain.albedo[c] += surface_albedo(s->albedo[c]);
+            plain.normal[c] += (float)s->normal[c] / (4 * 127);
+        }
         if (s->kind == SURFACE_BODY && place->depths[at] > nearest) nearest = place->depths[at];
     }
     place->standing[pixel] = (uint16_t)(kinds[SURFACE_BODY] >= 2 ? nearest : 0);
     place->paved[pixel] = (uint8_t)(paved / 4);
-    place->whole[pixel] = kinds[SURFACE_GROUND] == 4 ? WHOLE_GROUND
-                          : kinds[SURFACE_SKY] == 4  ? WHOLE_SKY
-                                                     : WHOLE_MIXED;
+    place->plain[pixel] = plain;
+    place->pixel_kinds[pixel] =
+        kinds[SURFACE_SKY] == 4 ? PIXEL_SKY
+        : !windows && (kinds[SURFACE_GROUND] == 4 || kinds[SURFACE_BODY] == 4 || kinds[SURFACE_FAR] == 4)
+            ? PIXEL_PLAIN
+            : PIXEL_MIXED;
 }
 
 static void summarise(struct place *place)
@@ -209,11 +215,11 @@ bool place_make(struct place *place, const struct site *site, int width, int hei
     place->depths = arena_alloc(arena, samples, sizeof *place->depths);
     place->standing = arena_alloc(arena, pixels, sizeof *place->standing);
     place->paved = arena_alloc(arena, pixels, 1);
-    place->whole = arena_alloc(arena, pixels, 1);
-    place->ground_albedo = arena_alloc(arena, pixels * 3, sizeof *place->ground_albedo);
+    place->pixel_kinds = arena_alloc(arena, pixels, 1);
+    place->plain = arena_alloc(arena, pixels, sizeof *place->plain);
     struct bounds *bounds = arena_alloc(arena, (size_t)place->scenery.prop_count + 1, sizeof *bounds);
-    if (!place->surfaces || !place->depths || !place->standing || !place->paved || !place->whole ||
-        !place->ground_albedo || !bounds)
+    if (!place->surfaces || !place->depths || !place->standing || !place->paved || !place->pixel_kinds ||
+        !place->plain || !bounds)
         return false;
     for (int i = 0; i < place->scenery.prop_count; i++)
         bounds[i] = prop_bounds(lens, &place->scenery.props[i]);

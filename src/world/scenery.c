@@ -131,6 +131,11 @@ bool scenery_taken(const struct maker *m, int count, double x, double y, double 
     return false;
 }
 
+bool scenery_aside(const struct maker *m, double x, double y, double radius)
+{
+    return y > 1.7 * m->layout->focus || fabs(x) > m->slope * 0.72 * y + radius;
+}
+
 /* Whether something of this radius at (x, y) keeps clear of roads and does not stand before what the camera
  * watches. low: it may, being low. */
 static bool fits(const struct maker *m, double x, double y, double radius, double room, bool low)
@@ -144,8 +149,7 @@ static bool fits(const struct maker *m, double x, double y, double radius, doubl
     }
     if (x * x + y * y < (radius + 7) * (radius + 7)) return false;
     if (scenery_taken(m, m->spot_count, x, y, radius)) return false;
-    if (low) return true;
-    return y > 1.7 * m->layout->focus || fabs(x) > m->slope * 0.72 * y + radius;
+    return low || scenery_aside(m, x, y, radius);
 }
 
 static double random_x(struct maker *m, double y)

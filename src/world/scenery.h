@@ -18,7 +18,7 @@ enum look {
     LOOK_POSTER
 };
 
-enum { PROP_MAX_PLANES = 7, SCENERY_MAX_PROPS = 1200, SCENERY_MAX_LAMPS = 40 };
+enum { PROP_MAX_PLANES = 7, SCENERY_MAX_PROPS = 2400, SCENERY_MAX_LAMPS = 120 };
 
 struct prop {
     enum look look;

@@ -27,6 +27,9 @@ struct maker {
 /* Whether one of the first `count` spots is nearer to (x, y) than both radii. */
 bool scenery_taken(const struct maker *m, int count, double x, double y, double radius);
 
+/* Whether something of this radius at (x, y) hides nothing that the camera watches, however high it is. */
+bool scenery_aside(const struct maker *m, double x, double y, double radius);
+
 /* A body that stands on centre; half sizes along its own axes; a gable along its own x when ridge > 0. */
 struct prop *scenery_body(struct maker *m, enum look look, struct point centre, double cosine, double sine,
                           struct point half, double ridge);

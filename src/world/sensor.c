@@ -16,8 +16,7 @@ static void make_tone(struct sensor *sensor)
 {
     const struct site_look *look = sensor->look;
     for (int i = 0; i < SENSOR_TONES; i++) {
-        const int level = i < 65536 ? i : 65535;
-        const double x = (level + 0.5) / BACKDROP_ONE * look->exposure,
+        const double x = (i + 0.5) * 2 / BACKDROP_ONE * look->exposure,
                      bent = x * (1 + 0.09 * x) / (1 + look->shoulder * x);
         const double v = contrast(dmath_pow(bent, 1 / look->gamma), look->contrast);
         sensor->tone[i] = (uint8_t)space_clamp(look->black + (255 - look->black) * v, 0, 255);
@@ -188,14 +187,14 @@ struct develop {
     const struct sensor *sensor;
     const struct canvas *canvas;
     const struct jolt *jolt;
-    int channels; /* of a row */
-    uint16_t gain;
+    int channels;   /* of a row */
+    uint16_t gain;  /* 128 leaves the light */
     int16_t colour; /* saturation, 256 leaves it */
     int16_t focus;  /* share of the blurred picture, 256: all; below 0 sharpens */
     int16_t grain;
-    uint16_t haze[MAX_ROW];
+    uint16_t haze[MAX_ROW];   /* light that dirt scatters where it is thickest */
     int16_t rows[3][MAX_ROW]; /* toned rows y - 1, y, y + 1 modulo 3, with a pixel more at both ends */
-    int32_t light[MAX_ROW];   /* of the row that is made */
+    uint16_t light[MAX_ROW];  /* of the row that is made */
     int16_t aside[MAX_ROW];   /* its greys; later sums of three rows */
 };
 
@@ -211,55 +210,51 @@ static int16_t byte_of(int16_t v)
     return low > 255 ? 255 : low;
 }
 
-/* A product of 16 by 16 bits, for which every CPU has vectors. */
-static int32_t times(int16_t a, int16_t b) { return (int32_t)a * b; }
+/* The upper half of a product, which every CPU has for vectors. */
+static int16_t upper(int16_t a, int16_t b) { return (int16_t)((int32_t)a * b >> 16); }
+static uint16_t upper_unsigned(uint16_t a, uint16_t b) { return (uint16_t)((uint32_t)a * b >> 16); }
 
-/* Gain and veil of row y of the picture; each loop runs over channels, not pixels. */
-static void light_row(struct develop *d, int y)
+/* Half of a row's light through gain (of 255 * 128, in all) and veil; each loop runs over channels, not pixels. */
+static void light_row(uint16_t *restrict light, const uint16_t *restrict in, const uint8_t *restrict gain,
+                      uint16_t whole, const uint16_t *restrict haze, const uint8_t *restrict veil, int n)
 {
-    int32_t *restrict light = d->light;
-    const struct sensor *sensor = d->sensor;
-    const struct lens *lens = sensor->lens;
-    const size_t at = (size_t)y * (size_t)d->channels,
-                 row = (size_t)(y + lens->margin + d->jolt->y) * (size_t)lens->width;
-    const uint8_t *restrict gain = sensor->gain + at, *restrict veil = sensor->veil + at;
-    const uint16_t *restrict in = d->canvas->colours + 3 * (row + (size_t)(lens->margin + d->jolt->x));
-    const uint16_t *restrict haze = d->haze, whole = d->gain;
-    for (int i = 0; i < d->channels; i++) {
-        const uint16_t share = (uint16_t)((uint32_t)gain[i] * whole >> 8), mist = veil[i];
-        light[i] = (int32_t)(((uint32_t)in[i] * share + (uint32_t)haze[i] * mist) >> 8);
+    for (int i = 0; i < n; i++) {
+        const uint16_t share = (uint16_t)(gain[i] * whole), mist = (uint16_t)(veil[i] * 128);
+        light[i] = (uint16_t)(upper_unsigned(in[i], share) + upper_unsigned(haze[i], mist));
     }
 }
 
-/* Tones, towards grey or away from it. */
-static void colour_row(int16_t *restrict row, struct develop *d)
+/* Towards grey or away from it: 256 leaves the colours. */
+static void saturate_row(int16_t *restrict row, int16_t *restrict greys, int16_t colour, int n)
 {
-    const uint8_t *restrict tone = d->sensor->tone;
-    const int32_t *restrict light = d->light;
-    int16_t *restrict greys = d->aside;
-    const int16_t colour = d->colour;
-    if (colour == 256) {
-        for (int i = 0; i < d->channels; i++) row[i] = tone[light[i]];
-        return;
-    }
-    for (int i = 0; i < d->channels; i += 3) {
-        const int red = tone[light[i]], green = tone[light[i + 1]], blue = tone[light[i + 2]];
-        row[i] = (int16_t)red;
-        row[i + 1] = (int16_t)green;
-        row[i + 2] = (int16_t)blue;
-        greys[i] = greys[i + 1] = greys[i + 2] = (int16_t)((77 * red + 150 * green + 29 * blue) >> 8);
-    }
-    for (int i = 0; i < d->channels; i++)
-        row[i] = byte_of((int16_t)(greys[i] + (int16_t)(times((int16_t)(row[i] - greys[i]), colour) >> 8)));
+    for (int i = 0; i < n; i += 3)
+        greys[i] = greys[i + 1] = greys[i + 2] =
+            (int16_t)((77 * row[i] + 150 * row[i + 1] + 29 * row[i + 2]) >> 8);
+    for (int i = 0; i < n; i++)
+        row[i] =
+            byte_of((int16_t)(greys[i] + upper((int16_t)(32 * (row[i] - greys[i])), (int16_t)(8 * colour))));
 }
 
 static void make_row(struct develop *d, int y)
 {
+    const struct sensor *sensor = d->sensor;
+    const struct lens *lens = sensor->lens;
+    const size_t at = (size_t)y * (size_t)d->channels,
+                 from = (size_t)(y + lens->margin + d->jolt->y) * (size_t)lens->width +
+                        (size_t)(lens->margin + d->jolt->x);
     int16_t *row = d->rows[y % 3];
-    light_row(d, y);
-    colour_row(row + 3, d);
+    light_row(d->light, d->canvas->colours + 3 * from, sensor->gain + at, d->gain, d->haze, sensor->veil + at,
+              d->channels);
+    for (int i = 0; i < d->channels; i++) row[3 + i] = sensor->tone[d->light[i]];
+    if (d->colour != 256) saturate_row(row + 3, d->aside, d->colour, d->channels);
     memcpy(row, row + 3, 3 * sizeof *row);
     memcpy(row + 3 + d->channels, row + d->channels, 3 * sizeof *row);
+}
+
+/* noise * grain / 1024, rounded. */
+static int16_t speck(int8_t noise, int16_t grain)
+{
+    return (int16_t)((upper((int16_t)(128 * noise), grain) + 1) >> 1);
 }
 
 /* Mixes a pixel with the mean of its neighbourhood, weights 1 2 1 both ways; adds noise. */
@@ -271,17 +266,15 @@ static void finish_row(uint8_t *restrict out, struct develop *d, const int16_t *
     const int n = d->channels;
     const int16_t grain = d->grain, focus = d->focus;
     if (!focus) {
-        for (int i = 0; i < n; i++)
-            out[i] =
-                (uint8_t)byte_of((int16_t)(row[3 + i] + (int16_t)((times(noise[i], grain) + 512) >> 10)));
+        for (int i = 0; i < n; i++) out[i] = (uint8_t)byte_of((int16_t)(row[3 + i] + speck(noise[i], grain)));
         return;
     }
     for (int i = 0; i < n + 6; i++) sums[i] = (int16_t)(above[i] + 2 * row[i] + below[i]);
     for (int i = 0; i < n; i++) {
         const int16_t own = row[3 + i], apart = (int16_t)(sums[i] + 2 * sums[3 + i] + sums[6 + i] - 16 * own);
-        const int16_t nearer = (int16_t)((times(apart, focus) + 2048) >> 12),
-                      speck = (int16_t)((times(noise[i], grain) + 512) >> 10);
-        out[i] = (uint8_t)byte_of((int16_t)(own + nearer + speck));
+        /* apart * focus / 4096, rounded */
+        const int16_t nearer = (int16_t)((upper((int16_t)(8 * apart), (int16_t)(4 * focus)) + 1) >> 1);
+        out[i] = (uint8_t)byte_of((int16_t)(own + nearer + speck(noise[i], grain)));
     }
 }
 
@@ -295,13 +288,13 @@ static void begin(struct develop *d, const struct sensor *sensor, const struct c
     d->canvas = canvas;
     d->jolt = jolt;
     d->channels = 3 * width;
-    d->gain = (uint16_t)(jolt->gain * 256);
+    d->gain = (uint16_t)(jolt->gain * 128);
     d->colour = (int16_t)(grey ? 0 : 256 * look->saturation);
     d->focus = (int16_t)(256 * look->focus);
     d->grain = (int16_t)(space_mix(26, 120, light->night) * look->grain);
     for (int i = 0; i < d->channels; i++) {
         const double veil = 0.5 * (light->horizon[i % 3] + 0.3 * light->lamp[i % 3]) * BACKDROP_ONE;
-        d->haze[i] = (uint16_t)space_clamp(veil, 0, 65535);
+        d->haze[i] = (uint16_t)space_clamp(veil, 0, 2 * BACKDROP_ONE);
     }
 }
 

@@ -7,8 +7,7 @@
 #include "world/canvas.h"
 #include "world/site.h"
 
-/* Tones of light up to the brightest flash before a veil: no sum is above (65535 * 446 + 65535 * 255) / 256. */
-enum { SENSOR_NOISE = 1 << 16, SENSOR_TONES = 180000 };
+enum { SENSOR_NOISE = 1 << 16, SENSOR_TONES = 1 << 16 };
 
 struct sensor {
     uint64_t seed;
@@ -16,7 +15,7 @@ struct sensor {
     const struct lens *lens;
     uint8_t *gain;              /* [picture pixels][3] white balance, vignette and dirt, 255: all the light */
     uint8_t *veil;              /* light that dirt scatters, share of the mean */
-    uint8_t tone[SENSOR_TONES]; /* the same from 65535 on */
+    uint8_t tone[SENSOR_TONES]; /* of light in steps of 2 / BACKDROP_ONE */
     int8_t *noise; /* [SENSOR_NOISE + a row of pixels][3]; normal, 32 is one deviation; channels alike but for
                       a tinge */
 };

@@ -5,13 +5,25 @@
 
 #include <string.h>
 
+static double share_at(const double *shares, size_t stride, int i)
+{
+    return *(const double *)((const char *)shares + (size_t)i * stride);
+}
+
+int weighted_choice(const double *shares, size_t stride, int count, double u)
+{
+    double total = 0;
+    for (int i = 0; i < count; i++) total += share_at(shares, stride, i);
+    double left = u * total;
+    int i = 0;
+    for (; i + 1 < count && left >= share_at(shares, stride, i); i++) left -= share_at(shares, stride, i);
+    return i;
+}
+
 const uint8_t *palette_pick(const struct palette *palette, double u)
 {
-    int total = 0, i = 0;
-    for (int k = 0; k < palette->count; k++) total += palette->tints[k].share;
-    int at = (int)(u * total);
-    while (i + 1 < palette->count && at >= palette->tints[i].share) at -= palette->tints[i++].share;
-    return palette->tints[i].rgb;
+    const struct tint *tints = palette->tints;
+    return tints[weighted_choice(&tints->share, sizeof *tints, palette->count, u)].rgb;
 }
 
 void palette_albedo(double albedo[3], const uint8_t rgb[3])
@@ -40,9 +52,7 @@ static void make_camera(struct site_camera *camera, uint64_t seed)
         {.20, {11, 25}, {0.9, 2.6}},  /* a mast or a roof */
         {.15, {13, 25}, {0.30, 0.9}}, /* looks down */
     };
-    double u = rng_next_real(&rng);
-    int i = 0;
-    while (i + 1 < SITE_COUNT(mounts) && u >= mounts[i].share) u -= mounts[i++].share;
+    const int i = weighted_choice(&mounts->share, sizeof *mounts, SITE_COUNT(mounts), rng_next_real(&rng));
     camera->stand = draw(&rng, mounts[i].stand);
     camera->reach = draw_scale(&rng, mounts[i].reach);
     camera->car = draw_scale(&rng, (struct range){34, 98}) / 640;
@@ -92,7 +102,7 @@ static void make_fleet(struct site_fleet *fleet, uint64_t seed)
 {
     struct rng rng = {rng_key(seed, "world.fleet"), 0};
     static const struct {
-        int share;
+        double share;
         struct range vans, buses, lorries, motorcycles, taxis, company;
     } fleets[] = {
         {30, {.08, .16}, {.02, .06}, {.05, .14}, {.03, .16}, {0, .10}, {0, .3}},   /* a bit of everything */
@@ -103,8 +113,7 @@ static void make_fleet(struct site_fleet *fleet, uint64_t seed)
         {12, {.05, .12}, {.02, .08}, {.01, .05}, {.02, .20}, {.20, .60}, {0, .4}}, /* taxis */
         {8, {.32, .55}, {.00, .03}, {.06, .20}, {.00, .05}, {0, .05}, {.35, .85}}, /* deliveries */
     };
-    int at = rng_next_int(&rng, 100), i = 0;
-    while (i + 1 < SITE_COUNT(fleets) && at >= fleets[i].share) at -= fleets[i++].share;
+    const int i = weighted_choice(&fleets->share, sizeof *fleets, SITE_COUNT(fleets), rng_next_real(&rng));
     fleet->vans = draw(&rng, fleets[i].vans);
     fleet->buses = draw(&rng, fleets[i].buses);
     fleet->lorries = draw(&rng, fleets[i].lorries);
@@ -120,9 +129,9 @@ static void make_fleet(struct site_fleet *fleet, uint64_t seed)
     take(fleet->company_colour, companies, SITE_COUNT(companies), &rng);
     take(fleet->roof_colour, roofs, SITE_COUNT(roofs), &rng);
     take(fleet->dust_colour, dusts, SITE_COUNT(dusts), &rng);
-    for (i = 0; i < SITE_SHAPES; i++) {
+    for (int shape = 0; shape < SITE_SHAPES; shape++) {
         const double v = rng_next_real(&rng);
-        fleet->favour[i] = 0.04 + 0.96 * v * v * v;
+        fleet->favour[shape] = 0.04 + 0.96 * v * v * v;
     }
 }
 

@@ -5,6 +5,7 @@
 #define RETORT_WORLD_SITE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum { SITE_SHAPES = 48 }; /* of vehicles, numbered as in model.h */
@@ -13,9 +14,13 @@ struct range {
     double low, high;
 };
 
+/* The index of one of `count` shares, the first members of items of `stride` bytes: each as often as its share of their sum.
+ * u in [0, 1). */
+int weighted_choice(const double *shares, size_t stride, int count, double u);
+
 /* One colour of a mixture. */
 struct tint {
-    int share;
+    double share;
     uint8_t rgb[3];
 };
 struct palette {

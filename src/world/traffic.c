@@ -34,24 +34,24 @@ struct view {
     double motion;
 };
 
-static struct mover *add(const struct view *view, const struct mover *mover)
+static void add(const struct view *view, const struct mover *mover)
 {
-    struct movers *all = view->movers;
-    if (all->count == TRAFFIC_MAX_MOVERS) return NULL;
-    all->movers[all->count] = *mover;
-    return &all->movers[all->count++];
+    view->movers->movers[view->movers->count++] = *mover;
 }
+
+/* Whether nobody else comes, not even with a rider. */
+static bool is_full(const struct view *view) { return view->movers->count + 2 > TRAFFIC_MAX_MOVERS; }
 
 /* Puts the mover at s of the way, and a rider on what needs one. */
 static void place(const struct view *view, struct mover *mover, const struct track *track, double s,
                   double aside)
 {
-    if (s < 0 || s > track->length) return;
+    if (s < 0 || s > track->length || is_full(view)) return;
     mover->pose = track_pose(track, s);
     mover->pose.x -= mover->pose.sine * aside;
     mover->pose.y += mover->pose.cosine * aside;
     if (mover->kind == KIND_PERSON) mover->model += (int)(s / 0.38) % MODEL_STEPS;
-    if (!add(view, mover)) return;
+    add(view, mover);
     if (mover->kind != KIND_MOTORCYCLE && mover->kind != KIND_BICYCLE) return;
     struct mover rider = *mover;
     const int machine = mover->model;
@@ -216,7 +216,7 @@ static void parked(const struct view *view)
         const double hour = ((double)stretch + 0.5 - rng_real(bay, 0)) * stay / 3600,
                      of_day = hour - 24 * floor(hour / 24);
         const double full = 0.12 + 0.65 * space_ramp(of_day, 7, 10.5) * (1 - space_ramp(of_day, 16.5, 21));
-        if (rng_real(key, 0) >= full) continue;
+        if (rng_real(key, 0) >= full || is_full(view)) continue;
         struct mover mover = {.id = key, .parked = true};
         traffic_dress(&mover, view->models, TRAFFIC_VEHICLES, clock, layout->site);
         if (mover.kind != KIND_CAR && mover.kind != KIND_VAN) {

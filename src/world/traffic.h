@@ -10,7 +10,7 @@
 #include "world/layout.h"
 #include "world/model.h"
 
-enum { TRAFFIC_MAX_MOVERS = 400 };
+enum { TRAFFIC_MAX_MOVERS = 800 };
 
 /* Two clocks: seconds of motion, and seconds since midnight, which may run faster. */
 struct times {

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 /* Seconds of the day for which one backdrop holds. */
-enum { STRETCH = 360 };
+enum { STRETCH = 720 };
 
 /* Backdrops that are kept at once: so many stretches are rendered without a pause, as long as they take no more
  * than this. */
