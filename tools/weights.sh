@@ -101,27 +101,26 @@ n() {
     publish n n
 }
 
-# In two stages: small pictures are quick to learn from, large ones show what is far away.
+# n goes on with large pictures, which show what is far away.
 teacher() {
+    if [ ! -e "$run/n/weights.safetensors" ]; then n; fi
     # shellcheck disable=SC2046
-    train teacher-small --scale nplus --size "$small" $(steps "$teacher_epochs") --seed 3
-    # shellcheck disable=SC2046
-    train teacher --model "$run/teacher-small/weights.safetensors" --size "$large" $(steps "$large_epochs") --seed 4
-    publish teacher teacher-small teacher
+    train teacher --model "$run/n/weights.safetensors" --size "$large" $(steps "$teacher_epochs") --seed 3
+    publish teacher teacher
 }
 
 embedder() {
     days
     "$retort" pretrain --threads "$threads" --resume --out "$run/embedder" --size "$side" --depth "$depth" \
-        --pairs "$pairs" --moments "$moments" --steps "$embedder_steps" --warmup $((embedder_steps / 20)) --seed 5 \
+        --pairs "$pairs" --moments "$moments" --steps "$embedder_steps" --warmup $((embedder_steps / 20)) --seed 4 \
         "$run/frames/days"/*.txt
     publish embedder embedder
 }
 
-small=320 large=512 pico_epochs=30 n_epochs=24 teacher_epochs=12 large_epochs=5
+small=320 large=512 pico_epochs=30 n_epochs=20 teacher_epochs=6
 side=112 depth=6 pairs=64 moments=8 embedder_steps=4000
 if [ "$quick" ]; then
-    small=96 large=128 pico_epochs=3 n_epochs=2 teacher_epochs=1 large_epochs=2
+    small=96 large=128 pico_epochs=3 n_epochs=2 teacher_epochs=2
     side=28 depth=2 pairs=6 moments=2 embedder_steps=4
 fi
 

@@ -14,9 +14,10 @@ enum {
     SIDE_OUT = 4,
     SIDE_IN = SIDE_OUT + 2,
     POINTS = SIDE_IN * SIDE_IN,
-    LEAST_SIDE = 12, /* of a map: below, the transformed weights outgrow what they save */
-    MOST_TILES = 24, /* in a block */
-    PAD = 16,        /* floats between the points of a block, so that they do not share cache sets */
+    LEAST_SIDE = 12,  /* of a map: below, the transformed weights outgrow what they save */
+    MOST_TILES = 24,  /* in a block */
+    LEAST_TILES = 12, /* in a share */
+    PAD = 16,         /* floats between the points of a block, so that they do not share cache sets */
 };
 
 bool conv_winograd(const struct net *net, const struct node *node)
@@ -125,9 +126,18 @@ static void walk_tiles(void *context, int64_t begin, int64_t end, int worker)
     }
 }
 
+/* Few tiles at a time use the register tiles badly, and all weights are read for them: shares are no smaller than
+ * LEAST_TILES, unless threads would have nothing to do. */
+static int64_t grain_of(int64_t tiles, int threads)
+{
+    const int64_t wanted = tiles / LEAST_TILES, shares = wanted > threads ? wanted : threads;
+    return (tiles + shares - 1) / shares;
+}
+
 void conv_winograd_run(const struct conv_winograd_walk *w)
 {
     const int across = (w->target.width + SIDE_OUT - 1) / SIDE_OUT,
-              down = (w->target.height + SIDE_OUT - 1) / SIDE_OUT;
-    par_for(w->net->options.threads, (int64_t)w->target.images * across * down, 1, walk_tiles, (void *)w);
+              down = (w->target.height + SIDE_OUT - 1) / SIDE_OUT, threads = w->net->options.threads;
+    const int64_t tiles = (int64_t)w->target.images * across * down;
+    par_for(threads, tiles, grain_of(tiles, threads), walk_tiles, (void *)w);
 }
