@@ -80,24 +80,28 @@ static void pack_depthwise(const struct net *net, const struct node *node, const
     }
 }
 
-/* Outputs [first, first + n) as one block of 16 lanes, [tap][input][16]: written once, in order, because
- * fresh pages cost more than the arithmetic. */
+/* Outputs [first, first + n) as one block of 16 lanes, [tap][input][16]: lane by lane into a buffer, whose values are
+ * then written once and in order where there is one tap, because fresh pages cost more than the arithmetic. */
 static void pack_block(const struct net *net, const struct node *node, const struct conv_shape *s, int first,
                        int n, float *packed)
 {
-    const size_t length = (size_t)s->in_group * (size_t)s->taps;
-    const float *rows[KERNEL_BLOCK]; /* [in_group][taps] */
+    enum { RUN = 64 };
+    float folded[KERNEL_BLOCK][RUN] = {{0}};
     double factor[KERNEL_BLOCK];
-    for (int lane = 0; lane < n; lane++) {
-        rows[lane] = op_param(net, node, CONV_WEIGHT) + (size_t)(first + lane) * length;
-        factor[lane] = conv_fold_factor(net, node, first + lane);
-    }
-    for (int t = 0; t < s->taps; t++)
-        for (int i = 0; i < s->in_group; i++, packed += KERNEL_BLOCK) {
-            const int k = i * s->taps + t;
-            for (int lane = 0; lane < n; lane++) packed[lane] = flush_double(rows[lane][k] * factor[lane]);
-            for (int lane = n; lane < KERNEL_BLOCK; lane++) packed[lane] = 0.f;
+    const int length = s->in_group * s->taps;
+    for (int lane = 0; lane < n; lane++) factor[lane] = conv_fold_factor(net, node, first + lane);
+    for (int start = 0; start < length; start += RUN) {
+        const int run = length - start < RUN ? length - start : RUN;
+        for (int lane = 0; lane < n; lane++) {
+            const float *row = op_param(net, node, CONV_WEIGHT) + (size_t)(first + lane) * (size_t)length + start;
+            for (int k = 0; k < run; k++) folded[lane][k] = flush_double(row[k] * factor[lane]);
         }
+        for (int k = 0; k < run; k++) {
+            const int i = (start + k) / s->taps, t = (start + k) % s->taps; /* a row is [in_group][taps] */
+            float *to = packed + (t * (ptrdiff_t)s->in_group + i) * KERNEL_BLOCK;
+            for (int lane = 0; lane < KERNEL_BLOCK; lane++) to[lane] = folded[lane][k];
+        }
+    }
 }
 
 static void pack_forward(const struct net *net, const struct node *node, const struct conv_shape *s,

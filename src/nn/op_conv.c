@@ -128,7 +128,7 @@ static void walk_run(struct walk *w)
     const int64_t pixels = (int64_t)w->target.images * w->window.height * w->window.width;
     const int threads = w->net->options.threads;
     const int64_t weights = (int64_t)w->window.taps * w->channels_in * w->channels_out;
-    const int64_t each = (pixels + threads * GRAIN - 1) / (threads * GRAIN) * GRAIN;
+    const int64_t each = (pixels + threads - 1) / threads;
     const bool few = each <= BLOCK_MOST_PIXELS && weights >= MANY_WEIGHTS && !w->depthwise;
     par_for(threads, pixels, few ? each : GRAIN, walk_pixels, w);
 }
