@@ -12,6 +12,8 @@
 #   make embedder-quality     nearest neighbours on held-out cameras; EMBEDDERS="one.safetensors other.safetensors"
 #   make bench                times of the network, training and selection; PEERS=1 compares with other engines
 #   make bench-tables         the tables of README.md and docs/performance.md from bench/results
+#   make experiments          the comparisons of the papers, about four hours (tools/experiments.py);
+#                             experiments-page writes docs/experiments.md from their rows
 #   make main-job             distils for four cameras of ../shared, three seeds, two ways to choose; takes hours
 #   make san                  tests under address and undefined-behaviour sanitizers
 #   make fuzz                 libFuzzer harnesses of every parser (clang); tools/fuzz.sh runs them
@@ -143,8 +145,8 @@ LIBRARY := $(BUILD)/libretort.a
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 
-.PHONY: all lib test golden golden-cross demo demo-expressway weights embedder-quality bench bench-tables main-job san fuzz \
-    install uninstall clean
+.PHONY: all lib test golden golden-cross demo demo-expressway weights embedder-quality bench bench-tables main-job experiments \
+    experiments-page san fuzz install uninstall clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -225,6 +227,12 @@ embedder-quality: all
 	$(Q)RETORT=$(BUILD)/retort tools/embedder_quality.py $(EMBEDDERS)
 
 # docs/performance.md. MAIN_JOB holds options of bench/main_job.py.
+experiments: $(BUILD)/retort
+	$(Q)python3 tools/experiments.py --retort $(BUILD)/retort $(EXPERIMENTS)
+
+experiments-page:
+	$(Q)$(or $(PYTHON),python3) tools/experiments_page.py
+
 main-job: $(BUILD)/retort
 	$(Q)python3 bench/main_job.py --retort $(BUILD)/retort --out $(BUILD)/main-job $(MAIN_JOB)
 

@@ -1,0 +1,316 @@
+#!/usr/bin/env python3
+"""The comparisons of the D-SBAD paper and the mask table of the AMS paper, on drawn cameras and real ones.
+
+Every run distils the same student on other frames, or moves other weights; all of it is scored on frames of the same
+camera that no run sees. One row a run goes to bench/results/experiments.csv and its manifest, lists of files folded into
+one hash, to experiments.jsonl beside it. A run that has its row is not repeated, an interrupted one goes on where it
+was. tools/experiments_page.py turns the rows into docs/experiments.md.
+
+    make experiments                       # all of it: about four hours on two cores
+    tools/experiments.py --cameras 7,11 --groups filter
+"""
+import argparse
+import csv
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+
+# weights/README.md: none of them is trained on. 7 is the demo's.
+WORLD = [7, 11, 12, 13, 14, 15]
+MASKED = WORLD[:2]  # the mask table takes 21 runs a camera
+EXPRESSWAY = ["8701", "2703", "3704", "8706"]
+VEHICLES = "2,3,5,7"
+FIELDS = ["group", "camera", "filter", "gamma", "budget", "frames", "epochs", "iterations", "mask", "fraction", "seed",
+          "labels", "before", "before_as_coded", "after", "teacher", "teacher_as_coded", "weights"]
+
+
+@dataclass(frozen=True)
+class Run:
+    group: str
+    filter: str = "farthest-first"
+    gamma: int = 8
+    budget: int = 32
+    epochs: int = 100
+    mask: str = "full"
+    fraction: float = 1.0
+    seed: int = 0
+
+    @property
+    def frames(self):
+        """All candidates are trained on where nothing is filtered."""
+        return self.budget * self.gamma if self.filter == "none" else self.budget
+
+    @property
+    def name(self):
+        mask = "" if self.mask == "full" else f"-{self.mask}-{self.fraction:g}"
+        return f"{self.filter}-g{self.gamma}-b{self.budget}-e{self.epochs}{mask}-s{self.seed}"
+
+
+def world_runs(camera):
+    runs = [Run("filter", f, seed=s) for f in ("farthest-first", "random") for s in range(3)]
+    runs += [Run("filter", f) for f in ("least-confidence", "tfdp", "moderate")]
+    runs += [Run("filter", "none", gamma=1, seed=s) for s in range(3)]  # SBAD
+    runs += [Run("filter", "none", gamma=8, epochs=12)]  # SBAD-8: as many iterations
+    runs += [Run("gamma", gamma=g) for g in (2, 4)]
+    runs += [Run("budget", gamma=2, budget=b) for b in (16, 64, 128)]
+    if camera in MASKED:
+        runs += [Run("mask", mask=m, fraction=f) for m in ("gradient", "random", "first", "last", "first-last")
+                 for f in (0.2, 0.1, 0.05, 0.01)]
+    return runs
+
+
+def expressway_runs():
+    """What pools of 65 frames allow."""
+    return [Run("expressway", "farthest-first", gamma=2), Run("expressway", "random", gamma=2),
+            Run("expressway", "none", gamma=1), Run("expressway", "farthest-first", gamma=4, budget=16),
+            Run("expressway", "random", gamma=4, budget=16)]
+
+
+QUICK = [Run("filter", f, gamma=2, budget=4, epochs=1) for f in ("farthest-first", "tfdp", "none")]
+
+
+def arguments():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--retort", default=os.environ.get("RETORT", "build/retort"))
+    p.add_argument("--weights", default="weights", help="pico, teacher and embedder")
+    p.add_argument("--expressway", default="../shared/data/expressway", help="cam*/images, cam*/labels, cameras.csv")
+    p.add_argument("--folder", default="run/experiments", help="frames and runs")
+    p.add_argument("--results", default="bench/results/experiments.csv")
+    p.add_argument("--cameras", default=",".join(map(str, WORLD + EXPRESSWAY)))
+    p.add_argument("--groups", default="filter,gamma,budget,mask,expressway")
+    p.add_argument("--threads", default="0")
+    p.add_argument("--quick", action="store_true", help="a few tiny frames and steps, to see whether all of it runs")
+    return p.parse_args()
+
+
+class Camera:
+    """A stream, the frames that score, and what every run needs to know of the stream."""
+
+    def __init__(self, a, name):
+        self.a, self.name, self.folder = a, str(name), os.path.join(a.folder, str(name))
+        self.size = "160" if a.quick else "320"
+        self.student = os.path.join(a.weights, "pico.safetensors")
+        os.makedirs(self.folder, exist_ok=True)
+
+    def path(self, *parts):
+        return os.path.join(self.folder, *parts)
+
+    def retort(self, command, *options, out=None):
+        """Runs it. out: a file that it makes, which stands for having run."""
+        if out and os.path.exists(out):
+            return None
+        words = [self.a.retort, command, "--quiet", "--threads", self.a.threads, *map(str, options)]
+        done = subprocess.run(words, stdout=subprocess.PIPE, check=True, text=True)
+        return done.stdout
+
+    def write(self, path, text):
+        with open(path + ".part", "w") as f:
+            f.write(text)
+        os.replace(path + ".part", path)
+
+    def describe(self):
+        """Detections and embeddings of the whole stream, from which frames are then chosen many times."""
+        found = self.path("found.jsonl")
+        if not os.path.exists(found):
+            self.write(found, self.retort("detect", "-m", self.student, "--size", self.size, "-f", self.stream(), "--json"))
+        embedder = os.path.join(self.a.weights, "embedder.safetensors")
+        self.retort("embed", "-m", embedder if os.path.exists(embedder) else self.student, "-f", self.stream(),
+                    "-o", self.path("vectors.npy"), out=self.path("vectors.npy"))
+
+    def choose(self, run):
+        """The run's frames, in stream order."""
+        chosen = self.path(run.name + ".jsonl")
+        candidates = self.path(f"candidates-{run.budget * run.gamma}.jsonl")
+        self.retort("select", "-c", self.path("found.jsonl"), "-n", run.budget * run.gamma, *self.select_options(),
+                    "--classes", VEHICLES, "-o", candidates, out=candidates)
+        self.retort("filter", "--selection", candidates, "-e", self.path("vectors.npy"), "-f", self.path("found.jsonl"),
+                    "-r", run.filter, "-n", run.frames, "--allow-short", "--classes", VEHICLES, "-s", run.seed, "-o", chosen, out=chosen)
+        with open(chosen) as lines:
+            rows = [json.loads(line) for line in lines]
+        return [row["file"] for row in rows if row.get("reason") == "selected"]
+
+    def run(self, run):
+        files = [self.frame(f) for f in self.choose(run)]
+        frames, out = self.path(run.name + ".txt"), self.path(run.name)
+        self.write(frames, "".join(f + "\n" for f in files))
+        labels = self.labels(files)
+        manifest = self.path(run.name + ".json")
+        mask = [] if run.mask == "full" else ["--mask", run.mask, "--fraction", run.fraction]
+        resume = ["--resume"] if os.path.exists(out) else []
+        printed = self.retort(
+            "distill", "-m", self.student, "-f", frames, "--teacher-labels", labels, *self.label_options(), "-o", out,
+            "--select", "all", "--filter", "none", "--gamma", 1, "--budget", len(files), "--val", "none",
+            "--test", self.scored(), "--epochs", run.epochs, "--batch", 16, "--nominal-batch", 16,
+            "--mosaic", 0, "--size", self.size, "--seed", run.seed, *mask, *resume, "--manifest", manifest, "--json")
+        result = json.loads(printed)
+        number = lambda key: f"{result[key]['map50_95']:.4f}" if key in result else ""
+        teacher = self.teacher_scores()
+        row = [run.group, self.name, run.filter, run.gamma, run.budget, len(files), run.epochs, result["iterations"],
+               run.mask, run.fraction, run.seed, self.label_source(), number("before"), number("before_as_coded"),
+               number("after"), *teacher, result["weights_hash"]]
+        return dict(zip(FIELDS, map(str, row))), brief(manifest)
+
+
+class WorldCamera(Camera):
+    """Drawn. The teacher's weights label, or the truth where there are none."""
+
+    def __init__(self, a, name):
+        super().__init__(a, name)
+        picture, frames, scored = ("320x180", 80, 8) if a.quick else ("640x360", 2400, 160)
+        self.warmup = 10 if a.quick else 120
+        self.teacher = os.path.join(a.weights, "teacher.safetensors")
+        world = ["--seed", name, "--size", picture, "--out"]
+        self.retort("world", *world, self.path("stream"), "--frames", frames, "--fps", 2, "--hours", "6-22",
+                    out=self.path("stream", "manifest.json"))
+        self.retort("world", *world, self.path("scored"), "--frames", scored, "--fps", 0.01, "--hours", "6:30-22:30",
+                    out=self.path("scored", "manifest.json"))
+        self.describe()
+
+    def stream(self):
+        return self.path("stream", "images")
+
+    def frame(self, file):
+        return self.path("stream", "images", os.path.basename(file))
+
+    def scored(self):
+        return self.path("scored")
+
+    def select_options(self):
+        return ["--warmup", self.warmup, "--alpha", 0.1, "--at-end", "relax"]
+
+    def label_source(self):
+        return "teacher" if os.path.exists(self.teacher) else "truth"
+
+    def label_options(self):
+        return ["--label-classes", VEHICLES, "--vehicle-classes", VEHICLES]
+
+    def labels(self, files):
+        if self.label_source() == "truth":
+            return self.path("stream", "labels")
+        folder = self.path("labels")
+        new = [f for f in files if not os.path.exists(os.path.join(folder, label_of(f)))]
+        if new:
+            self.write(self.path("new.txt"), "".join(f + "\n" for f in new))
+            self.retort("label", "-T", self.teacher, "--keep-classes", "--size", 512, "-f", self.path("new.txt"), "-o", folder)
+        return folder
+
+    def teacher_scores(self):
+        """As it is, and by the rule of the paper's code: boxes above confidence 0.4, of any class."""
+        if self.label_source() == "truth":
+            return "", ""
+        scores = self.path("teacher.json")
+        if not os.path.exists(scores):
+            rules = [["--vehicle-classes", VEHICLES], ["--vehicle-classes", "0,1,2,3,4,5,6,7", "--confidence", 0.4]]
+            printed = [self.retort("eval", "-m", self.teacher, "-d", self.scored(), "--size", 512, "--label-classes", VEHICLES,
+                                   *rule, "--json") for rule in rules]
+            self.write(scores, json.dumps([json.loads(p)["map50_95"] for p in printed]))
+        with open(scores) as f:
+            return tuple(f"{score:.4f}" for score in json.load(f))
+
+
+class ExpresswayCamera(Camera):
+    """Real. A third of the frames scores; people labelled them all."""
+
+    def __init__(self, a, name):
+        super().__init__(a, name)
+        self.source = os.path.abspath(os.path.join(a.expressway, "cam" + name))
+        names = sorted(os.listdir(os.path.join(self.source, "images")))
+        for file in names[::3]:
+            for kind, inner in (("images", file), ("labels", label_of(file))):
+                target = self.path("scored", kind, inner)
+                os.makedirs(os.path.dirname(target), exist_ok=True)
+                if os.path.exists(os.path.join(self.source, kind, inner)) and not os.path.lexists(target):
+                    os.symlink(os.path.join(self.source, kind, inner), target)
+        pool = [self.frame(file) for i, file in enumerate(names) if i % 3][:64]
+        self.write(self.path("stream.txt"), "".join(f + "\n" for f in pool))
+        with open(os.path.join(a.expressway, "cameras.csv")) as f:
+            self.limit = next(row["p5_box_top_y_px"] for row in csv.DictReader(f) if row["camera"] == name)
+        self.describe()
+
+    def stream(self):
+        return self.path("stream.txt")
+
+    def frame(self, file):
+        return os.path.join(self.source, "images", os.path.basename(file))
+
+    def scored(self):
+        return self.path("scored")
+
+    def select_options(self):
+        return ["--rule", "n-first", "--empty-is-zero"]
+
+    def label_source(self):
+        return "people"
+
+    def label_options(self):
+        return ["--label-classes", "0,1,2,4", "--vehicle-classes", VEHICLES, "--ignore-above", self.limit]
+
+    def labels(self, files):
+        return os.path.join(self.source, "labels")
+
+    def teacher_scores(self):
+        return "", ""
+
+
+def label_of(picture):
+    return os.path.splitext(os.path.basename(picture))[0] + ".txt"
+
+
+def brief(path):
+    """The manifest with every list of files as one hash."""
+    with open(path) as f:
+        manifest = json.load(f)
+    for entry in manifest["inputs"] + manifest["outputs"]:
+        files = entry.pop("files", None)
+        if files:
+            text = json.dumps(files, sort_keys=True).encode()
+            entry.update(file_count=len(files), sha256_of_list=hashlib.sha256(text).hexdigest())
+    return manifest
+
+
+def key(row):
+    return tuple(row[f] for f in ("camera", "filter", "gamma", "budget", "epochs", "mask", "fraction", "seed"))
+
+
+def read(path):
+    if not os.path.exists(path):
+        return []
+    with open(path) as f:
+        return list(csv.DictReader(f))
+
+
+def add(path, row, manifest):
+    rows = read(path) + [row]
+    with open(os.path.splitext(path)[0] + ".jsonl", "a") as f:
+        f.write(json.dumps({"row": len(rows), "manifest": manifest}) + "\n")
+    with open(path + ".part", "w", newline="") as f:
+        table = csv.DictWriter(f, FIELDS, lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
+    os.replace(path + ".part", path)
+
+
+def main():
+    a = arguments()
+    groups = a.groups.split(",")
+    for name in a.cameras.split(","):
+        real = name in EXPRESSWAY
+        if real and not os.path.isdir(a.expressway):
+            print(f"experiments: camera {name} not run, {a.expressway} is absent", file=sys.stderr)
+            continue
+        runs = QUICK if a.quick else expressway_runs() if real else world_runs(int(name))
+        runs = [r for r in runs if r.group in groups]
+        known = {key(row) for row in read(a.results)}
+        keys = {r: (name, r.filter, *map(str, (r.gamma, r.budget, r.epochs)), r.mask, str(r.fraction), str(r.seed))
+                for r in runs}
+        runs = [r for r in runs if keys[r] not in known]
+        camera = (ExpresswayCamera if real else WorldCamera)(a, name) if runs else None
+        for r in runs:
+            print(f"camera {name}: {r.name}", file=sys.stderr, flush=True)
+            add(a.results, *camera.run(r))
+
+
+main()
