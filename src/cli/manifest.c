@@ -4,6 +4,7 @@
 #include "base/par.h"
 #include "base/version.h"
 #include "cli/options.h"
+#include "image/source_list.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -109,34 +110,54 @@ static void hash_files(void *context, int64_t begin, int64_t end, int worker)
     }
 }
 
-static enum status hash_folder(struct manifest_entry *entry, int threads, struct arena *arena,
-                               struct error *err)
+/* The files of the entry, whose names are in ascending order; root stands before each, NULL: nothing does. */
+static enum status hash_all(struct manifest_entry *entry, const struct listing *list, const char *root, int threads,
+                            struct error *err)
+{
+    const size_t count = (size_t)list->count;
+    const char **paths = arena_alloc(list->arena, count, sizeof *paths);
+    entry->folder = true;
+    entry->file_count = list->count;
+    entry->files = arena_alloc(list->arena, count, sizeof *entry->files);
+    if (!entry->files || !paths)
+        return fail_memory(err, entry->path, count * (sizeof *entry->files + sizeof *paths));
+    for (size_t i = 0; i < count; i++) {
+        entry->files[i].path = list->paths[i];
+        paths[i] = root ? arena_printf(list->arena, "%s/%s", root, list->paths[i]) : list->paths[i];
+        if (!paths[i]) return fail_memory(err, entry->path, strlen(entry->path));
+    }
+    par_for(threads, list->count, 16, hash_files, &(struct hashing){entry->files, paths});
+    for (size_t i = 0; i < count; i++)
+        if (!entry->files[i].sha256[0]) TRY(hash_file(&entry->files[i], paths[i], err));
+    if (entry->file_count > MANIFEST_MAX_LISTED) take_together(entry);
+    return OK;
+}
+
+static enum status hash_folder(struct manifest_entry *entry, int threads, struct arena *arena, struct error *err)
 {
     struct listing list = {.arena = arena};
     TRY(walk(&list, entry->path, "", 0, err));
     if (list.count) qsort(list.paths, (size_t)list.count, sizeof *list.paths, by_text);
-    entry->folder = true;
-    entry->file_count = list.count;
-    entry->files = arena_alloc(arena, (size_t)list.count, sizeof *entry->files);
-    const char **paths = arena_alloc(arena, (size_t)list.count, sizeof *paths);
-    if (!entry->files || !paths)
-        return fail_memory(err, entry->path, (size_t)list.count * (sizeof *entry->files + sizeof *paths));
-    for (int i = 0; i < list.count; i++) {
-        entry->files[i].path = list.paths[i];
-        paths[i] = arena_printf(arena, "%s/%s", entry->path, list.paths[i]);
-        if (!paths[i]) return fail_memory(err, entry->path, strlen(entry->path));
-    }
-    par_for(threads, list.count, 16, hash_files, &(struct hashing){entry->files, paths});
-    for (int i = 0; i < list.count; i++)
-        if (!entry->files[i].sha256[0]) TRY(hash_file(&entry->files[i], paths[i], err));
-    if (entry->file_count > MANIFEST_MAX_LISTED) take_together(entry);
-    return OK;
+    return hash_all(entry, &list, entry->path, threads, err);
+}
+
+static enum status hash_listed(struct manifest_entry *entry, int threads, struct arena *arena, struct error *err)
+{
+    struct source_list named = {0};
+    struct listing list = {.arena = arena};
+    TRY(source_list_file(&named, arena, entry->path, err));
+    qsort(named.paths, (size_t)named.count, sizeof *named.paths, by_text);
+    for (int64_t i = 0; i < named.count; i++)
+        if ((!i || strcmp(named.paths[i - 1], named.paths[i])) && file_exists(named.paths[i]))
+            TRY(add_path(&list, named.paths[i], err));
+    return hash_all(entry, &list, NULL, threads, err);
 }
 
 enum status manifest_hash(struct manifest_entry *entry, const char *role, const char *path, int threads,
                           struct arena *arena, struct error *err)
 {
     *entry = (struct manifest_entry){.role = role, .path = path};
+    if (!strcmp(role, MANIFEST_LISTED)) return hash_listed(entry, threads, arena, err);
     if (file_is_folder(path)) return hash_folder(entry, threads, arena, err);
     entry->file_count = 1;
     entry->files = arena_alloc(arena, 1, sizeof *entry->files);

@@ -1,7 +1,8 @@
 /* Run manifests: what ran, on what, and what came out, with hashes, as JSON.
  *
  * A folder is its files (all depths, sorted by path), without manifest.json. Hidden files are left out. Those of
- * a large folder are not listed: one hash stands for all. */
+ * a large folder are not listed: one hash stands for all. An input of the role MANIFEST_LISTED stands for the pictures
+ * that a list names, as a folder does for its files. */
 #ifndef RETORT_CLI_MANIFEST_H
 #define RETORT_CLI_MANIFEST_H
 
@@ -20,6 +21,8 @@ enum {
     MANIFEST_MAX_DEPTH = 32,
 };
 
+#define MANIFEST_LISTED "listed"
+
 struct json;
 struct option_set;
 
@@ -32,7 +35,7 @@ struct manifest_file {
 struct manifest_entry {
     const char *role; /* "--model", "operand 1" */
     const char *path; /* as it was given */
-    bool folder;
+    bool folder;      /* or the pictures of a list */
     int together; /* files of a large folder: files[0] has the sum of their sizes and the hash over all; else 0 */
     int file_count;
     struct manifest_file *files;
@@ -64,7 +67,8 @@ static inline int manifest_entry_files(const struct manifest_entry *entry)
     return entry->together ? entry->together : entry->file_count;
 }
 
-/* Hashes a file or folder into *entry; everything is in the arena. */
+/* Hashes a file, a folder or, by its role, what a list names into *entry; everything is in the arena. Pictures of a list
+ * that are not there are left out: commands pass over them, too. */
 enum status manifest_hash(struct manifest_entry *entry, const char *role, const char *path, int threads,
                           struct arena *arena, struct error *err);
 

@@ -3,6 +3,7 @@
 #include "base/par.h"
 #include "cli/command.h"
 #include "cli/manifest.h"
+#include "image/source_list.h"
 #include "kernels/kernels.h"
 
 #include <assert.h>
@@ -73,18 +74,28 @@ void run_free(struct run *run)
     *run = (struct run){0};
 }
 
-enum status run_add_input(struct run *run, const char *path, struct error *err)
+static enum status add_extra(struct run *run, const char *role, const char *path, struct error *err)
 {
     for (int i = 0; i < run->extra_count; i++)
-        if (!strcmp(run->extra_inputs[i], path)) return OK;
+        if (!strcmp(run->extra_inputs[i].path, path) && !strcmp(run->extra_inputs[i].role, role)) return OK;
     if (!run->extra_inputs)
         run->extra_inputs = arena_alloc(&run->arena, MAX_EXTRA_INPUTS, sizeof *run->extra_inputs);
     const char *copy = arena_strdup(&run->arena, path);
     if (!run->extra_inputs || !copy) return fail_memory(err, "a list of inputs", strlen(path));
     if (run->extra_count == MAX_EXTRA_INPUTS)
         return fail(err, ERR_INPUT, "%s: more than %d inputs", path, MAX_EXTRA_INPUTS);
-    run->extra_inputs[run->extra_count++] = copy;
+    run->extra_inputs[run->extra_count++] = (struct extra_input){role, copy};
     return OK;
+}
+
+enum status run_add_input(struct run *run, const char *path, struct error *err)
+{
+    return add_extra(run, "read", path, err);
+}
+
+enum status run_add_listed(struct run *run, const char *source, struct error *err)
+{
+    return source_list_is_file(source) ? add_extra(run, MANIFEST_LISTED, source, err) : OK;
 }
 
 static char role_of(const struct command *command, int operand)
@@ -191,7 +202,7 @@ static enum status write_manifest(const char *path, struct manifest_list *inputs
     };
     const struct kernels *kernels;
     if (kernels_get(&kernels, NULL, NULL) == OK) manifest.isa = kernels->name;
-    for (int i = 0; i < run->extra_count; i++) TRY(add(inputs, "read", run->extra_inputs[i], run, err));
+    for (int i = 0; i < run->extra_count; i++) TRY(add(inputs, run->extra_inputs[i].role, run->extra_inputs[i].path, run, err));
     manifest.inputs = *inputs;
     TRY(collect(&manifest.outputs, run, true, err));
     struct sha256 results = run->console.results;

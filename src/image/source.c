@@ -60,8 +60,8 @@ static enum status start_stream(struct source *source, struct error *err)
 /* A named path that is not a folder. */
 static enum status open_file(struct source *source, const char *path, struct error *err)
 {
-    static const char *const list[] = {".txt"}, *const motion[] = {".mjpeg", ".mjpg"};
-    if (source_list_ends_in(path, list, 1)) return source_list_file(&source->list, &source->arena, path, err);
+    static const char *const motion[] = {".mjpeg", ".mjpg"};
+    if (source_list_is_file(path)) return source_list_file(&source->list, &source->arena, path, err);
     source->owned = fopen(path, "rbe");
     if (!source->owned) return fail_errno(err, "open", path);
     const char *name = arena_strdup(&source->arena, path);

@@ -108,6 +108,12 @@ enum status source_list_parse(struct source_list *list, struct arena *arena, con
     return list->count ? OK : fail(err, ERR_INPUT, "%s: expected one path a line, found none", path);
 }
 
+bool source_list_is_file(const char *path)
+{
+    static const char *const list[] = {".txt"};
+    return source_list_ends_in(path, list, 1) && !file_is_folder(path);
+}
+
 enum status source_list_file(struct source_list *list, struct arena *arena, const char *path,
                              struct error *err)
 {

@@ -21,6 +21,9 @@ enum status source_list_add(struct source_list *list, struct arena *arena, const
 enum status source_list_folder(struct source_list *list, struct arena *arena, const char *path,
                                struct error *err);
 
+/* Whether a path is that of a list file: it ends in .txt and is no folder. */
+bool source_list_is_file(const char *path);
+
 /* The lines of a text file; none is ERR_INPUT. */
 enum status source_list_file(struct source_list *list, struct arena *arena, const char *path,
                              struct error *err);

@@ -50,6 +50,17 @@ expect verify_finds_another_label 1 '^day/labels/000001.txt: sha256' "$RETORT" v
 mv kept.txt day/labels/000001.txt
 expect rerun_of_training 0 ' 0 different' "$RETORT" rerun second/manifest.json
 
+# Pictures that a list names are inputs, each once; what is not there is passed over.
+printf 'day/images/000001.jpg\nday/images/000000.jpg\nday/images/000001.jpg\n' >named.txt
+check list_of_pictures "$RETORT" detect -q -m first/weights.safetensors --size 64 -f named.txt --manifest named.json
+check its_pictures_are_inputs test "$(grep -c '"path": "day/images/' named.json)" = 2
+expect verify_counts_its_pictures 0 '^4 files checked, 0 different' "$RETORT" verify named.json
+cp day/images/000001.jpg kept.jpg
+cp day/images/000000.jpg day/images/000001.jpg
+expect verify_finds_another_picture 1 'day/images/000001.jpg: sha256' "$RETORT" verify named.json
+mv kept.jpg day/images/000001.jpg
+expect rerun_of_a_list 0 ' 0 different' "$RETORT" rerun named.json
+
 # A large folder is one line.
 mkdir many many/inner
 i=0
