@@ -118,7 +118,7 @@ LIBS_1_JANSSON := -ljansson
 LDLIBS += $(LIBS_$(HAVE_JPEG)_JPEG) $(LIBS_$(HAVE_PNG)_PNG) $(LIBS_$(HAVE_JANSSON)_JANSSON) -lm
 
 # What a build was made with: every object depends on this file, so that other flags or another compiler rebuild it.
-SETTINGS := $(CC) $(CPPFLAGS) $(OPT) $(OPT_REST) $(OPT_SMALL) $(MIDDLE) $(CFLAGS) $(LDFLAGS) $(LDLIBS)
+SETTINGS := $(CC) $(CPPFLAGS) $(OPT) $(OPT_REST) $(OPT_SMALL) $(FAST) $(MIDDLE) $(CFLAGS) $(LDFLAGS) $(LDLIBS)
 ifneq ($(MAKECMDGOALS),clean)
   ifneq ($(file <$(BUILD)/settings),$(SETTINGS))
     $(shell mkdir -p $(BUILD))
@@ -226,13 +226,14 @@ EMBEDDERS ?= weights/embedder.safetensors weights/pico.safetensors
 embedder-quality: all
 	$(Q)RETORT=$(BUILD)/retort tools/embedder_quality.py $(EMBEDDERS)
 
-# docs/performance.md. MAIN_JOB holds options of bench/main_job.py.
+# EXPERIMENTS holds options of tools/experiments.py.
 experiments: $(BUILD)/retort
 	$(Q)python3 tools/experiments.py --retort $(BUILD)/retort $(EXPERIMENTS)
 
 experiments-page:
 	$(Q)$(or $(PYTHON),python3) tools/experiments_page.py
 
+# docs/performance.md. MAIN_JOB holds options of bench/main_job.py.
 main-job: $(BUILD)/retort
 	$(Q)python3 bench/main_job.py --retort $(BUILD)/retort --out $(BUILD)/main-job $(MAIN_JOB)
 

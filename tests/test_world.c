@@ -457,7 +457,8 @@ static void furniture_keeps_off_the_road(void **state)
     assert_true(found > 500);
 }
 
-/* No list is ever full: a place would lack what comes last. Where vehicles are drawn there is ground. */
+/* No list of props, lamps or movers is full: a place would lack what comes last. Where vehicles are drawn there is
+ * ground. */
 static void lists_are_long_enough(void **state)
 {
     static struct layout layout;

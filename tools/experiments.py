@@ -2,9 +2,10 @@
 """The comparisons of the D-SBAD paper and the mask table of the AMS paper, on drawn cameras and real ones.
 
 Every run distils the same student on other frames, or moves other weights; all of it is scored on frames of the same
-camera that no run sees. One row a run goes to bench/results/experiments.csv and its manifest, lists of files folded into
-one hash, to experiments.jsonl beside it. A run that has its row is not repeated, an interrupted one goes on where it
-was. tools/experiments_page.py turns the rows into docs/experiments.md.
+camera that no run sees. One row a run goes to bench/results/experiments.csv, and what its manifest says to the line of
+the same number of experiments.jsonl beside it, lists of files folded into one hash (so `retort verify` does not read
+it). A run that has its row is not repeated, an interrupted one goes on where it was; a folder that was begun with other
+weights is refused. tools/experiments_page.py turns the rows into docs/experiments.md.
 
     make experiments                       # all of it: about four hours on two cores
     tools/experiments.py --cameras 7,11 --groups filter
@@ -14,6 +15,7 @@ import csv
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -24,7 +26,7 @@ MASKED = WORLD[:2]  # the mask table takes 21 runs a camera
 EXPRESSWAY = ["8701", "2703", "3704", "8706"]
 VEHICLES = "2,3,5,7"
 FIELDS = ["group", "camera", "filter", "gamma", "budget", "frames", "epochs", "iterations", "mask", "fraction", "seed",
-          "labels", "before", "before_as_coded", "after", "teacher", "teacher_as_coded", "weights"]
+          "labels", "student", "before", "before_as_coded", "after", "teacher", "teacher_as_coded", "weights"]
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def world_runs(camera):
 
 
 def expressway_runs():
-    """What pools of 65 frames allow."""
+    """What pools of 64 frames allow."""
     return [Run("expressway", "farthest-first", gamma=2), Run("expressway", "random", gamma=2),
             Run("expressway", "none", gamma=1), Run("expressway", "farthest-first", gamma=4, budget=16),
             Run("expressway", "random", gamma=4, budget=16)]
@@ -77,13 +79,16 @@ def arguments():
     p.add_argument("--retort", default=os.environ.get("RETORT", "build/retort"))
     p.add_argument("--weights", default="weights", help="pico, teacher and embedder")
     p.add_argument("--expressway", default="../shared/data/expressway", help="cam*/images, cam*/labels, cameras.csv")
-    p.add_argument("--folder", default="run/experiments", help="frames and runs")
-    p.add_argument("--results", default="bench/results/experiments.csv")
+    p.add_argument("--folder", help="frames and runs (run/experiments, with --quick run/experiments-quick)")
+    p.add_argument("--results", help="rows (bench/results/experiments.csv, with --quick in the folder)")
     p.add_argument("--cameras", default=",".join(map(str, WORLD + EXPRESSWAY)))
     p.add_argument("--groups", default="filter,gamma,budget,mask,expressway")
     p.add_argument("--threads", default="0")
     p.add_argument("--quick", action="store_true", help="a few tiny frames and steps, to see whether all of it runs")
-    return p.parse_args()
+    a = p.parse_args()
+    a.folder = a.folder or ("run/experiments-quick" if a.quick else "run/experiments")
+    a.results = a.results or (os.path.join(a.folder, "experiments.csv") if a.quick else "bench/results/experiments.csv")
+    return a
 
 
 class Camera:
@@ -92,8 +97,15 @@ class Camera:
     def __init__(self, a, name):
         self.a, self.name, self.folder = a, str(name), os.path.join(a.folder, str(name))
         self.size = "160" if a.quick else "320"
-        self.student = os.path.join(a.weights, "pico.safetensors")
+        self.student, self.teacher, self.embedder = (os.path.join(a.weights, name + ".safetensors")
+                                                     for name in ("pico", "teacher", "embedder"))
         os.makedirs(self.folder, exist_ok=True)
+        recipe = json.dumps({"quick": a.quick, **{w: hash_of(w) for w in (self.student, self.teacher, self.embedder)}})
+        if not os.path.exists(self.path("recipe.json")):
+            self.write(self.path("recipe.json"), recipe)
+        with open(self.path("recipe.json")) as f:
+            if f.read() != recipe:
+                sys.exit(f"experiments: {self.folder} was begun with other weights: remove it, or give another --folder")
 
     def path(self, *parts):
         return os.path.join(self.folder, *parts)
@@ -116,9 +128,7 @@ class Camera:
         found = self.path("found.jsonl")
         if not os.path.exists(found):
             self.write(found, self.retort("detect", "-m", self.student, "--size", self.size, "-f", self.stream(), "--json"))
-        embedder = os.path.join(self.a.weights, "embedder.safetensors")
-        self.retort("embed", "-m", embedder if os.path.exists(embedder) else self.student, "-f", self.stream(),
-                    "-o", self.path("vectors.npy"), out=self.path("vectors.npy"))
+        self.retort("embed", "-m", self.embedder if os.path.exists(self.embedder) else self.student, "-f", self.stream(), "-o", self.path("vectors.npy"), out=self.path("vectors.npy"))
 
     def choose(self, run):
         """The run's frames, in stream order."""
@@ -134,9 +144,11 @@ class Camera:
 
     def run(self, run):
         files = [self.frame(f) for f in self.choose(run)]
+        if len(files) < run.frames - self.may_lack:
+            sys.exit(f"experiments: camera {self.name}: {run.name} found {len(files)} frames, expected {run.frames}")
         frames, out = self.path(run.name + ".txt"), self.path(run.name)
         self.write(frames, "".join(f + "\n" for f in files))
-        labels = self.labels(files)
+        labels = self.labels(run, files)
         manifest = self.path(run.name + ".json")
         mask = [] if run.mask == "full" else ["--mask", run.mask, "--fraction", run.fraction]
         resume = ["--resume"] if os.path.exists(out) else []
@@ -149,19 +161,19 @@ class Camera:
         number = lambda key: f"{result[key]['map50_95']:.4f}" if key in result else ""
         teacher = self.teacher_scores()
         row = [run.group, self.name, run.filter, run.gamma, run.budget, len(files), run.epochs, result["iterations"],
-               run.mask, run.fraction, run.seed, self.label_source(), number("before"), number("before_as_coded"),
-               number("after"), *teacher, result["weights_hash"]]
+               run.mask, run.fraction, run.seed, self.label_source(), hash_of(self.student), number("before"),
+               number("before_as_coded"), number("after"), *teacher, result["weights_hash"]]
         return dict(zip(FIELDS, map(str, row))), brief(manifest)
 
 
 class WorldCamera(Camera):
     """Drawn. The teacher's weights label, or the truth where there are none."""
+    may_lack = 0
 
     def __init__(self, a, name):
         super().__init__(a, name)
         picture, frames, scored = ("320x180", 80, 8) if a.quick else ("640x360", 2400, 160)
         self.warmup = 10 if a.quick else 120
-        self.teacher = os.path.join(a.weights, "teacher.safetensors")
         world = ["--seed", name, "--size", picture, "--out"]
         self.retort("world", *world, self.path("stream"), "--frames", frames, "--fps", 2, "--hours", "6-22",
                     out=self.path("stream", "manifest.json"))
@@ -187,15 +199,19 @@ class WorldCamera(Camera):
     def label_options(self):
         return ["--label-classes", VEHICLES, "--vehicle-classes", VEHICLES]
 
-    def labels(self, files):
+    def labels(self, run, files):
+        """A folder for each run, so that its manifest does not depend on what ran before."""
         if self.label_source() == "truth":
             return self.path("stream", "labels")
-        folder = self.path("labels")
-        new = [f for f in files if not os.path.exists(os.path.join(folder, label_of(f)))]
+        known, own = self.path("labels"), self.path(run.name + "-labels")
+        new = [f for f in files if not os.path.exists(os.path.join(known, label_of(f)))]
         if new:
             self.write(self.path("new.txt"), "".join(f + "\n" for f in new))
-            self.retort("label", "-T", self.teacher, "--keep-classes", "--size", 512, "-f", self.path("new.txt"), "-o", folder)
-        return folder
+            self.retort("label", "-T", self.teacher, "--keep-classes", "--size", 512, "-f", self.path("new.txt"), "-o", known)
+        os.makedirs(own, exist_ok=True)
+        for f in files:
+            shutil.copyfile(os.path.join(known, label_of(f)), os.path.join(own, label_of(f)))
+        return own
 
     def teacher_scores(self):
         """As it is, and by the rule of the paper's code: boxes above confidence 0.4, of any class."""
@@ -212,18 +228,19 @@ class WorldCamera(Camera):
 
 
 class ExpresswayCamera(Camera):
-    """Real. A third of the frames scores; people labelled them all."""
+    """Real. A third of the frames scores; people labelled them all. Pools are of 63 frames and more."""
+    may_lack = 1
 
     def __init__(self, a, name):
         super().__init__(a, name)
-        self.source = os.path.abspath(os.path.join(a.expressway, "cam" + name))
+        self.source = os.path.join(a.expressway, "cam" + name)
         names = sorted(os.listdir(os.path.join(self.source, "images")))
         for file in names[::3]:
             for kind, inner in (("images", file), ("labels", label_of(file))):
                 target = self.path("scored", kind, inner)
                 os.makedirs(os.path.dirname(target), exist_ok=True)
                 if os.path.exists(os.path.join(self.source, kind, inner)) and not os.path.lexists(target):
-                    os.symlink(os.path.join(self.source, kind, inner), target)
+                    os.symlink(os.path.abspath(os.path.join(self.source, kind, inner)), target)
         pool = [self.frame(file) for i, file in enumerate(names) if i % 3][:64]
         self.write(self.path("stream.txt"), "".join(f + "\n" for f in pool))
         with open(os.path.join(a.expressway, "cameras.csv")) as f:
@@ -248,7 +265,7 @@ class ExpresswayCamera(Camera):
     def label_options(self):
         return ["--label-classes", "0,1,2,4", "--vehicle-classes", VEHICLES, "--ignore-above", self.limit]
 
-    def labels(self, files):
+    def labels(self, run, files):
         return os.path.join(self.source, "labels")
 
     def teacher_scores(self):
@@ -257,6 +274,14 @@ class ExpresswayCamera(Camera):
 
 def label_of(picture):
     return os.path.splitext(os.path.basename(picture))[0] + ".txt"
+
+
+def hash_of(path):
+    """None without the file."""
+    if not os.path.exists(path):
+        return None
+    with open(path, "rb") as f:
+        return hashlib.sha256(f.read()).hexdigest()
 
 
 def brief(path):
@@ -272,7 +297,8 @@ def brief(path):
 
 
 def key(row):
-    return tuple(row[f] for f in ("camera", "filter", "gamma", "budget", "epochs", "mask", "fraction", "seed"))
+    return tuple(row[f] for f in ("camera", "filter", "gamma", "budget", "epochs", "mask", "fraction", "seed", "labels",
+                                  "student"))
 
 
 def read(path):
@@ -283,13 +309,19 @@ def read(path):
 
 
 def add(path, row, manifest):
-    rows = read(path) + [row]
-    with open(os.path.splitext(path)[0] + ".jsonl", "a") as f:
-        f.write(json.dumps({"row": len(rows), "manifest": manifest}) + "\n")
+    """Manifests first: a line too many is cut off again by the next run."""
+    rows, beside = read(path), os.path.splitext(path)[0] + ".jsonl"
+    lines = []
+    if os.path.exists(beside):
+        with open(beside) as f:
+            lines = f.readlines()[:len(rows)]
+    with open(beside + ".part", "w") as f:
+        f.writelines(lines + [json.dumps({"row": len(rows) + 1, "manifest": manifest}) + "\n"])
+    os.replace(beside + ".part", beside)
     with open(path + ".part", "w", newline="") as f:
         table = csv.DictWriter(f, FIELDS, lineterminator="\n")
         table.writeheader()
-        table.writerows(rows)
+        table.writerows(rows + [row])
     os.replace(path + ".part", path)
 
 
@@ -303,12 +335,13 @@ def main():
             continue
         runs = QUICK if a.quick else expressway_runs() if real else world_runs(int(name))
         runs = [r for r in runs if r.group in groups]
-        known = {key(row) for row in read(a.results)}
-        keys = {r: (name, r.filter, *map(str, (r.gamma, r.budget, r.epochs)), r.mask, str(r.fraction), str(r.seed))
-                for r in runs}
-        runs = [r for r in runs if keys[r] not in known]
         camera = (ExpresswayCamera if real else WorldCamera)(a, name) if runs else None
+        known = {key(row) for row in read(a.results)}
         for r in runs:
+            own = (name, r.filter, r.gamma, r.budget, r.epochs, r.mask, r.fraction, r.seed, camera.label_source(),
+                   hash_of(camera.student))
+            if tuple(map(str, own)) in known:
+                continue
             print(f"camera {name}: {r.name}", file=sys.stderr, flush=True)
             add(a.results, *camera.run(r))
 

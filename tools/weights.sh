@@ -1,6 +1,6 @@
 #!/bin/sh
 # Trains the weights of weights/ from nothing: frames of cameras that do not exist, then each network.
-#   tools/weights.sh [--quick] [pico] [n] [teacher] [embedder]     without names: all
+#   tools/weights.sh [--quick] [pico] [n] [teacher] [embedder]     without names: all; teacher makes n first
 # Everything is made below $WEIGHTS_RUN (run/weights); a second call goes on where the first was ended. Finished
 # weights go to $WEIGHTS_OUT (weights), each with manifests and curves of its training. $THREADS, $RETORT (build/retort).
 # --quick: a few tiny pictures and steps below run/weights-quick; the same bits everywhere, and of no other use.
@@ -83,7 +83,7 @@ publish() {
         "$run/$stage/weights.safetensors" "$out/$name.safetensors"
 }
 
-# Options of a training from nothing: many small steps. $1: epochs, the last fifth of which see no mosaic.
+# Options of all trainings: many small steps. $1: epochs, the last fifth of which see no mosaic.
 steps() {
     echo "--epochs $1 --plain-epochs $((($1 + 4) / 5)) --warmup-epochs 1 --batch 16 --nominal-batch 16 --optimizer adamw" \
         "--rate 0.001 --bias-rate 0"

@@ -347,7 +347,6 @@ static enum status distill_command(struct run *run, struct error *err)
     TRY(check(v, err));
     TRY(kernels_get(&kernels, NULL, err));
     if (strcmp(v->frames, "-")) TRY(run_add_input(run, v->frames, err));
-    TRY(run_add_listed(run, v->frames, err));
     if (strcmp(v->embedder, "detector") && strcmp(v->embedder, vit))
         TRY(run_add_input(run, v->embedder, err));
     const struct distill_options o = translate(v, kernels, run->threads);

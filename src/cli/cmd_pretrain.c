@@ -128,10 +128,7 @@ static enum status pretrain(struct run *run, struct views *views, struct params 
     struct pretrain_options o = pretrain_defaults();
     struct pretrain_result result;
     TRY(kernels_get(&kernels, NULL, err));
-    for (int i = 0; i < run->operand_count; i++) {
-        TRY(run_add_listed(run, run->operands[i], err));
-        TRY(load_camera(run, views, i, err));
-    }
+    for (int i = 0; i < run->operand_count; i++) TRY(load_camera(run, views, i, err));
     o.dim = (int)v->dim;
     o.depth = (int)v->depth;
     o.pairs = (int)v->pairs;

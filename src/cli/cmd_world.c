@@ -106,7 +106,7 @@ static enum status make_recipe(struct json_buffer *recipe, const struct job *job
     const struct option_set shown = {options, &plain};
     TRY(json_buffer_begin(recipe, true, err));
     json_open(&recipe->out, NULL, '{');
-    json_put_text(&recipe->out, "format", "retort-world-1");
+    json_put_text(&recipe->out, "format", WORLD_FORMAT);
     json_put_text(&recipe->out, "place", world_setting(job->world));
     options_json(&recipe->out, &shown);
     json_close(&recipe->out);

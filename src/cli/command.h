@@ -34,11 +34,6 @@ struct common_options {
     const char *manifest;
 };
 
-/* What a command reads without an option of its own for it. */
-struct extra_input {
-    const char *role, *path;
-};
-
 struct run {
     const struct command *command;
     const void *values; /* the command's own struct */
@@ -49,7 +44,7 @@ struct run {
     struct console console;
     struct progress progress;
     struct arena arena; /* everything of this run; freed behind it */
-    struct extra_input *extra_inputs;
+    const char **extra_inputs;
     int extra_count;
     bool whole; /* set by a command whose status is not OK although all its outputs are there: frames were
                  * passed over, or a check did not hold. They get their manifest. */
@@ -57,9 +52,6 @@ struct run {
 
 /* Notes a file or folder that the command reads without an option naming it (a data.yaml's folders). */
 enum status run_add_input(struct run *run, const char *path, struct error *err);
-
-/* Notes the pictures in it if it is a list of frames (.txt). */
-enum status run_add_listed(struct run *run, const char *source, struct error *err);
 
 /* The table of commands, in the order of the help. */
 extern const struct command *const commands[];

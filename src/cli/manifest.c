@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static enum status hash_file(struct manifest_file *file, const char *path, struct error *err)
 {
@@ -30,10 +31,10 @@ struct listing {
     struct arena *arena;
 };
 
-static enum status add_path(struct listing *list, const char *path, struct error *err)
+static enum status add_path(struct listing *list, const char *path, const char *root, struct error *err)
 {
     if (list->count == MANIFEST_MAX_FILES)
-        return fail(err, ERR_INPUT, "%s: more than %d files in the folder", path, MANIFEST_MAX_FILES);
+        return fail(err, ERR_INPUT, "%s: more than %d files", root, MANIFEST_MAX_FILES);
     const char **paths = arena_grow(list->arena, list->paths, list->count, &list->capacity, sizeof *paths);
     if (!paths) return fail_memory(err, "a list of files", 2ull * (unsigned)list->count * sizeof *paths);
     list->paths = paths;
@@ -59,7 +60,7 @@ static enum status walk(struct listing *list, const char *root, const char *inne
         if (!whole)
             status = fail_memory(err, root, strlen(root));
         else if (!file_is_folder(whole))
-            status = add_path(list, path, err);
+            status = add_path(list, path, root, err);
         else if ((path = arena_printf(list->arena, "%s/", path)))
             status = walk(list, root, path, depth + 1, err);
         else
@@ -111,8 +112,8 @@ static void hash_files(void *context, int64_t begin, int64_t end, int worker)
 }
 
 /* The files of the entry, whose names are in ascending order; root stands before each, NULL: nothing does. */
-static enum status hash_all(struct manifest_entry *entry, const struct listing *list, const char *root, int threads,
-                            struct error *err)
+static enum status hash_all(struct manifest_entry *entry, const struct listing *list, const char *root,
+                            int threads, struct error *err)
 {
     const size_t count = (size_t)list->count;
     const char **paths = arena_alloc(list->arena, count, sizeof *paths);
@@ -133,7 +134,8 @@ static enum status hash_all(struct manifest_entry *entry, const struct listing *
     return OK;
 }
 
-static enum status hash_folder(struct manifest_entry *entry, int threads, struct arena *arena, struct error *err)
+static enum status hash_folder(struct manifest_entry *entry, int threads, struct arena *arena,
+                               struct error *err)
 {
     struct listing list = {.arena = arena};
     TRY(walk(&list, entry->path, "", 0, err));
@@ -141,15 +143,24 @@ static enum status hash_folder(struct manifest_entry *entry, int threads, struct
     return hash_all(entry, &list, entry->path, threads, err);
 }
 
-static enum status hash_listed(struct manifest_entry *entry, int threads, struct arena *arena, struct error *err)
+/* Whether commands can read the file: others in a list are passed over. */
+static bool is_readable(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISREG(info.st_mode) && access(path, R_OK) == 0;
+}
+
+static enum status hash_listed(struct manifest_entry *entry, int threads, struct arena *arena,
+                               struct error *err)
 {
     struct source_list named = {0};
     struct listing list = {.arena = arena};
-    TRY(source_list_file(&named, arena, entry->path, err));
-    qsort(named.paths, (size_t)named.count, sizeof *named.paths, by_text);
+    const enum status status = source_list_file(&named, arena, entry->path, err);
+    if (status != OK && status != ERR_INPUT) return status; /* a list without paths is passed over, too */
+    if (named.count) qsort(named.paths, (size_t)named.count, sizeof *named.paths, by_text);
     for (int64_t i = 0; i < named.count; i++)
-        if ((!i || strcmp(named.paths[i - 1], named.paths[i])) && file_exists(named.paths[i]))
-            TRY(add_path(&list, named.paths[i], err));
+        if ((!i || strcmp(named.paths[i - 1], named.paths[i])) && is_readable(named.paths[i]))
+            TRY(add_path(&list, named.paths[i], entry->path, err));
     return hash_all(entry, &list, NULL, threads, err);
 }
 
@@ -240,7 +251,8 @@ enum status manifest_write(const char *path, const struct manifest *manifest, st
 
 static int differ(struct text *out, const struct manifest_entry *entry, const char *path, const char *how)
 {
-    text_format(out, "%s%s%s: %s\n", entry->path, *path ? "/" : "", path, how);
+    const bool listed = !strcmp(entry->role, MANIFEST_LISTED) && *path;
+    text_format(out, "%s%s%s: %s\n", listed ? "" : entry->path, *path && !listed ? "/" : "", path, how);
     return 1;
 }
 

@@ -2,7 +2,7 @@
  *
  * A folder is its files (all depths, sorted by path), without manifest.json. Hidden files are left out. Those of
  * a large folder are not listed: one hash stands for all. An input of the role MANIFEST_LISTED stands for the pictures
- * that a list names, as a folder does for its files. */
+ * that a list names, each once, as a folder does for its files; those that commands pass over are left out. */
 #ifndef RETORT_CLI_MANIFEST_H
 #define RETORT_CLI_MANIFEST_H
 
@@ -17,7 +17,9 @@
 enum {
     MANIFEST_MAX_FILES = 1 << 20,
     MANIFEST_MAX_LISTED = 1000, /* files of a folder */
-    MANIFEST_MAX_ENTRIES = 4096,
+    MANIFEST_MAX_OPERANDS = 2048,
+    MANIFEST_MAX_ENTRIES =
+        8192, /* operands and what else is read, and for each that is a list its pictures */
     MANIFEST_MAX_DEPTH = 32,
 };
 
@@ -67,8 +69,7 @@ static inline int manifest_entry_files(const struct manifest_entry *entry)
     return entry->together ? entry->together : entry->file_count;
 }
 
-/* Hashes a file, a folder or, by its role, what a list names into *entry; everything is in the arena. Pictures of a list
- * that are not there are left out: commands pass over them, too. */
+/* Hashes a file, a folder or, by its role, what a list names into *entry; everything is in the arena. */
 enum status manifest_hash(struct manifest_entry *entry, const char *role, const char *path, int threads,
                           struct arena *arena, struct error *err);
 

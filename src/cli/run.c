@@ -74,28 +74,18 @@ void run_free(struct run *run)
     *run = (struct run){0};
 }
 
-static enum status add_extra(struct run *run, const char *role, const char *path, struct error *err)
+enum status run_add_input(struct run *run, const char *path, struct error *err)
 {
     for (int i = 0; i < run->extra_count; i++)
-        if (!strcmp(run->extra_inputs[i].path, path) && !strcmp(run->extra_inputs[i].role, role)) return OK;
+        if (!strcmp(run->extra_inputs[i], path)) return OK;
     if (!run->extra_inputs)
         run->extra_inputs = arena_alloc(&run->arena, MAX_EXTRA_INPUTS, sizeof *run->extra_inputs);
     const char *copy = arena_strdup(&run->arena, path);
     if (!run->extra_inputs || !copy) return fail_memory(err, "a list of inputs", strlen(path));
     if (run->extra_count == MAX_EXTRA_INPUTS)
         return fail(err, ERR_INPUT, "%s: more than %d inputs", path, MAX_EXTRA_INPUTS);
-    run->extra_inputs[run->extra_count++] = (struct extra_input){role, copy};
+    run->extra_inputs[run->extra_count++] = copy;
     return OK;
-}
-
-enum status run_add_input(struct run *run, const char *path, struct error *err)
-{
-    return add_extra(run, "read", path, err);
-}
-
-enum status run_add_listed(struct run *run, const char *source, struct error *err)
-{
-    return source_list_is_file(source) ? add_extra(run, MANIFEST_LISTED, source, err) : OK;
 }
 
 static char role_of(const struct command *command, int operand)
@@ -119,13 +109,20 @@ static enum status add(struct manifest_list *list, const char *role, const char 
     return manifest_hash(&list->entries[list->count++], role, path, run->threads, &run->arena, err);
 }
 
+/* The pictures in it, if it is a list of frames. */
+static enum status add_listed(struct manifest_list *list, const char *path, struct run *run,
+                              struct error *err)
+{
+    return source_list_is_file(path) ? add(list, MANIFEST_LISTED, path, run, err) : OK;
+}
+
 static bool is_output(enum option_type type) { return type == OPTION_OUTPUT || type == OPTION_OUTPUT_FOLDER; }
 
 /* Hashes what the options and operands name: inputs or outputs. */
 static enum status collect(struct manifest_list *list, struct run *run, bool outputs, struct error *err)
 {
-    if (run->operand_count > MANIFEST_MAX_ENTRIES / 2)
-        return fail(err, ERR_USAGE, "a manifest holds at most %d operands", MANIFEST_MAX_ENTRIES / 2);
+    if (run->operand_count > MANIFEST_MAX_OPERANDS)
+        return fail(err, ERR_USAGE, "a manifest holds at most %d operands", MANIFEST_MAX_OPERANDS);
     list->entries = arena_alloc(&run->arena, MANIFEST_MAX_ENTRIES, sizeof *list->entries);
     if (!list->entries) return fail_memory(err, "a manifest", MANIFEST_MAX_ENTRIES * sizeof *list->entries);
     for (const struct option *option = table_of(run->command); option->name; option++) {
@@ -202,7 +199,12 @@ static enum status write_manifest(const char *path, struct manifest_list *inputs
     };
     const struct kernels *kernels;
     if (kernels_get(&kernels, NULL, NULL) == OK) manifest.isa = kernels->name;
-    for (int i = 0; i < run->extra_count; i++) TRY(add(inputs, run->extra_inputs[i].role, run->extra_inputs[i].path, run, err));
+    for (int i = 0; i < run->extra_count; i++) {
+        TRY(add(inputs, "read", run->extra_inputs[i], run, err));
+        TRY(add_listed(inputs, run->extra_inputs[i], run, err));
+    }
+    for (int i = 0; i < run->operand_count; i++)
+        if (role_of(run->command, i) == 'i') TRY(add_listed(inputs, run->operands[i], run, err));
     manifest.inputs = *inputs;
     TRY(collect(&manifest.outputs, run, true, err));
     struct sha256 results = run->console.results;

@@ -24,8 +24,8 @@ enum surface_kind { SURFACE_SKY, SURFACE_FAR, SURFACE_GROUND, SURFACE_BODY };
 /* Linear, of what surface.albedo holds. */
 static inline float surface_albedo(int stored) { return (float)(stored / 255.0 * (stored / 255.0)); }
 
-/* What the samples of a pixel show. Those of a plain one are lit as one: all ground, or all of things that stand, and
- * without windows. */
+/* What the samples of a pixel show. Those of a plain one are lit as one: all ground, all far away, or all of things
+ * that stand, and without lit windows. */
 enum pixel_kind { PIXEL_MIXED, PIXEL_PLAIN, PIXEL_SKY };
 
 /* Of a plain pixel. */

@@ -43,7 +43,7 @@ static enum kind vehicle_kind(double u, const struct site_fleet *fleet, double c
                    {fleet->lorries * (1 + night), KIND_LORRY},
                    {fleet->motorcycles * (1 - 0.5 * night), KIND_MOTORCYCLE},
                    {cars, KIND_CAR}};
-    return mixture[weighted_choice(&mixture->share, sizeof *mixture, SITE_COUNT(mixture), u)].kind;
+    return mixture[site_choose(mixture, sizeof *mixture, SITE_COUNT(mixture), u)].kind;
 }
 
 /* A shape of the kind; every site has its favourites. */
@@ -51,7 +51,7 @@ static int choose_model(const struct models *models, enum kind kind, const struc
 {
     const int first = models->first[kind], count = models->first[kind + 1] - first;
     const double *favour = site->fleet.favour + first;
-    return first + weighted_choice(favour, sizeof *favour, count, u);
+    return first + site_choose(favour, sizeof *favour, count, u);
 }
 
 static void wear(struct mover *mover, const struct site_fleet *fleet)

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+_Static_assert((int)WORLD_MAX_OBJECTS >= (int)TRAFFIC_MAX_MOVERS, "every mover may be an object");
+
 struct item {
     int mover;
     double depth;

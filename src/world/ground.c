@@ -59,8 +59,8 @@ static void pick_colour(double colour[3], const struct tint *tints, int count, s
 
 static void make_surface(struct ground *ground, struct rng *rng)
 {
-    const struct surfacing *s = &surfacings[weighted_choice(&surfacings->share, sizeof *surfacings,
-                                                            SITE_COUNT(surfacings), rng_next_real(rng))];
+    const struct surfacing *s =
+        &surfacings[site_choose(surfacings, sizeof *surfacings, SITE_COUNT(surfacings), rng_next_real(rng))];
     const double warm = rng_uniform(rng, -0.06, 0.08);
     ground->asphalt = rng_uniform(rng, s->albedo.low, s->albedo.high);
     ground->wear = rng_uniform(rng, s->wear.low, s->wear.high);
@@ -80,8 +80,7 @@ struct ground ground_make(const struct layout *layout)
     struct rng rng = {rng_key(layout->site->seed, "world.ground"), 0};
     struct ground ground = {.layout = layout, .key = (uint32_t)rng_u64(rng.key, 1000)};
     make_surface(&ground, &rng);
-    const int verge =
-        weighted_choice(&verges->share, sizeof *verges, SITE_COUNT(verges), rng_next_real(&rng));
+    const int verge = site_choose(verges, sizeof *verges, SITE_COUNT(verges), rng_next_real(&rng));
     const double tone = rng_uniform(&rng, 0.75, 1.1);
     for (int i = 0; i < 2; i++)
         for (int k = 0; k < 3; k++) ground.verge[i][k] = verges[verge].colours[i][k] * tone;

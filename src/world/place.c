@@ -167,7 +167,7 @@ static void sample_rows(void *context, int64_t begin, int64_t end, int worker)
     for (int64_t j = begin; j < end; j++) sample_row(context, (int)j);
 }
 
-/* Per pixel: what stands there when at least half of its samples show it, asphalt, and ground. */
+/* Per pixel: what stands there when at least half of its samples show it, asphalt, and how it is lit. */
 static void summarise_pixel(struct place *place, int x, int y)
 {
     const int width = place->layout.lens.width;

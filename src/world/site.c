@@ -5,25 +5,25 @@
 
 #include <string.h>
 
-static double share_at(const double *shares, size_t stride, int i)
+static double share_of(const void *items, size_t size, int i)
 {
-    return *(const double *)((const char *)shares + (size_t)i * stride);
+    return *(const double *)((const char *)items + (size_t)i * size);
 }
 
-int weighted_choice(const double *shares, size_t stride, int count, double u)
+int site_choose(const void *items, size_t size, int count, double u)
 {
     double total = 0;
-    for (int i = 0; i < count; i++) total += share_at(shares, stride, i);
+    for (int i = 0; i < count; i++) total += share_of(items, size, i);
     double left = u * total;
     int i = 0;
-    for (; i + 1 < count && left >= share_at(shares, stride, i); i++) left -= share_at(shares, stride, i);
+    for (; i + 1 < count && left >= share_of(items, size, i); i++) left -= share_of(items, size, i);
     return i;
 }
 
 const uint8_t *palette_pick(const struct palette *palette, double u)
 {
     const struct tint *tints = palette->tints;
-    return tints[weighted_choice(&tints->share, sizeof *tints, palette->count, u)].rgb;
+    return tints[site_choose(tints, sizeof *tints, palette->count, u)].rgb;
 }
 
 void palette_albedo(double albedo[3], const uint8_t rgb[3])
@@ -52,7 +52,7 @@ static void make_camera(struct site_camera *camera, uint64_t seed)
         {.20, {11, 25}, {0.9, 2.6}},  /* a mast or a roof */
         {.15, {13, 25}, {0.30, 0.9}}, /* looks down */
     };
-    const int i = weighted_choice(&mounts->share, sizeof *mounts, SITE_COUNT(mounts), rng_next_real(&rng));
+    const int i = site_choose(mounts, sizeof *mounts, SITE_COUNT(mounts), rng_next_real(&rng));
     camera->stand = draw(&rng, mounts[i].stand);
     camera->reach = draw_scale(&rng, mounts[i].reach);
     camera->car = draw_scale(&rng, (struct range){34, 98}) / 640;
@@ -113,7 +113,7 @@ static void make_fleet(struct site_fleet *fleet, uint64_t seed)
         {12, {.05, .12}, {.02, .08}, {.01, .05}, {.02, .20}, {.20, .60}, {0, .4}}, /* taxis */
         {8, {.32, .55}, {.00, .03}, {.06, .20}, {.00, .05}, {0, .05}, {.35, .85}}, /* deliveries */
     };
-    const int i = weighted_choice(&fleets->share, sizeof *fleets, SITE_COUNT(fleets), rng_next_real(&rng));
+    const int i = site_choose(fleets, sizeof *fleets, SITE_COUNT(fleets), rng_next_real(&rng));
     fleet->vans = draw(&rng, fleets[i].vans);
     fleet->buses = draw(&rng, fleets[i].buses);
     fleet->lorries = draw(&rng, fleets[i].lorries);

@@ -14,9 +14,9 @@ struct range {
     double low, high;
 };
 
-/* The index of one of `count` shares, the first members of items of `stride` bytes: each as often as its share of their sum.
- * u in [0, 1). */
-int weighted_choice(const double *shares, size_t stride, int count, double u);
+/* The index of one of `count` items of `size` bytes that begin with their share, a double: each as often as its share of
+ * their sum. u in [0, 1). */
+int site_choose(const void *items, size_t size, int count, double u);
 
 /* One colour of a mixture. */
 struct tint {

@@ -18,7 +18,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { WORLD_MAX_OBJECTS = 400, WORLD_MIN_SIDE = 64, WORLD_MAX_SIDE = 4096, WORLD_MAX_FRAMES = 10000000 };
+enum { WORLD_MAX_OBJECTS = 800, WORLD_MIN_SIDE = 64, WORLD_MAX_SIDE = 4096, WORLD_MAX_FRAMES = 10000000 };
+
+/* Another one where the same options give other pictures than before. */
+#define WORLD_FORMAT "retort-world-2"
 
 /* So motion stays below 1e10 s and the clock below 1e13 s, and noise of either in the cells of space_noise.
  */

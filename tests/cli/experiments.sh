@@ -5,7 +5,9 @@ if ! has_json || ! command -v python3 >/dev/null; then
     finish
 fi
 root=$here/../..
-experiments() { RETORT=$RETORT python3 "$root/tools/experiments.py" --quick --weights "$root/weights" --cameras 7 --results rows.csv "$@"; }
+mkdir weights
+cp "$root/weights/pico.safetensors" weights/
+experiments() { RETORT=$RETORT python3 "$root/tools/experiments.py" --quick --cameras 7 --results rows.csv "$@"; }
 check runs experiments --threads 3
 check has_a_row_for_each_run test "$(wc -l <rows.csv)" = 4
 check has_a_manifest_for_each_row test "$(wc -l <rows.jsonl)" = 3
@@ -15,5 +17,7 @@ check repeats_nothing cmp rows.csv before.csv
 rm rows.csv rows.jsonl
 check runs_elsewhere experiments --threads 1 --folder run/elsewhere
 check gets_the_same_weights cmp rows.csv before.csv
+printf ' ' >>weights/pico.safetensors
+expect refuses_other_weights 1 'begun with other weights' experiments
 expect leaves_out_absent_cameras 0 'camera 8701 not run' experiments --cameras 8701 --expressway absent
 finish

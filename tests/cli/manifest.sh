@@ -57,9 +57,13 @@ check its_pictures_are_inputs test "$(grep -c '"path": "day/images/' named.json)
 expect verify_counts_its_pictures 0 '^4 files checked, 0 different' "$RETORT" verify named.json
 cp day/images/000001.jpg kept.jpg
 cp day/images/000000.jpg day/images/000001.jpg
-expect verify_finds_another_picture 1 'day/images/000001.jpg: sha256' "$RETORT" verify named.json
+expect verify_finds_another_picture 1 '^day/images/000001.jpg: sha256' "$RETORT" verify named.json
 mv kept.jpg day/images/000001.jpg
 expect rerun_of_a_list 0 ' 0 different' "$RETORT" rerun named.json
+printf 'day/images/000000.jpg\nabsent.jpg\nday\n' >partly.txt
+: >empty.txt
+"$RETORT" detect -q -m first/weights.safetensors --size 64 partly.txt empty.txt --manifest partly.json >/dev/null 2>&1
+check what_is_passed_over_is_left_out test "$(grep -c '"path": "day/images/' partly.json)" = 1
 
 # A large folder is one line.
 mkdir many many/inner

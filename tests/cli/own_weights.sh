@@ -26,6 +26,6 @@ RETORT_SHARED=absent expect demo_without_weights_is_another 3 'please give absen
 expect demo_scores_the_student 0 '^student after *0\.[0-9]*$' demo first/out
 check demo_writes_its_report test -s run/demo/distilled/report.html
 expect demo_without_a_teacher 0 '^4 of 12 frames uploaded, [0-9]* seconds in all$' demo first/out
-cp first/out/pico.safetensors first/out/teacher.safetensors
+check teacher_goes_on_from_n make_weights first 2 teacher
 expect demo_asks_a_teacher 3 'teacher found nothing' demo first/out
 finish
