@@ -214,8 +214,9 @@ static int16_t byte_of(int16_t v)
 static int16_t upper(int16_t a, int16_t b) { return (int16_t)((int32_t)a * b >> 16); }
 static uint16_t upper_unsigned(uint16_t a, uint16_t b) { return (uint16_t)((uint32_t)a * b >> 16); }
 
-/* Half of a row's light through gain (of 255 * 128, in all) and veil; each loop runs over channels, not pixels. Within 16
- * bits: no jolt's gain is above 1.75, which makes whole 224 at most, and where dirt veils most it lets least through. */
+/* Half of a row's light through gain (of 255 * 128, in all) and veil; each loop runs over channels, not pixels.
+ * Within 16 bits: no jolt's gain is above 1.75, which makes whole 224 at most, and where dirt veils most it lets
+ * least through. */
 static void light_row(uint16_t *restrict light, const uint16_t *restrict in, const uint8_t *restrict gain,
                       uint16_t whole, const uint16_t *restrict haze, const uint8_t *restrict veil, int n)
 {

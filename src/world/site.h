@@ -14,8 +14,8 @@ struct range {
     double low, high;
 };
 
-/* The index of one of `count` items of `size` bytes that begin with their share, a double: each as often as its share of
- * their sum. u in [0, 1). */
+/* The index of one of `count` items of `size` bytes that begin with their share, a double: each as often as its
+ * share of their sum. u in [0, 1). */
 int site_choose(const void *items, size_t size, int count, double u);
 
 /* One colour of a mixture. */
