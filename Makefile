@@ -233,9 +233,9 @@ experiments: $(BUILD)/retort
 experiments-page:
 	$(Q)$(or $(PYTHON),python3) tools/experiments_page.py
 
-# docs/performance.md. MAIN_JOB holds options of bench/main_job.py.
+# docs/performance.md. MAIN_JOB holds options of tools/main_job.py.
 main-job: $(BUILD)/retort
-	$(Q)python3 bench/main_job.py --retort $(BUILD)/retort --out $(BUILD)/main-job $(MAIN_JOB)
+	$(Q)python3 tools/main_job.py --retort $(BUILD)/retort --out $(BUILD)/main-job $(MAIN_JOB)
 
 # docs/performance.md. BENCH holds options of the program that runs: bench/bench or bench/peers.
 BENCH_PROGRAM := $(BUILD)/bench/bench

@@ -11,7 +11,6 @@ weights is refused. tools/experiments_page.py turns the rows into docs/experimen
     tools/experiments.py --cameras 7,11 --groups filter
 """
 import argparse
-import csv
 import hashlib
 import json
 import os
@@ -20,10 +19,12 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
+import expressway
+import rows
+
 # weights/README.md: none of them is trained on. 7 is the demo's.
 WORLD = [7, 11, 12, 13, 14, 15]
 MASKED = WORLD[:2]  # the mask table takes 21 runs a camera
-EXPRESSWAY = ["8701", "2703", "3704", "8706"]
 VEHICLES = "2,3,5,7"
 FIELDS = ["group", "camera", "filter", "gamma", "budget", "frames", "epochs", "iterations", "mask", "fraction", "seed",
           "labels", "student", "before", "before_as_coded", "after", "teacher", "teacher_as_coded", "weights"]
@@ -81,7 +82,7 @@ def arguments():
     p.add_argument("--expressway", default="../shared/data/expressway", help="cam*/images, cam*/labels, cameras.csv")
     p.add_argument("--folder", help="frames and runs (run/experiments, with --quick run/experiments-quick)")
     p.add_argument("--results", help="rows (bench/results/experiments.csv, with --quick in the folder)")
-    p.add_argument("--cameras", default=",".join(map(str, WORLD + EXPRESSWAY)))
+    p.add_argument("--cameras", default=",".join(map(str, WORLD + expressway.CAMERAS)))
     p.add_argument("--groups", default="filter,gamma,budget,mask,expressway")
     p.add_argument("--threads", default="0")
     p.add_argument("--quick", action="store_true", help="a few tiny frames and steps, to see whether all of it runs")
@@ -204,13 +205,13 @@ class WorldCamera(Camera):
         if self.label_source() == "truth":
             return self.path("stream", "labels")
         known, own = self.path("labels"), self.path(run.name + "-labels")
-        new = [f for f in files if not os.path.exists(os.path.join(known, label_of(f)))]
+        new = [f for f in files if not os.path.exists(os.path.join(known, expressway.label_of(f)))]
         if new:
             self.write(self.path("new.txt"), "".join(f + "\n" for f in new))
             self.retort("label", "-T", self.teacher, "--keep-classes", "--size", 512, "-f", self.path("new.txt"), "-o", known)
         os.makedirs(own, exist_ok=True)
         for f in files:
-            shutil.copyfile(os.path.join(known, label_of(f)), os.path.join(own, label_of(f)))
+            shutil.copyfile(os.path.join(known, expressway.label_of(f)), os.path.join(own, expressway.label_of(f)))
         return own
 
     def teacher_scores(self):
@@ -234,17 +235,9 @@ class ExpresswayCamera(Camera):
     def __init__(self, a, name):
         super().__init__(a, name)
         self.source = os.path.join(a.expressway, "cam" + name)
-        names = sorted(os.listdir(os.path.join(self.source, "images")))
-        for file in names[::3]:
-            for kind, inner in (("images", file), ("labels", label_of(file))):
-                target = self.path("scored", kind, inner)
-                os.makedirs(os.path.dirname(target), exist_ok=True)
-                if os.path.exists(os.path.join(self.source, kind, inner)) and not os.path.lexists(target):
-                    os.symlink(os.path.abspath(os.path.join(self.source, kind, inner)), target)
-        pool = [self.frame(file) for i, file in enumerate(names) if i % 3][:64]
+        pool = expressway.split(a.expressway, name, self.path("scored"))[:64]
         self.write(self.path("stream.txt"), "".join(f + "\n" for f in pool))
-        with open(os.path.join(a.expressway, "cameras.csv")) as f:
-            self.limit = next(row["p5_box_top_y_px"] for row in csv.DictReader(f) if row["camera"] == name)
+        self.limit = expressway.limit(a.expressway, name)
         self.describe()
 
     def stream(self):
@@ -272,10 +265,6 @@ class ExpresswayCamera(Camera):
         return "", ""
 
 
-def label_of(picture):
-    return os.path.splitext(os.path.basename(picture))[0] + ".txt"
-
-
 def hash_of(path):
     """None without the file."""
     if not os.path.exists(path):
@@ -301,42 +290,31 @@ def key(row):
                                   "student"))
 
 
-def read(path):
-    if not os.path.exists(path):
-        return []
-    with open(path) as f:
-        return list(csv.DictReader(f))
-
-
 def add(path, row, manifest):
     """Manifests first: a line too many is cut off again by the next run."""
-    rows, beside = read(path), os.path.splitext(path)[0] + ".jsonl"
+    known, beside = rows.read(path), os.path.splitext(path)[0] + ".jsonl"
     lines = []
     if os.path.exists(beside):
         with open(beside) as f:
-            lines = f.readlines()[:len(rows)]
+            lines = f.readlines()[:len(known)]
     with open(beside + ".part", "w") as f:
-        f.writelines(lines + [json.dumps({"row": len(rows) + 1, "manifest": manifest}) + "\n"])
+        f.writelines(lines + [json.dumps({"row": len(known) + 1, "manifest": manifest}) + "\n"])
     os.replace(beside + ".part", beside)
-    with open(path + ".part", "w", newline="") as f:
-        table = csv.DictWriter(f, FIELDS, lineterminator="\n")
-        table.writeheader()
-        table.writerows(rows + [row])
-    os.replace(path + ".part", path)
+    rows.write(path, FIELDS, known + [row])
 
 
 def main():
     a = arguments()
     groups = a.groups.split(",")
     for name in a.cameras.split(","):
-        real = name in EXPRESSWAY
+        real = name in expressway.CAMERAS
         if real and not os.path.isdir(a.expressway):
             print(f"experiments: camera {name} not run, {a.expressway} is absent", file=sys.stderr)
             continue
         runs = QUICK if a.quick else expressway_runs() if real else world_runs(int(name))
         runs = [r for r in runs if r.group in groups]
         camera = (ExpresswayCamera if real else WorldCamera)(a, name) if runs else None
-        known = {key(row) for row in read(a.results)}
+        known = {key(row) for row in rows.read(a.results)}
         for r in runs:
             own = (name, r.filter, r.gamma, r.budget, r.epochs, r.mask, r.fraction, r.seed, camera.label_source(),
                    hash_of(camera.student))

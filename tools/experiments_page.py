@@ -5,9 +5,10 @@ Every verdict is computed from the rows: a shape holds when its inequality does 
 no rows yet is left out.
 """
 import argparse
-import csv
 import os
 from statistics import mean, stdev
+
+import rows as results
 
 FILTERS = ["farthest-first", "random", "least-confidence", "tfdp", "moderate"]
 MASKS = ["gradient", "random", "first-last", "first", "last"]
@@ -24,8 +25,7 @@ def arguments():
 
 class Rows:
     def __init__(self, path):
-        with open(path) as f:
-            self.all = list(csv.DictReader(f))
+        self.all = results.read(path)
 
     def some(self, **wanted):
         return [r for r in self.all if all(r[k] == str(v) for k, v in wanted.items())]

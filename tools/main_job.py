@@ -6,16 +6,17 @@ A run that is in the result file already is not repeated; an interrupted one goe
 shows the result file as tables. Run it from the project's folder, as `make main-job` does (docs/performance.md).
 """
 import argparse
-import csv
 import json
 import os
 import subprocess
 import sys
 
+import expressway
+import rows
+
 BUDGET = 32
 WAYS = {"spread": ["--filter", "none"], "farthest-first": ["--filter", "farthest-first", "--embedder", "detector"]}
 FIELDS = ["way", "camera", "seed", "plan", "before50", "before50_95", "after50", "after50_95", "weights"]
-CAMERAS = ["8701", "2703", "3704", "8706"]
 
 
 def arguments():
@@ -28,43 +29,29 @@ def arguments():
     p.add_argument("--plan", default="fast")
     p.add_argument("--seeds", default="0,1,2")
     p.add_argument("--ways", default=",".join(WAYS))
-    p.add_argument("--cameras", default=",".join(CAMERAS))
+    p.add_argument("--cameras", default=",".join(expressway.CAMERAS))
     p.add_argument("--threads", default="0")
     return p.parse_args()
 
 
-def link(source, target):
-    os.makedirs(os.path.dirname(target), exist_ok=True)
-    if not os.path.lexists(target):
-        os.symlink(os.path.abspath(source), target)
-
-
 def prepare(a, camera):
-    """The camera's test set, and the streams of both ways as lists of files; returns its y limit."""
-    source, target = os.path.join(a.data, "cam" + camera), os.path.join(a.out, camera)
-    names = sorted(os.listdir(os.path.join(source, "images")))
-    for name in names[::3]:
-        label = os.path.splitext(name)[0] + ".txt"
-        link(os.path.join(source, "images", name), os.path.join(target, "test/images", name))
-        if os.path.exists(os.path.join(source, "labels", label)):
-            link(os.path.join(source, "labels", label), os.path.join(target, "test/labels", label))
-    pool = [name for i, name in enumerate(names) if i % 3]
+    """The camera's test set, and the streams of both ways as lists of files."""
+    target = os.path.join(a.out, camera)
+    pool = expressway.split(a.data, camera, os.path.join(target, "test"))
     even = [pool[(2 * i * (len(pool) - 1) + BUDGET - 1) // (2 * (BUDGET - 1))] for i in range(BUDGET)]
     for way, chosen in (("spread", even), ("farthest-first", pool)):
         with open(os.path.join(target, way + ".txt"), "w") as f:
-            f.writelines(os.path.abspath(os.path.join(source, "images", name)) + "\n" for name in chosen)
-    with open(os.path.join(a.data, "cameras.csv")) as f:
-        return next(row["p5_box_top_y_px"] for row in csv.DictReader(f) if row["camera"] == camera)
+            f.writelines(os.path.abspath(path) + "\n" for path in chosen)
 
 
 def run(a, way, camera, seed):
-    limit = prepare(a, camera)
+    prepare(a, camera)
     folder = os.path.join(a.out, f"{a.plan}-{way}-{camera}-{seed}")
     command = [a.retort, "distill", "-m", a.weights, "-f", os.path.join(a.out, camera, way + ".txt"), "-o", folder,
                "--teacher-labels", os.path.join(a.data, "cam" + camera, "labels"), "--label-classes", "0,1,2,4",
                "--vehicle-classes", "2,5,7", "--val", "none", "--test", os.path.join(a.out, camera, "test"),
-               "--ignore-above", limit, "--budget", str(BUDGET), "--gamma", "2", "--select", "all", *WAYS[way],
-               "--epochs", "100", "--batch", "16", "--size", "640", "--seed", str(seed), "--plan", a.plan,
+               "--ignore-above", expressway.limit(a.data, camera), "--budget", str(BUDGET), "--gamma", "2",
+               "--select", "all", *WAYS[way], "--epochs", "100", "--batch", "16", "--size", "640", "--seed", str(seed), "--plan", a.plan,
                "--threads", a.threads, "--json"]
     if os.path.exists(folder):
         command.append("--resume")
@@ -76,34 +63,17 @@ def run(a, way, camera, seed):
         before["map50"], before["map50_95"], after["map50"], after["map50_95"])), result["weights_hash"]]))
 
 
-def read(path):
-    if not os.path.exists(path):
-        return []
-    with open(path) as f:
-        return list(csv.DictReader(f))
-
-
-def write(path, rows):
-    with open(path + ".part", "w", newline="") as f:
-        table = csv.DictWriter(f, FIELDS, lineterminator="\n")
-        table.writeheader()
-        table.writerows(rows)
-    os.replace(path + ".part", path)
-
-
 def main():
     a = arguments()
-    rows = read(a.results)
     if not os.path.isdir(a.data) or not os.path.exists(a.weights):
         sys.exit(f"main job: not run, {a.data} or {a.weights} is absent")
     for seed in a.seeds.split(","):
         for way in a.ways.split(","):
             for camera in a.cameras.split(","):
-                known = {(r["way"], r["camera"], r["seed"], r["plan"]) for r in rows}
+                known = {(r["way"], r["camera"], r["seed"], r["plan"]) for r in rows.read(a.results)}
                 if (way, camera, seed, a.plan) not in known:
                     row = run(a, way, camera, seed)
-                    rows = read(a.results) + [row]
-                    write(a.results, rows)
+                    rows.write(a.results, FIELDS, rows.read(a.results) + [row])
 
 
 main()
