@@ -106,7 +106,8 @@ class Camera:
             self.write(self.path("recipe.json"), recipe)
         with open(self.path("recipe.json")) as f:
             if f.read() != recipe:
-                sys.exit(f"experiments: {self.folder} was begun with other weights: remove it, or give another --folder")
+                sys.exit(f"experiments: {self.folder} was begun with other weights: remove it, or give another "
+                         "--folder")
 
     def path(self, *parts):
         return os.path.join(self.folder, *parts)
@@ -128,8 +129,10 @@ class Camera:
         """Detections and embeddings of the whole stream, from which frames are then chosen many times."""
         found = self.path("found.jsonl")
         if not os.path.exists(found):
-            self.write(found, self.retort("detect", "-m", self.student, "--size", self.size, "-f", self.stream(), "--json"))
-        self.retort("embed", "-m", self.embedder if os.path.exists(self.embedder) else self.student, "-f", self.stream(), "-o", self.path("vectors.npy"), out=self.path("vectors.npy"))
+            self.write(found, self.retort("detect", "-m", self.student, "--size", self.size, "-f", self.stream(),
+                                          "--json"))
+        vectors, embedder = self.path("vectors.npy"), self.embedder if os.path.exists(self.embedder) else self.student
+        self.retort("embed", "-m", embedder, "-f", self.stream(), "-o", vectors, out=vectors)
 
     def choose(self, run):
         """The run's frames, in stream order."""
@@ -138,7 +141,8 @@ class Camera:
         self.retort("select", "-c", self.path("found.jsonl"), "-n", run.budget * run.gamma, *self.select_options(),
                     "--classes", VEHICLES, "-o", candidates, out=candidates)
         self.retort("filter", "--selection", candidates, "-e", self.path("vectors.npy"), "-f", self.path("found.jsonl"),
-                    "-r", run.filter, "-n", run.frames, "--allow-short", "--classes", VEHICLES, "-s", run.seed, "-o", chosen, out=chosen)
+                    "-r", run.filter, "-n", run.frames, "--allow-short", "--classes", VEHICLES, "-s", run.seed,
+                    "-o", chosen, out=chosen)
         with open(chosen) as lines:
             rows = [json.loads(line) for line in lines]
         return [row["file"] for row in rows if row.get("reason") == "selected"]
@@ -208,7 +212,8 @@ class WorldCamera(Camera):
         new = [f for f in files if not os.path.exists(os.path.join(known, expressway.label_of(f)))]
         if new:
             self.write(self.path("new.txt"), "".join(f + "\n" for f in new))
-            self.retort("label", "-T", self.teacher, "--keep-classes", "--size", 512, "-f", self.path("new.txt"), "-o", known)
+            self.retort("label", "-T", self.teacher, "--keep-classes", "--size", 512, "-f", self.path("new.txt"),
+                        "-o", known)
         os.makedirs(own, exist_ok=True)
         for f in files:
             shutil.copyfile(os.path.join(known, expressway.label_of(f)), os.path.join(own, expressway.label_of(f)))
@@ -221,8 +226,8 @@ class WorldCamera(Camera):
         scores = self.path("teacher.json")
         if not os.path.exists(scores):
             rules = [["--vehicle-classes", VEHICLES], ["--vehicle-classes", "0,1,2,3,4,5,6,7", "--confidence", 0.4]]
-            printed = [self.retort("eval", "-m", self.teacher, "-d", self.scored(), "--size", 512, "--label-classes", VEHICLES,
-                                   *rule, "--json") for rule in rules]
+            printed = [self.retort("eval", "-m", self.teacher, "-d", self.scored(), "--size", 512,
+                                   "--label-classes", VEHICLES, *rule, "--json") for rule in rules]
             self.write(scores, json.dumps([json.loads(p)["map50_95"] for p in printed]))
         with open(scores) as f:
             return tuple(f"{score:.4f}" for score in json.load(f))

@@ -125,10 +125,10 @@ def verdicts(rows, cameras, masked):
                           ", ".join(f"{x:.3f}" for x in figures)])
 
     seeds = rows.seed_spread(filter="farthest-first", gamma=8, budget=32, mask="full")
-    judge("D1", "farthest-first, random, least-confidence, TFDP, moderate: the first is the best", list(filters.values()),
-          lambda ff, *others: ff >= max(others))
-    judge("D1", f"farthest-first and SBAD-8 differ by less than the seeds ({seeds:.3f})", [filters["farthest-first"], sbad8],
-          lambda a, b: abs(a - b) <= seeds)
+    judge("D1", "farthest-first, random, least-confidence, TFDP, moderate: the first is the best",
+          list(filters.values()), lambda ff, *others: ff >= max(others))
+    judge("D1", f"farthest-first and SBAD-8 differ by less than the seeds ({seeds:.3f})",
+          [filters["farthest-first"], sbad8], lambda a, b: abs(a - b) <= seeds)
     judge("D2", "TFDP and moderate are below SBAD", [filters["tfdp"], filters["moderate"], sbad],
           lambda t, o, s: t < s and o < s)
     judge("D3", "200 iterations beat the student before: fair, as coded", [filters["farthest-first"], before, coded],
@@ -162,8 +162,8 @@ def plot(path, xs, gains, x_label, x_log=False):
     figure, axes = plt.subplots(figsize=(7, 3.6))
     for x, values in zip(xs, gains):
         axes.plot([x] * len(values), values, "o", color="0.7", markersize=4)
-    axes.errorbar(xs, [mean(v) for v in gains], yerr=[stdev(v) if len(v) > 1 else 0 for v in gains], marker="o", capsize=4,
-                  linestyle="-" if x_log else "none")
+    spreads = [stdev(v) if len(v) > 1 else 0 for v in gains]
+    axes.errorbar(xs, [mean(v) for v in gains], yerr=spreads, marker="o", capsize=4, linestyle="-" if x_log else "none")
     if x_log:
         axes.set_xscale("log", base=2)
         axes.set_xticks(xs, [str(x) for x in xs])
@@ -179,7 +179,8 @@ def plot(path, xs, gains, x_label, x_log=False):
 def plots(rows, cameras, folder):
     os.makedirs(folder, exist_ok=True)
     filters = [(name.replace("-", "-\n"), wanted) for name, wanted in filter_kinds()]
-    gammas = [(g, dict(filter="farthest-first" if g > 1 else "none", gamma=g, budget=32, mask="full")) for g in (1, 2, 4, 8)]
+    gammas = [(g, dict(filter="farthest-first" if g > 1 else "none", gamma=g, budget=32, mask="full"))
+              for g in (1, 2, 4, 8)]
     budgets = [(b, dict(filter="farthest-first", gamma=2, budget=b, mask="full")) for b in (16, 32, 64, 128)]
     before, made = rows.column(cameras, "before"), set()
     for name, points, label in (("filters", filters, "filter, at equal budget"),
@@ -202,8 +203,10 @@ def expressway_table(rows):
     cameras = rows.cameras(drawn=False)
     if not cameras:
         return ""
-    kinds = [("farthest-first, 32 of 64", dict(filter="farthest-first", gamma=2)), ("random, 32 of 64", dict(filter="random", gamma=2)),
-             ("the first 32", dict(filter="none", gamma=1)), ("farthest-first, 16 of 64", dict(filter="farthest-first", gamma=4)),
+    kinds = [("farthest-first, 32 of 64", dict(filter="farthest-first", gamma=2)),
+             ("random, 32 of 64", dict(filter="random", gamma=2)),
+             ("the first 32", dict(filter="none", gamma=1)),
+             ("farthest-first, 16 of 64", dict(filter="farthest-first", gamma=4)),
              ("random, 16 of 64", dict(filter="random", gamma=4))]
     kinds = [(name, dict(group="expressway", **wanted)) for name, wanted in kinds]
     return f"""## Real cameras
@@ -223,7 +226,8 @@ def page(rows, made, folder, path):
     labels = " and ".join(sorted({r["labels"] for r in rows.all if r["group"] != "expressway"}))
     kinds = filter_kinds()
     gammas = [(f"gamma {g}", dict(filter="farthest-first", gamma=g, budget=32, mask="full")) for g in (2, 4, 8)]
-    budgets = [(f"budget {b}", dict(filter="farthest-first", gamma=2, budget=b, mask="full")) for b in (16, 32, 64, 128)]
+    budgets = [(f"budget {b}", dict(filter="farthest-first", gamma=2, budget=b, mask="full"))
+               for b in (16, 32, 64, 128)]
     text = f"""# Experiments
 
 What the comparisons of the two papers look like here. `make experiments` repeats them (about four hours on two cores; it

@@ -51,8 +51,8 @@ def run(a, way, camera, seed):
                "--teacher-labels", os.path.join(a.data, "cam" + camera, "labels"), "--label-classes", "0,1,2,4",
                "--vehicle-classes", "2,5,7", "--val", "none", "--test", os.path.join(a.out, camera, "test"),
                "--ignore-above", expressway.limit(a.data, camera), "--budget", str(BUDGET), "--gamma", "2",
-               "--select", "all", *WAYS[way], "--epochs", "100", "--batch", "16", "--size", "640", "--seed", str(seed), "--plan", a.plan,
-               "--threads", a.threads, "--json"]
+               "--select", "all", *WAYS[way], "--epochs", "100", "--batch", "16", "--size", "640", "--seed", str(seed),
+               "--plan", a.plan, "--threads", a.threads, "--json"]
     if os.path.exists(folder):
         command.append("--resume")
     print(f"{way}, camera {camera}, seed {seed}", file=sys.stderr, flush=True)
