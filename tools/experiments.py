@@ -29,6 +29,8 @@ VEHICLES = "2,3,5,7"
 FIELDS = ["group", "camera", "filter", "gamma", "budget", "frames", "epochs", "iterations", "mask", "fraction", "seed",
           "labels", "student", "before", "before_as_coded", "after", "teacher", "teacher_as_coded", "weights"]
 
+IDENTITY = ["camera", "filter", "gamma", "budget", "epochs", "mask", "fraction", "seed", "labels", "student"]
+
 
 @dataclass(frozen=True)
 class Run:
@@ -112,6 +114,9 @@ class Camera:
     def path(self, *parts):
         return os.path.join(self.folder, *parts)
 
+    def scored(self):
+        return self.path("scored")
+
     def retort(self, command, *options, out=None):
         """Runs it. out: a file that it makes, which stands for having run."""
         if out and os.path.exists(out):
@@ -144,8 +149,14 @@ class Camera:
                     "-r", run.filter, "-n", run.frames, "--allow-short", "--classes", VEHICLES, "-s", run.seed,
                     "-o", chosen, out=chosen)
         with open(chosen) as lines:
-            rows = [json.loads(line) for line in lines]
-        return [row["file"] for row in rows if row.get("reason") == "selected"]
+            frames = [json.loads(line) for line in lines]
+        return [frame["file"] for frame in frames if frame.get("reason") == "selected"]
+
+    def identity(self, run):
+        """The fields of a row that are known before the run and tell it from the others."""
+        values = [self.name, run.filter, run.gamma, run.budget, run.epochs, run.mask, run.fraction, run.seed,
+                  self.label_source(), hash_of(self.student)]
+        return dict(zip(IDENTITY, map(str, values)))
 
     def run(self, run):
         files = [self.frame(f) for f in self.choose(run)]
@@ -164,11 +175,11 @@ class Camera:
             "--mosaic", 0, "--size", self.size, "--seed", run.seed, *mask, *resume, "--manifest", manifest, "--json")
         result = json.loads(printed)
         number = lambda key: f"{result[key]['map50_95']:.4f}" if key in result else ""
-        teacher = self.teacher_scores()
-        row = [run.group, self.name, run.filter, run.gamma, run.budget, len(files), run.epochs, result["iterations"],
-               run.mask, run.fraction, run.seed, self.label_source(), hash_of(self.student), number("before"),
-               number("before_as_coded"), number("after"), *teacher, result["weights_hash"]]
-        return dict(zip(FIELDS, map(str, row))), brief(manifest)
+        teacher, teacher_as_coded = self.teacher_scores()
+        return {"group": run.group, **self.identity(run), "frames": len(files), "iterations": result["iterations"],
+                "before": number("before"), "before_as_coded": number("before_as_coded"), "after": number("after"),
+                "teacher": teacher, "teacher_as_coded": teacher_as_coded,
+                "weights": result["weights_hash"]}, brief(manifest)
 
 
 class WorldCamera(Camera):
@@ -191,9 +202,6 @@ class WorldCamera(Camera):
 
     def frame(self, file):
         return self.path("stream", "images", os.path.basename(file))
-
-    def scored(self):
-        return self.path("scored")
 
     def select_options(self):
         return ["--warmup", self.warmup, "--alpha", 0.1, "--at-end", "relax"]
@@ -251,9 +259,6 @@ class ExpresswayCamera(Camera):
     def frame(self, file):
         return os.path.join(self.source, "images", os.path.basename(file))
 
-    def scored(self):
-        return self.path("scored")
-
     def select_options(self):
         return ["--rule", "n-first", "--empty-is-zero"]
 
@@ -290,11 +295,6 @@ def brief(path):
     return manifest
 
 
-def key(row):
-    return tuple(row[f] for f in ("camera", "filter", "gamma", "budget", "epochs", "mask", "fraction", "seed", "labels",
-                                  "student"))
-
-
 def add(path, row, manifest):
     """Manifests first: a line too many is cut off again by the next run."""
     known, beside = rows.read(path), os.path.splitext(path)[0] + ".jsonl"
@@ -319,11 +319,9 @@ def main():
         runs = QUICK if a.quick else expressway_runs() if real else world_runs(int(name))
         runs = [r for r in runs if r.group in groups]
         camera = (ExpresswayCamera if real else WorldCamera)(a, name) if runs else None
-        known = {key(row) for row in rows.read(a.results)}
+        known = [{field: row[field] for field in IDENTITY} for row in rows.read(a.results)]
         for r in runs:
-            own = (name, r.filter, r.gamma, r.budget, r.epochs, r.mask, r.fraction, r.seed, camera.label_source(),
-                   hash_of(camera.student))
-            if tuple(map(str, own)) in known:
+            if camera.identity(r) in known:
                 continue
             print(f"camera {name}: {r.name}", file=sys.stderr, flush=True)
             add(a.results, *camera.run(r))

@@ -119,11 +119,6 @@ static void cross(double *left, double *right, const struct side sides[3], doubl
     }
 }
 
-static double area_of(const struct corner c[3])
-{
-    return (c[1].x - c[0].x) * (c[2].y - c[0].y) - (c[2].x - c[0].x) * (c[1].y - c[0].y);
-}
-
 /* Samples [from, to) whose middles lie between the least and the greatest of three coordinates. */
 static void covered(int *from, int *to, double a, double b, double c, int limit)
 {
@@ -131,22 +126,28 @@ static void covered(int *from, int *to, double a, double b, double c, int limit)
     *to = up(space_clamp(fmax(a, fmax(b, c)) - 0.5, 0, limit));
 }
 
-/* Whether the triangle may cover a sample: most faces of what is far away do not. */
-static bool may_cover(const struct corner c[3], int width, int height)
+/* The rows [y0, y1) of a triangle, and twice its area with the sign of its turn. */
+struct reach {
+    int y0, y1;
+    double area;
+};
+
+/* false: the triangle covers no sample, as most faces of what is far away. */
+static bool reach_of(struct reach *reach, const struct corner c[3], int width, int height)
 {
-    int from, to;
-    covered(&from, &to, c[0].y, c[1].y, c[2].y, height);
-    if (from >= to) return false;
-    covered(&from, &to, c[0].x, c[1].x, c[2].x, width);
-    return from < to && fabs(area_of(c)) >= 1e-6;
+    int x0, x1;
+    covered(&reach->y0, &reach->y1, c[0].y, c[1].y, c[2].y, height);
+    if (reach->y0 >= reach->y1) return false;
+    covered(&x0, &x1, c[0].x, c[1].x, c[2].x, width);
+    reach->area = (c[1].x - c[0].x) * (c[2].y - c[0].y) - (c[2].x - c[0].x) * (c[1].y - c[0].y);
+    return x0 < x1 && fabs(reach->area) >= 1e-6;
 }
 
 /* plain: the corners have one colour. */
-static void fill_triangle(struct painter *p, const struct corner c[3], bool plain, int width, int height)
+static void fill_triangle(struct painter *p, const struct corner c[3], const struct reach *reach, bool plain,
+                          int width)
 {
-    const double area = area_of(c);
-    int y0, y1;
-    covered(&y0, &y1, c[0].y, c[1].y, c[2].y, height);
+    const double area = reach->area;
     const double nears[3] = {c[0].near, c[1].near, c[2].near};
     const struct slope near = slope_of(c, nears, area);
     struct slope colour[3] = {{0}};
@@ -159,7 +160,7 @@ static void fill_triangle(struct painter *p, const struct corner c[3], bool plai
             colour[k] = slope_of(c, v, area);
     }
     const struct side sides[3] = {side_of(&c[0], &c[1]), side_of(&c[1], &c[2]), side_of(&c[2], &c[0])};
-    for (int y = y0; y < y1; y++) {
+    for (int y = reach->y0; y < reach->y1; y++) {
         const double v = y + 0.5;
         double left, right;
         cross(&left, &right, sides, v);
@@ -281,13 +282,14 @@ static void paint_face(struct painter *p, const struct posed *posed, const struc
         corners[i].near = fine_nearness(q.z) * (face->decal ? 1.003 : 1);
     }
     const int width = p->patch.width * posed->samples, height = p->patch.height * posed->samples;
-    if (!may_cover(corners, width, height)) return;
+    struct reach reach;
+    if (!reach_of(&reach, corners, width, height)) return;
     for (int i = 0; i < 3; i++)
         if (!i || !posed->flat)
             shade(&corners[i], p, posed, face, i);
         else
             memcpy(corners[i].colour, corners[0].colour, sizeof corners[i].colour);
-    fill_triangle(p, corners, posed->flat, width, height);
+    fill_triangle(p, corners, &reach, posed->flat, width);
 }
 
 void paint_mover(struct painter *p, const struct model *model, const struct mover *mover,

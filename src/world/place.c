@@ -189,11 +189,10 @@ static void summarise_pixel(struct place *place, int x, int y)
     place->standing[pixel] = (uint16_t)(kinds[SURFACE_BODY] >= 2 ? nearest : 0);
     place->paved[pixel] = (uint8_t)(paved / 4);
     place->plain[pixel] = plain;
-    place->pixel_kinds[pixel] =
-        kinds[SURFACE_SKY] == 4 ? PIXEL_SKY
-        : !windows && (kinds[SURFACE_GROUND] == 4 || kinds[SURFACE_BODY] == 4 || kinds[SURFACE_FAR] == 4)
-            ? PIXEL_PLAIN
-            : PIXEL_MIXED;
+    const int kind = place->surfaces[(size_t)2 * y * 2 * width + 2 * x].kind; /* of the first sample */
+    place->pixel_kinds[pixel] = kinds[kind] < 4 || windows ? PIXEL_MIXED
+                                : kind == SURFACE_SKY      ? PIXEL_SKY
+                                                           : PIXEL_PLAIN;
 }
 
 static void summarise(struct place *place)
