@@ -1,11 +1,14 @@
 #define _DEFAULT_SOURCE
 #include "base/pages.h"
 
+#include "base/cgroup.h"
+
 #include <stdint.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { HUGE = 2 << 20 };
+enum { HUGE = 2 << 20, MOST_SPARE = 1 << 30 };
 
 static size_t rounded(size_t n, size_t unit) { return (n + unit - 1) / unit * unit; }
 
@@ -37,4 +40,15 @@ void pages_rest(const void *data, size_t n)
     const size_t page = page_size();
     const uintptr_t begin = rounded((uintptr_t)data, page), end = ((uintptr_t)data + n) / page * page;
     if (begin < end) madvise((void *)begin, end - begin, MADV_DONTNEED);
+}
+
+/* "max" has no number. */
+static int64_t bytes_of(const char *line) { return strtoll(line, NULL, 10); }
+
+size_t pages_spare(void)
+{
+    const int64_t pages = sysconf(_SC_PHYS_PAGES), group = cgroup_least("memory.max", bytes_of);
+    int64_t memory = pages > 0 ? pages * (int64_t)page_size() : 0;
+    if (group && group < memory) memory = group;
+    return memory / 4 < MOST_SPARE ? (size_t)memory / 4 : MOST_SPARE;
 }

@@ -13,4 +13,8 @@ void pages_free(void *memory, size_t n); /* NULL is fine */
  */
 void pages_rest(const void *data, size_t n);
 
+/* Bytes that a process may take for speed alone: a quarter of the machine's memory, or of what its control group may
+ * have, and 1 GiB at most. */
+size_t pages_spare(void);
+
 #endif

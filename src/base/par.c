@@ -2,16 +2,14 @@
 #include "base/par.h"
 
 #include "base/c_locale.h"
+#include "base/cgroup.h"
 #include "base/fpu.h"
 
 #include <assert.h>
 #include <omp.h>
 #include <sched.h>
 #include <stdatomic.h>
-#include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { SHARES_EACH = 4 }; /* shares for each thread, where there is so much: a slow core takes fewer */
 
@@ -54,30 +52,7 @@ int par_quota(const char *text)
     return cpus < PAR_MAX_THREADS ? (int)cpus : PAR_MAX_THREADS;
 }
 
-static bool read_line(const char *path, const char *start, char *line, int size)
-{
-    FILE *file = fopen(path, "r");
-    bool found = false;
-    while (file && !found && fgets(line, size, file)) found = !strncmp(line, start, strlen(start));
-    if (file) fclose(file);
-    return found;
-}
-
-/* The least quota of the process's control group and those above it, or 0. */
-static int group_quota(void)
-{
-    char group[512], path[600], line[64];
-    if (!read_line("/proc/self/cgroup", "0::/", group, sizeof group)) return 0;
-    group[strcspn(group, "\n")] = 0;
-    int least = 0;
-    for (char *name = group + 3, *cut;; *cut = 0) {
-        snprintf(path, sizeof path, "/sys/fs/cgroup%s/cpu.max", name);
-        const int quota = read_line(path, "", line, sizeof line) ? par_quota(line) : 0;
-        if (quota && (!least || quota < least)) least = quota;
-        cut = strrchr(name, '/');
-        if (!cut) return least;
-    }
-}
+static int64_t quota_of(const char *line) { return par_quota(line); }
 
 int par_default_threads(void)
 {
@@ -86,7 +61,7 @@ int par_default_threads(void)
     if (threads < 1) {
         cpu_set_t set;
         threads = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-        const int quota = group_quota();
+        const int quota = (int)cgroup_least("cpu.max", quota_of);
         if (quota && quota < threads) threads = quota;
     }
     return threads < 1 ? 1 : threads > PAR_MAX_THREADS ? PAR_MAX_THREADS : threads;

@@ -106,9 +106,22 @@ static const struct outer_tile *outer_tile_for(int vectors, int left)
     return best && best->rows == 6 && (over == 1 || over == 2) ? before : best;
 }
 
-/* Rows [r0, r0 + rows) by some vectors of columns. */
+/* Pixels whose rows from `first` on are read next. They lie far apart, where no hardware looks ahead. */
+struct outer_ahead {
+    const float *const *x;
+    int pixels, first;
+};
+
+static void outer_prefetch(const struct outer_ahead *ahead, int begin, int end, int rows)
+{
+    for (int i = begin; i < end; i++)
+        for (int r = 0; r < rows; r += KERNEL_BLOCK) __builtin_prefetch(ahead->x[i] + ahead->first + r);
+}
+
+/* Rows [r0, r0 + rows) by some vectors of columns, while the rows ahead are on their way. */
 static void outer_rows(float *dw, ptrdiff_t dw_stride, const float *const *x, int r0, int rows,
-                       const float *dy, ptrdiff_t dy_stride, int vectors, int pixels, int accumulate)
+                       const float *dy, ptrdiff_t dy_stride, int vectors, int pixels, int accumulate,
+                       const struct outer_ahead *ahead)
 {
     for (int r = 0; r < rows;) {
         const struct outer_tile *tile = outer_tile_for(vectors, rows - r);
@@ -116,6 +129,7 @@ static void outer_rows(float *dw, ptrdiff_t dw_stride, const float *const *x, in
         for (int n = 0; n < vectors; n += tile->vectors)
             tile->run(dw + r * dw_stride + n * VW, dw_stride, x, r0 + r, dy + BLOCK_OFFSET(n, dy_stride),
                       dy_stride, pixels, accumulate);
+        outer_prefetch(ahead, ahead->pixels * r / rows, ahead->pixels * (r + tile->rows) / rows, rows);
         r += tile->rows;
     }
 }
@@ -144,11 +158,13 @@ static void outer_chain(const struct outer_block *b, float *dw, ptrdiff_t dw_str
                 vf_store_lanes(copies[i] + c, vf_load_lanes(b->x[p + i] + r0 + c, lanes, 0.f), lanes);
             });
         const float *dy = b->dy + (ptrdiff_t)p * KERNEL_BLOCK;
-        for (int n = 0, vectors; n < cols; n += vectors * VW) {
+        const int left = b->pixels - p - pixels;
+        struct outer_ahead ahead = {b->x + p + pixels, left < OUTER_PIECE ? left : OUTER_PIECE, r0};
+        for (int n = 0, vectors; n < cols; n += vectors * VW, ahead.pixels = 0) {
             vectors = outer_vectors(cols - n);
             outer_rows(dw + n, dw_stride, copy ? copied : b->x + p, copy ? 0 : r0, rows,
                        dy + (c0 + n) / KERNEL_BLOCK * dy_stride + (c0 + n) % KERNEL_BLOCK, dy_stride, vectors,
-                       pixels, p || accumulate);
+                       pixels, p || accumulate, &ahead);
         }
     }
 }

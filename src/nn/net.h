@@ -38,6 +38,7 @@ struct net_options {
     float
         momentum; /* of the running statistics: new = (1 - momentum) * old + momentum * batch; default 0.03 */
     size_t memory_limit; /* bytes; 0: none. A plan that needs more is refused before anything is allocated */
+    size_t spare;        /* bytes: while a training takes no more, values are kept rather than made again */
     enum net_plan plan;
 };
 

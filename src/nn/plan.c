@@ -27,15 +27,15 @@ static int by_offset(const void *a, const void *b)
 /* No object has more. */
 #define MOST_FLOATS (PTRDIFF_MAX / sizeof(float) - INT8_SLACK)
 
-/* Gives every living buffer its offset and returns the floats needed, or more than MOST_FLOATS. order has
- * room for 2 * count pointers. */
-static size_t place(struct buffer *buffers, int count, struct buffer **order)
+/* Gives every living buffer its offset and returns the bytes needed, or more than any object has. order has room
+ * for 2 * p->count pointers. */
+static size_t place(const struct planner *p, struct buffer **order)
 {
-    struct buffer **met = order + count;
+    struct buffer **met = order + p->count;
     size_t peak = 0;
     int used = 0;
-    for (int i = 0; i < count; i++)
-        if (buffers[i].first <= buffers[i].last && buffers[i].size) order[used++] = buffers + i;
+    for (struct buffer *b = p->buffers; b < p->buffers + p->count; b++)
+        if (b->first <= b->last && b->size) order[used++] = b;
     qsort(order, (size_t)used, sizeof *order, by_size);
     for (int i = 0; i < used; i++) {
         struct buffer *buffer = order[i];
@@ -48,11 +48,11 @@ static size_t place(struct buffer *buffers, int count, struct buffer **order)
             const size_t end = met[j]->offset + met[j]->size;
             if (end > offset) offset = end;
         }
-        if (buffer->size > MOST_FLOATS - offset) return MOST_FLOATS + 1;
+        if (buffer->size > MOST_FLOATS - offset) return SIZE_MAX;
         buffer->offset = offset;
         if (offset + buffer->size > peak) peak = offset + buffer->size;
     }
-    return peak;
+    return (peak + INT8_SLACK) * sizeof(float); /* kernels may read on */
 }
 
 static size_t floats_of(const struct net *net, const struct storage *s)
@@ -164,14 +164,20 @@ static enum status make(struct net *net, struct arena *temporary, struct error *
     p.scratch = p.packed + nodes;
     p.workers = p.scratch + 1;
     p.zeros = p.workers + 1;
-    if (op_training(net) && !plan_gradients(&p))
+    p.replayed = arena_alloc(temporary, (size_t)nodes, sizeof *p.replayed);
+    p.kept = arena_alloc(temporary, (size_t)storages, sizeof *p.kept);
+    if (!p.replayed || !p.kept || (op_training(net) && !plan_gradients(&p)))
         return fail_memory(err, "the memory plan", temporary->used + net->arena.used);
-    const bool fits = sizes(&p);
-    if (fits && !plan_replays(&p))
-        return fail_memory(err, "the memory plan", temporary->used + net->arena.used);
-    const size_t floats = fits ? place(p.buffers, p.count, order) : MOST_FLOATS + 1;
-    if (floats > MOST_FLOATS) return fail_memory(err, "the network's buffers", SIZE_MAX);
-    net->total_bytes = (floats + INT8_SLACK) * sizeof(float); /* kernels may read on */
+    if (!sizes(&p)) return fail_memory(err, "the network's buffers", SIZE_MAX);
+    plan_keeps(&p);
+    size_t bytes = place(&p, order);
+    if (op_training(net) && bytes > net->options.spare) {
+        if (!plan_replays(&p))
+            return fail_memory(err, "the memory plan", temporary->used + net->arena.used);
+        bytes = place(&p, order);
+    }
+    if (bytes > PTRDIFF_MAX) return fail_memory(err, "the network's buffers", SIZE_MAX);
+    net->total_bytes = bytes;
     hand_over(&p);
     return OK;
 }

@@ -1,9 +1,9 @@
-/* What a training keeps from forward to backward, and what it makes again.
+/* What a training makes again rather than keeps from forward to backward.
  *
- * Outputs that their node can make again are not kept: after a convolution with batch norm that costs one
- * pass over the pre-norm output. Pre-norm outputs are dropped, too, and their convolutions computed again,
- * where that lowers the most that is alive at a time: cheapest first, and no more than a tenth of the forward
- * pass. The same bits are made again, so nothing of this shows in a result. */
+ * Outputs that their node can make again: after a convolution with batch norm that costs one pass over the
+ * pre-norm output. Pre-norm outputs are dropped, too, and their convolutions computed again, where that lowers
+ * the most that is alive at a time: cheapest first, and no more than a tenth of the forward pass. The same bits
+ * are made again, so nothing of this shows in a result. */
 #include "nn/cost.h"
 #include "nn/planner.h"
 
@@ -18,7 +18,7 @@ struct candidate {
     size_t size;
 };
 
-/* Bytes alive at the worst time. */
+/* Floats alive at the worst time. */
 static size_t most_alive(const struct planner *p)
 {
     memset(p->alive, 0, (size_t)(p->end + 2) * sizeof *p->alive);
@@ -46,17 +46,22 @@ static bool replays(const struct planner *p, int i)
            p->net->graph->tensors[node->output].needs_gradient;
 }
 
+void plan_keeps(struct planner *p)
+{
+    const struct graph *graph = p->net->graph;
+    for (int s = 0; s < graph->storage_count; s++) p->kept[s] = true;
+    for (int i = 0; i < graph->node_count; i++)
+        p->net->dropped[i] = !graph->tensors[graph->nodes[i].output].needs_gradient;
+    plan_lives(p);
+}
+
 /* A storage is made again when each of its writers is, and nothing outside reads it. */
 static void choose_kept(struct planner *p)
 {
     const struct graph *graph = p->net->graph;
-    const bool training = op_training(p->net);
-    for (int s = 0; s < graph->storage_count; s++) p->kept[s] = !training;
-    for (int i = 0; i < graph->node_count; i++) {
-        const struct tensor *out = graph->tensors + graph->nodes[i].output;
-        p->kept[out->storage] = p->kept[out->storage] || !replays(p, i);
-        p->net->dropped[i] = !out->needs_gradient;
-    }
+    for (int s = 0; s < graph->storage_count; s++) p->kept[s] = false;
+    for (int i = 0; i < graph->node_count; i++)
+        if (!replays(p, i)) p->kept[graph->tensors[graph->nodes[i].output].storage] = true;
     for (int i = 0; i < graph->outputs; i++) p->kept[graph->tensors[graph->output[i]].storage] = true;
     p->kept[graph->tensors[graph->input].storage] = true;
 }
@@ -98,14 +103,12 @@ static void drop_middles(struct planner *p, struct candidate *candidates)
 
 bool plan_replays(struct planner *p)
 {
-    const size_t nodes = (size_t)p->net->graph->node_count;
-    struct candidate *candidates = arena_alloc(p->temporary, nodes, sizeof *candidates);
+    struct candidate *candidates =
+        arena_alloc(p->temporary, (size_t)p->net->graph->node_count, sizeof *candidates);
     p->alive = arena_alloc(p->temporary, (size_t)p->end + 2, sizeof *p->alive);
-    p->replayed = arena_alloc(p->temporary, nodes, sizeof *p->replayed);
-    p->kept = arena_alloc(p->temporary, (size_t)p->net->graph->storage_count, sizeof *p->kept);
-    if (!candidates || !p->alive || !p->replayed || !p->kept) return false;
+    if (!candidates || !p->alive) return false;
     choose_kept(p);
     plan_lives(p);
-    if (op_training(p->net)) drop_middles(p, candidates);
+    drop_middles(p, candidates);
     return true;
 }

@@ -32,7 +32,9 @@ bool plan_gradients(struct planner *planner);
 /* The life of every buffer and the replays, given what net->dropped says. */
 void plan_lives(struct planner *planner);
 
-/* Decides kept and net->dropped, then runs plan_lives. */
+/* Decide kept and net->dropped, then run plan_lives: everything is kept, or, in training, what that saves is made
+ * again. False when memory ran out. */
+void plan_keeps(struct planner *planner);
 bool plan_replays(struct planner *planner);
 
 #endif

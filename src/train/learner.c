@@ -1,5 +1,6 @@
 #include "train/learner.h"
 
+#include "base/pages.h"
 #include "base/par.h"
 #include "train/learner_parts.h"
 
@@ -53,24 +54,14 @@ static void forget_net(struct learner_net *n)
     n->batch = 0;
 }
 
-static struct net_options net_options_of(const struct learner_options *o, int batch)
+/* Plans with `spare` bytes for speed. */
+static struct net_options net_options_of(const struct learner_options *o, int batch, size_t spare)
 {
     return (struct net_options){.batch = batch,
+                                .spare = spare,
                                 .threads = o->threads,
                                 .mode = o->frozen_norm ? NET_FROZEN : NET_TRAINING,
                                 .plan = o->plan};
-}
-
-static enum status plan_net(struct learner *learner, struct learner_net *n, int batch, struct error *err)
-{
-    if (n->batch == batch) return OK;
-    forget_net(n);
-    const struct learner_options *o = &learner->options;
-    graph_begin(&n->graph, &learner->model->params);
-    TRY(yolo11_build(&n->network, &n->graph, learner->model->config, o->size, o->size, err));
-    TRY(net_create(&n->net, &n->graph, learner->kernels, net_options_of(o, batch), err));
-    n->batch = batch;
-    return OK;
 }
 
 /* The most images that go through the network at a time. */
@@ -89,12 +80,42 @@ static int moments(enum optimizer optimizer)
     return optimizer == OPTIMIZER_SGD ? 1 : optimizer == OPTIMIZER_ADAM ? 3 : 2;
 }
 
-static enum status check_plan(const struct model *model, const struct graph *graph, size_t network,
-                              const struct learner_options *o, struct error *err)
+/* Bytes that training takes beside the network's plan. */
+static size_t bytes_beside(const struct learner_options *o, const struct model *model)
 {
     const size_t flat = model->params.trainable * (size_t)(1 + moments(o->optimizer));
     const size_t parts = piece_of(o) < o->batch ? learner_parts_bytes(o, model) : 0;
-    const size_t rest = (2 * model->params.total + flat) * sizeof(float) + parts;
+    return (2 * model->params.total + flat) * sizeof(float) + parts;
+}
+
+/* Bytes within which a plan keeps its values: that of a whole mini-batch. Smaller last ones run once an epoch, and who
+ * asks for parts is short of memory. */
+static size_t spare_for(const struct learner *learner, int images)
+{
+    const struct learner_options *o = &learner->options;
+    const size_t spare = images == o->batch ? pages_spare() : 0;
+    if (!o->memory_limit) return spare;
+    const size_t beside = bytes_beside(o, learner->model),
+                 left = o->memory_limit > beside ? o->memory_limit - beside : 0;
+    return spare < left ? spare : left;
+}
+
+static enum status plan_net(struct learner *learner, struct learner_net *n, int batch, struct error *err)
+{
+    if (n->batch == batch) return OK;
+    forget_net(n);
+    const struct learner_options *o = &learner->options;
+    graph_begin(&n->graph, &learner->model->params);
+    TRY(yolo11_build(&n->network, &n->graph, learner->model->config, o->size, o->size, err));
+    TRY(net_create(&n->net, &n->graph, learner->kernels, net_options_of(o, batch, spare_for(learner, batch)), err));
+    n->batch = batch;
+    return OK;
+}
+
+static enum status check_plan(const struct model *model, const struct graph *graph, size_t network,
+                              const struct learner_options *o, struct error *err)
+{
+    const size_t rest = bytes_beside(o, model);
     if (network + rest <= o->memory_limit) return OK;
     return fail(err, ERR_SYSTEM,
                 "training needs %.1f MiB: %.1f for %d picture%s of %dx%d, %.1f for weights, gradient and "
@@ -114,7 +135,7 @@ enum status learner_check_memory(const struct model *model, const struct kernels
     graph_begin(&graph, (struct params *)&model->params); /* sealed: nothing new is declared */
     enum status status = yolo11_build(&network, &graph, model->config, options->size, options->size, err);
     if (status == OK)
-        status = net_plan(&net, &graph, kernels, net_options_of(options, piece_of(options)), err);
+        status = net_plan(&net, &graph, kernels, net_options_of(options, piece_of(options), 0), err);
     if (status == OK) status = check_plan(model, &graph, net.total_bytes, options, err);
     net_free(&net);
     graph_free(&graph);

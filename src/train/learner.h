@@ -21,7 +21,8 @@ struct learner_options {
     enum net_plan plan;
     double clip; /* largest gradient norm; 0: none */
     enum optimizer optimizer;
-    size_t memory_limit; /* bytes, of all that learner_check_memory counts; 0: none */
+    size_t memory_limit; /* bytes, of all that learner_check_memory counts; 0: none. Within it and pages_spare() whole
+                            mini-batches keep values rather than make them again: the same bits, sooner */
 };
 
 /* The network planned for one number of images. */
