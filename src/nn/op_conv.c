@@ -55,18 +55,18 @@ static void walk_depthwise(const struct walk *w, const float **in, float **out, 
 
 /* Taps that are read through one pointer: those of a kernel row where they lie one after the other and the
  * channels are few, all of them as a copied patch where the channels are very few, else one. */
-static int taps_together(const struct walk *w)
+static int taps_together(const struct window *window, const struct view *source, int channels)
 {
-    const int adjacent = window_adjacent(&w->window, &w->source, w->channels_in);
-    if (adjacent > 1 && adjacent * w->channels_in <= MOST_TOGETHER) return adjacent;
-    return w->channels_in <= CONV_PATCH_CHANNELS && w->window.taps ? w->window.taps : 1;
+    const int adjacent = window_adjacent(window, source, channels);
+    if (adjacent > 1 && adjacent * channels <= MOST_TOGETHER) return adjacent;
+    return channels <= CONV_PATCH_CHANNELS && window->taps ? window->taps : 1;
 }
 
 /* Floats that the copies of a block take at most. */
-static size_t together_floats(const struct conv_shape *s, int channels)
+static size_t together_floats(const struct window *window, const struct view *source, int channels)
 {
-    const bool may = channels <= CONV_PATCH_CHANNELS || s->options->kernel * channels <= MOST_TOGETHER;
-    return may && s->taps > 1 && !s->depthwise ? (size_t)BLOCK_PIXELS * (size_t)(s->taps * channels) : 0;
+    const bool copies = taps_together(window, source, channels) > 1;
+    return copies ? (size_t)BLOCK_PIXELS * (size_t)(window->taps * channels) : 0;
 }
 
 static void walk_group(const struct walk *w, int together, int group, const float **in, float **out,
@@ -103,8 +103,10 @@ static void walk_pixels(void *context, int64_t begin, int64_t end, int worker)
     const struct walk *w = context;
     const float *in[WINDOW_MAX_TAPS * GRAIN > BLOCK_POINTERS ? WINDOW_MAX_TAPS * GRAIN : BLOCK_POINTERS];
     float *out[BLOCK_MOST_PIXELS];
-    const int together = w->depthwise ? 1 : taps_together(w), taps = w->window.taps;
+    const int together = w->depthwise ? 1 : taps_together(&w->window, &w->source, w->channels_in),
+              taps = w->window.taps;
     const int step = block_pixels(w, together), length = w->channels_in * together;
+    assert(together == 1 || (size_t)step * (size_t)(taps * w->channels_in) <= w->net->worker_floats);
     for (int64_t p = begin; p < end; p += step) {
         const int pixels = end - p < step ? (int)(end - p) : step;
         for (int group = 0; group < (w->depthwise ? 1 : w->groups); group++) {
@@ -266,16 +268,32 @@ static size_t conv_scratch(const struct net *net, const struct node *node)
     return norm > weight ? norm : weight;
 }
 
+/* Floats that the copies of a walk forward take, and of those of the data gradient's phases. */
+static size_t walks_floats(const struct net *net, const struct node *node, const struct conv_shape *s)
+{
+    const struct view x = op_input(net, node, 0), y = op_output(net, node);
+    const int stride = s->options->stride;
+    struct window window = window_forward(s->options, y.height, y.width);
+    size_t most = together_floats(&window, &x, s->in_group);
+    const bool data = op_training(net) && op_needs_gradient(net, node, 0);
+    for (int phase = 0; data && phase < stride * stride; phase++) {
+        window = window_backward(s->options, x.height, x.width, phase / stride, phase % stride);
+        const size_t floats = together_floats(&window, &y, s->out_group); /* dy lies like y */
+        if (most < floats) most = floats;
+    }
+    return most;
+}
+
 static size_t conv_worker_scratch(const struct net *net, const struct node *node)
 {
     const struct conv_shape s = conv_shape_of(net, node);
-    const size_t winograd = s.winograd ? conv_winograd_worker_scratch(s.in, s.out) : 0;
-    size_t most = together_floats(&s, s.in_group);
-    if (most < winograd) most = winograd;
+    size_t most = 0;
+    if (s.winograd)
+        most = conv_winograd_worker_scratch(s.in, s.out);
+    else if (!s.depthwise)
+        most = walks_floats(net, node, &s);
     if (!op_training(net)) return most;
-    const size_t data = together_floats(&s, s.out_group),
-                 weight = conv_weight_worker_scratch(&s, net->graph->tensors + node->output);
-    if (most < data) most = data;
+    const size_t weight = conv_weight_worker_scratch(&s, net->graph->tensors + node->output);
     return most < weight ? weight : most;
 }
 
