@@ -117,7 +117,7 @@ static void bad_commands_are_named(void **state)
                    "exit status 5");
     expect_refused(REPLY("{\"width\": 100, \"height\": 50, \"detections\": []}") "; sleep 60", 0.3,
                    "did not end after its input");
-    expect_refused("tr '\\n' x </dev/zero", 10, "too long a line");
+    expect_refused("read -r f; tr '\\n' x </dev/zero", 10, "too long a line");
     expect_refused(REPLY("hello"), 10, "line 1");
     expect_refused(REPLY("[]"), 10, "width");
     expect_refused(REPLY("{\"file\": \"other\", \"width\": 100, \"height\": 50, \"detections\": []}"), 10,
@@ -160,6 +160,27 @@ static void questions_are_one_line(void **state)
     assert_string_equal(answer, text);
     check_ok(child_stop(&child, 10, &err), &err);
     child_end(&child);
+}
+
+/* A second answer to one question would answer the next one. */
+static void answers_are_one_line(void **state)
+{
+    (void)state;
+    struct child child;
+    struct error err;
+    const char *answer;
+    size_t size;
+    const char *const twice = "while read -r f; do printf 'a\\nb\\n'; done",
+                      *const late = "read -r f; echo a; cat; echo b";
+    for (int stop = 0; stop < 3; stop++) {
+        check_ok(child_start(&child, stop < 2 ? twice : late, &err), &err);
+        check_ok(child_ask(&child, "x", 10, &answer, &size, &err), &err);
+        assert_string_equal(answer, "a");
+        assert_int_equal(stop ? child_stop(&child, 10, &err) : child_ask(&child, "y", 10, &answer, &size, &err),
+                         ERR_INPUT);
+        assert_non_null(strstr(err.message, "more than it was asked"));
+        child_end(&child);
+    }
 }
 
 static void label_files_are_a_teacher(void **state)
@@ -243,8 +264,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_command_answers_line_by_line),   cmocka_unit_test(bad_commands_are_named),
-        cmocka_unit_test(questions_are_one_line),           cmocka_unit_test(label_files_are_a_teacher),
-        cmocka_unit_test(a_detector_labels_as_it_predicts),
+        cmocka_unit_test(questions_are_one_line),           cmocka_unit_test(answers_are_one_line),
+        cmocka_unit_test(label_files_are_a_teacher),        cmocka_unit_test(a_detector_labels_as_it_predicts),
     };
     signal(SIGPIPE, SIG_IGN);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -86,10 +87,54 @@ static int ready(int fd, short events, double deadline)
     }
 }
 
+/* Has it written what nobody asked for? What it has not written yet is met at the next question. */
+static bool said_more(const struct child *child)
+{
+    char byte;
+    struct pollfd one = {.fd = child->out, .events = POLLIN};
+    return child->used > child->answered || (poll(&one, 1, 0) > 0 && read(child->out, &byte, 1) > 0);
+}
+
+static const char surplus[] = "said more than it was asked, expected one line for each line";
+
+static enum status ended(struct child *child, int status, struct error *err)
+{
+    child->pid = 0;
+    if (WIFEXITED(status) && !WEXITSTATUS(status)) return OK;
+    if (WIFEXITED(status))
+        return fail(err, ERR_INPUT, "command \"%.200s\": ended with exit status %d", child->command,
+                    WEXITSTATUS(status));
+    return fail(err, ERR_INPUT, "command \"%.200s\": ended by signal %d", child->command, WTERMSIG(status));
+}
+
+static void kill_group(struct child *child)
+{
+    if (!child->pid) return;
+    kill(-child->pid, SIGKILL);
+    while (waitpid(child->pid, NULL, 0) < 0 && errno == EINTR) continue;
+    child->pid = 0;
+}
+
+/* Closes its input and waits. */
+static enum status wait_end(struct child *child, double deadline, struct error *err)
+{
+    if (child->in >= 0) close(child->in);
+    child->in = -1;
+    for (;;) {
+        int status;
+        const pid_t pid = waitpid(child->pid, &status, WNOHANG);
+        if (pid == child->pid) return ended(child, status, err);
+        if (clock_seconds() >= deadline) break;
+        nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+    }
+    kill_group(child);
+    return broken(child, "did not end after its input did", err);
+}
+
 /* Its exit status says more than the closed pipe does. */
 static enum status ended_early(struct child *child, double deadline, struct error *err)
 {
-    TRY(child_stop(child, deadline - clock_seconds(), err));
+    TRY(wait_end(child, deadline, err));
     return broken(child, "ended without an answer", err);
 }
 
@@ -133,9 +178,8 @@ enum status child_ask(struct child *child, const char *line, double seconds, con
 {
     assert(child->pid);
     const double deadline = clock_seconds() + seconds;
-    child->used -= child->answered;
-    if (child->used) memmove(child->buffer, child->buffer + child->answered, child->used);
-    child->answered = 0;
+    if (said_more(child)) return broken(child, surplus, err);
+    child->used = child->answered = 0;
     TRY(write_line(child, line, deadline, err));
     size_t searched = 0;
     for (;;) {
@@ -153,39 +197,11 @@ enum status child_ask(struct child *child, const char *line, double seconds, con
     }
 }
 
-static enum status ended(struct child *child, int status, struct error *err)
-{
-    child->pid = 0;
-    if (WIFEXITED(status) && !WEXITSTATUS(status)) return OK;
-    if (WIFEXITED(status))
-        return fail(err, ERR_INPUT, "command \"%.200s\": ended with exit status %d", child->command,
-                    WEXITSTATUS(status));
-    return fail(err, ERR_INPUT, "command \"%.200s\": ended by signal %d", child->command, WTERMSIG(status));
-}
-
-static void kill_group(struct child *child)
-{
-    if (!child->pid) return;
-    kill(-child->pid, SIGKILL);
-    while (waitpid(child->pid, NULL, 0) < 0 && errno == EINTR) continue;
-    child->pid = 0;
-}
-
 enum status child_stop(struct child *child, double seconds, struct error *err)
 {
     if (!child->pid) return OK;
-    const double deadline = clock_seconds() + seconds;
-    if (child->in >= 0) close(child->in);
-    child->in = -1;
-    for (;;) {
-        int status;
-        const pid_t pid = waitpid(child->pid, &status, WNOHANG);
-        if (pid == child->pid) return ended(child, status, err);
-        if (clock_seconds() >= deadline) break;
-        nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
-    }
-    kill_group(child);
-    return broken(child, "did not end after its input did", err);
+    TRY(wait_end(child, clock_seconds() + seconds, err));
+    return said_more(child) ? broken(child, surplus, err) : OK;
 }
 
 void child_end(struct child *child)

@@ -1,7 +1,8 @@
 /* A child process that answers lines: one line in, one line out, in order.
  *
  * Started by /bin/sh -c in a process group of its own; its standard error stays the caller's. The caller
- * ignores SIGPIPE. A child that ends, hangs or says too much is ERR_INPUT with the command in the message. */
+ * ignores SIGPIPE. A child that ends, hangs or says more than it was asked is ERR_INPUT with the command in the
+ * message. */
 #ifndef RETORT_BASE_CHILD_H
 #define RETORT_BASE_CHILD_H
 
@@ -16,7 +17,7 @@ struct child {
     const char *command; /* the caller's */
     pid_t pid;           /* 0: not running */
     int in, out;         /* our ends of its standard input and output */
-    char *buffer;        /* what was read and not yet handed out */
+    char *buffer;        /* what was read since the last question; the first `answered` bytes were handed out */
     size_t used, capacity, answered;
 };
 
@@ -29,8 +30,8 @@ enum status child_start(struct child *child, const char *command, struct error *
 enum status child_ask(struct child *child, const char *line, double seconds, const char **answer,
                       size_t *size, struct error *err);
 
-/* Closes its input and waits up to `seconds`: ERR_INPUT when it does not end or ends with another status than
- * 0. It is gone in any case. Stopping a child that no longer runs is OK. */
+/* Closes its input and waits up to `seconds`: ERR_INPUT when it does not end, ends with another status than 0
+ * or said more than it was asked. It is gone in any case. Stopping a child that no longer runs is OK. */
 enum status child_stop(struct child *child, double seconds, struct error *err);
 
 /* Kills what still runs and releases everything. */
