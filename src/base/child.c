@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "base/child.h"
 
 #include "base/clock.h"
@@ -25,8 +26,7 @@ static enum status broken(const struct child *child, const char *what, struct er
 /* A pipe that no other child inherits. */
 static enum status make_pipe(int ends[2], struct error *err)
 {
-    if (pipe(ends)) return fail(err, ERR_SYSTEM, "cannot make a pipe: %s", strerror(errno));
-    for (int i = 0; i < 2; i++) fcntl(ends[i], F_SETFD, FD_CLOEXEC);
+    if (pipe2(ends, O_CLOEXEC)) return fail(err, ERR_SYSTEM, "cannot make a pipe: %s", strerror(errno));
     return OK;
 }
 
