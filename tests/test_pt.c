@@ -178,6 +178,16 @@ static void unknown_opcodes_are_named_with_their_place(void **state)
     free(data);
 }
 
+/* tests/data/shared.pt: 16 modules, each twice the child of the one before, and one dict that all share. */
+static void endless_walks_are_refused(void **state)
+{
+    (void)state;
+    struct weights weights;
+    struct error err;
+    assert_int_equal(weights_open(&weights, "tests/data/shared.pt", &err), ERR_INPUT);
+    assert_non_null(strstr(err.message, "steps to walk"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -188,6 +198,7 @@ int main(void)
         cmocka_unit_test(cut_files_are_refused),
         cmocka_unit_test(changed_bits_never_break_the_reader),
         cmocka_unit_test(unknown_opcodes_are_named_with_their_place),
+        cmocka_unit_test(endless_walks_are_refused),
     };
     return cmocka_run_group_tests_name("pt", tests, NULL, NULL);
 }

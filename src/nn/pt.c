@@ -12,6 +12,7 @@ struct reader {
     const char *prefix; /* folder of all entries, with the slash */
     int capacity;       /* of weights->tensors */
     size_t modules;
+    size_t steps; /* items of dicts and lists that were looked at */
     struct error *err;
 };
 
@@ -144,13 +145,26 @@ static bool is_mapping(const struct pickle_node *node)
     return node && (node->kind == PICKLE_DICT || is_call(node, "collections.OrderedDict"));
 }
 
-/* Does a set, stored as one or as set([...]), hold this text? */
-static bool holds(const struct pickle_node *set, const struct pickle_node *text)
+/* Values may be shared: a small file can hold many modules that have one large dict. */
+static enum status walk(struct reader *r, const struct pickle_node *node)
+{
+    r->steps += node ? node->count : 0;
+    if (r->steps <= PT_MAX_STEPS) return OK;
+    return fail(r->err, ERR_INPUT, "%s: data.pkl: its dicts take more than %d steps to walk", r->weights->path,
+                PT_MAX_STEPS);
+}
+
+/* The texts of a set, stored as one or as set([...]); NULL when it is none. */
+static const struct pickle_node *list_of(const struct pickle_node *set)
 {
     const bool call = is_call(set, "__builtin__.set") || is_call(set, "builtins.set");
     const struct pickle_node *list = call ? item(set->args, 0) : set;
-    if (!list || (list->kind != PICKLE_LIST && list->kind != PICKLE_SET) || text->kind != PICKLE_TEXT)
-        return false;
+    return list && (list->kind == PICKLE_LIST || list->kind == PICKLE_SET) ? list : NULL;
+}
+
+static bool holds(const struct pickle_node *list, const struct pickle_node *text)
+{
+    if (!list || text->kind != PICKLE_TEXT) return false;
     for (size_t i = 0; i < list->count; i++)
         if (list->items[i]->kind == PICKLE_TEXT && list->items[i]->size == text->size &&
             memcmp(list->items[i]->text, text->text, text->size) == 0)
@@ -163,9 +177,13 @@ static enum status add_dict(struct reader *r, const char *path, const struct pic
                             const struct pickle_node *skip)
 {
     if (!is_mapping(dict)) return OK;
+    const struct pickle_node *const names = list_of(skip);
+    TRY(walk(r, dict));
     for (size_t i = 0; i + 1 < dict->count; i += 2) {
         const struct pickle_node *call = tensor_call(dict->items[i + 1]);
-        if (!call || holds(skip, dict->items[i])) continue;
+        if (!call) continue;
+        TRY(walk(r, names));
+        if (holds(names, dict->items[i])) continue;
         const char *name;
         TRY(join(&name, r, path, dict->items[i]));
         TRY(add_tensor(r, name, call));
@@ -179,10 +197,12 @@ static enum status add_module(struct reader *r, const char *path, const struct p
     if (depth > PT_MAX_DEPTH || r->modules++ >= PT_MAX_MODULES)
         return fail(r->err, ERR_INPUT, "%s: module %.200s: too many or too deeply nested modules",
                     r->weights->path, path);
+    TRY(walk(r, module->state));
     TRY(add_dict(r, path, pickle_get(module->state, "_parameters"), NULL));
     TRY(add_dict(r, path, pickle_get(module->state, "_buffers"),
                  pickle_get(module->state, "_non_persistent_buffers_set")));
     const struct pickle_node *children = pickle_get(module->state, "_modules");
+    TRY(walk(r, children));
     for (size_t i = 0; is_mapping(children) && i + 1 < children->count; i += 2) {
         const struct pickle_node *child = children->items[i + 1];
         if (child->kind != PICKLE_OBJECT || !child->state) continue;

@@ -10,12 +10,13 @@
 
 #include "nn/weights.h"
 
-enum { PT_MAX_DEPTH = 64, PT_MAX_MODULES = 1 << 16, PT_MAX_NAME = 1000 };
+enum { PT_MAX_DEPTH = 64, PT_MAX_MODULES = 1 << 16, PT_MAX_STEPS = 1 << 24, PT_MAX_NAME = 1000 };
 
 /* As weights_parse, for these files only. Views, transposes and shared storages stay as they are: strides.
  * Metadata: "classes" from the module's names 0, 1, ..., "architecture" from its description's file name.
  * ERR_INPUT beside the limits of nn/zip.h and nn/pickle.h: a big-endian file, a tensor outside its storage or
- * larger than it, unknown storage types, no tensor at all. */
+ * larger than it, unknown storage types, no tensor at all, modules that take more than PT_MAX_STEPS to walk
+ * (dicts may be shared). */
 enum status pt_parse(struct weights *weights, const void *data, size_t n, const char *name,
                      struct error *err);
 
