@@ -178,6 +178,15 @@ static void unknown_opcodes_are_named_with_their_place(void **state)
     free(data);
 }
 
+/* The product of its other sizes is beyond 64 bits. */
+static void empty_tensors_are_in_order(void **state)
+{
+    (void)state;
+    const int64_t huge = (int64_t)1 << 40;
+    const struct weight_tensor tensor = {.dims = 3, .shape = {0, huge, huge}, .stride = {7, huge, 1}};
+    assert_true(weights_row_major(&tensor));
+}
+
 /* tests/data/shared.pt: 16 modules, each twice the child of the one before, and one dict that all share. */
 static void endless_walks_are_refused(void **state)
 {
@@ -198,6 +207,7 @@ int main(void)
         cmocka_unit_test(cut_files_are_refused),
         cmocka_unit_test(changed_bits_never_break_the_reader),
         cmocka_unit_test(unknown_opcodes_are_named_with_their_place),
+        cmocka_unit_test(empty_tensors_are_in_order),
         cmocka_unit_test(endless_walks_are_refused),
     };
     return cmocka_run_group_tests_name("pt", tests, NULL, NULL);

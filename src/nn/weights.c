@@ -195,6 +195,7 @@ static float convert(const uint8_t *data, enum weight_type type)
 
 bool weights_row_major(const struct weight_tensor *tensor)
 {
+    if (!tensor->count) return true; /* whatever its other sizes are: their product may be beyond counting */
     int64_t step = 1;
     for (int d = tensor->dims - 1; d >= 0; d--) {
         if (tensor->shape[d] != 1 && tensor->stride[d] != step) return false;
