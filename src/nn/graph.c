@@ -1,5 +1,7 @@
 #include "nn/graph.h"
 
+#include "nn/window.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -103,6 +105,7 @@ struct conv_layer graph_conv_layer(struct graph *graph, const char *prefix, int 
     if (!options.dilation) options.dilation = 1;
     if (!options.groups) options.groups = 1;
     assert(in % options.groups == 0 && out % options.groups == 0);
+    assert(options.kernel >= 1 && options.kernel <= WINDOW_MAX_KERNEL);
     struct conv_layer layer = {.in = in, .out = out, .options = options};
     snprintf(layer.name, sizeof layer.name, "%s", prefix);
     const int64_t weight[4] = {out, in / options.groups, options.kernel, options.kernel}, channel[1] = {out};
@@ -150,9 +153,16 @@ int graph_conv(struct graph *graph, const struct conv_layer *layer, int x)
                     window_count(in.width, o->kernel, o->stride, o->padding, o->dilation), layer->out);
 }
 
+static bool same_shape(const struct graph *graph, int a, int b)
+{
+    const struct tensor *t = graph->tensors + a, *u = graph->tensors + b;
+    return t->height == u->height && t->width == u->width && t->channels == u->channels;
+}
+
 int graph_add(struct graph *graph, int a, int b)
 {
     if (graph->out_of_memory) return 0;
+    assert(same_shape(graph, a, b));
     const struct tensor t = graph->tensors[a];
     struct node node = {.op = OP_ADD, .inputs = 2, .input = {a, b}, .name = "add"};
     return add_node(graph, node, t.height, t.width, t.channels);
@@ -229,11 +239,17 @@ int graph_bilinear(struct graph *graph, int x, int height, int width)
     return add_node(graph, simple(OP_BILINEAR, "bilinear", x), height, width, graph->tensors[x].channels);
 }
 
+/* Do `count` ranges of `length` channels, the first at `start`, `step` apart, lie within `channels`? */
+static bool ranges_fit(int start, int step, int length, int count, int channels)
+{
+    return start >= 0 && step >= 0 && length > 0 && count > 0 && start + step * (count - 1) + length <= channels;
+}
+
 int graph_gather(struct graph *graph, int x, struct gather_options o)
 {
     if (graph->out_of_memory) return 0;
     const struct tensor t = graph->tensors[x];
-    assert(o.start + o.step * (o.count - 1) + o.length <= t.channels);
+    assert(ranges_fit(o.start, o.step, o.length, o.count, t.channels));
     struct node node = simple(OP_GATHER, "gather", x);
     node.as.gather = o;
     return add_node(graph, node, t.height, t.width, o.length * o.count);
@@ -243,6 +259,9 @@ int graph_attention(struct graph *graph, int x, struct attention_options o)
 {
     if (graph->out_of_memory) return 0;
     const struct tensor t = graph->tensors[x];
+    assert(ranges_fit(o.query_start, o.step, o.key_dim, o.heads, t.channels) &&
+           ranges_fit(o.key_start, o.step, o.key_dim, o.heads, t.channels) &&
+           ranges_fit(o.value_start, o.step, o.value_dim, o.heads, t.channels));
     struct node node = simple(OP_ATTENTION, "attention", x);
     node.as.attention = o;
     return add_node(graph, node, t.height, t.width, o.heads * o.value_dim);
@@ -273,6 +292,7 @@ int graph_layer_norm(struct graph *graph, const char *prefix, int x, float eps)
 int graph_scale_add(struct graph *graph, const char *gamma, int x, int f)
 {
     if (graph->out_of_memory) return 0;
+    assert(same_shape(graph, x, f));
     const struct tensor t = graph->tensors[x];
     const int64_t size[1] = {t.channels};
     struct node node = {.op = OP_SCALE_ADD, .inputs = 2, .input = {x, f}, .params = 1, .name = "layer scale"};
