@@ -134,13 +134,13 @@ static void frozen_layers_change_neither_values_nor_other_gradients(void **state
     }
 }
 
-/* Sizes whose product would wrap around to something small. */
-static void plans_beyond_any_memory_are_refused(void **state)
+/* Sizes whose product would wrap around to something small, and pixels that are just too many for an int. */
+static void plans_beyond_counting_are_refused(void **state)
 {
     (void)state;
     static const struct {
         int side, batch;
-    } cases[] = {{1 << 20, INT32_MAX}, {1 << 20, 1 << 20}, {1 << 20, 1 << 10}};
+    } cases[] = {{1 << 20, INT32_MAX}, {1 << 20, 1 << 20}, {1 << 20, 1 << 10}, {1 << 15, 2}};
     const struct kernels *kernels;
     struct error err;
     check_ok(kernels_get(&kernels, NULL, &err), &err);
@@ -162,7 +162,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(replays_give_the_bits_that_were_kept),
-        cmocka_unit_test(plans_beyond_any_memory_are_refused),
+        cmocka_unit_test(plans_beyond_counting_are_refused),
         cmocka_unit_test(frozen_layers_change_neither_values_nor_other_gradients),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
 
 #include "nn/planner.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
 enum { ALIGN = 16 }; /* floats */
@@ -55,9 +56,23 @@ static size_t place(const struct planner *p, struct buffer **order)
     return (peak + INT8_SLACK) * sizeof(float); /* kernels may read on */
 }
 
+/* Operations count the pixels of all images in an int. */
+static enum status check_pixels(const struct net *net, struct error *err)
+{
+    const int batch = net->options.batch;
+    for (int i = 0; i < net->graph->storage_count; i++) {
+        const struct storage *s = net->graph->storages + i;
+        if (op_times(op_times((size_t)s->height, (size_t)s->width), (size_t)batch) > INT_MAX)
+            return fail(err, ERR_SYSTEM,
+                        "the network's buffers: expected at most %d pixels in one, found %d of %dx%d", INT_MAX,
+                        batch, s->width, s->height);
+    }
+    return OK;
+}
+
 static size_t floats_of(const struct net *net, const struct storage *s)
 {
-    const size_t pixels = op_times((size_t)s->height * (size_t)s->width, (size_t)net->options.batch);
+    const size_t pixels = (size_t)net->options.batch * (size_t)s->height * (size_t)s->width;
     const size_t n = op_times(pixels, (size_t)s->channels);
     return s->scale ? (n + sizeof(float) - 1) / sizeof(float) : n;
 }
@@ -80,7 +95,7 @@ static bool sizes(struct planner *p)
     const struct graph *graph = net->graph;
     for (int s = 0; s < graph->storage_count; s++) {
         p->value[s].size = p->again[s].size = p->gradient[s].size = floats_of(net, graph->storages + s);
-        if (p->value[s].size > OP_MOST) return false; /* before operations count pixels */
+        if (p->value[s].size > OP_MOST) return false; /* before operations count floats */
         grow_to(p->zeros, (size_t)graph->storages[s].channels);
     }
     for (int i = 0; i < graph->node_count; i++) {
@@ -148,6 +163,7 @@ static void hand_over(const struct planner *p)
 
 static enum status make(struct net *net, struct arena *temporary, struct error *err)
 {
+    TRY(check_pixels(net, err));
     const int nodes = net->graph->node_count, storages = net->graph->storage_count;
     struct planner p = {
         .net = net, .temporary = temporary, .count = 3 * storages + 3 * nodes + 3, .end = 2 * nodes + 2};
