@@ -134,6 +134,21 @@ static void a_row_is_summed_in_sixteen_lanes(void **state)
     assert_true(best_table()->sum(x, N) == lanes[0]);
 }
 
+/* 0 and -0 are equal, and which of them is the largest is the same on every table. */
+static void the_largest_zero_has_one_sign(void **state)
+{
+    (void)state;
+    float x[N];
+    for (int i = 0; i < N; i++) x[i] = i ? -0.f : 0.f;
+    int count;
+    const struct kernels *const *tables = kernels_available(&count);
+    for (int t = 0; t < count; t++)
+        for (int n = 1; n <= N; n++) {
+            const float found = tables[t]->max(x, n), expected = tables[0]->max(x, n);
+            assert_memory_equal(&found, &expected, sizeof found);
+        }
+}
+
 static void batch_norm(void **state)
 {
     (void)state;
@@ -308,6 +323,7 @@ int main(void)
         cmocka_unit_test(activations_and_their_derivatives),
         cmocka_unit_test(reductions),
         cmocka_unit_test(a_row_is_summed_in_sixteen_lanes),
+        cmocka_unit_test(the_largest_zero_has_one_sign),
         cmocka_unit_test(batch_norm),
         cmocka_unit_test(layer_norm_by_finite_differences),
         cmocka_unit_test(softmax_rows_sum_to_one),

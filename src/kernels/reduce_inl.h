@@ -61,10 +61,13 @@ static float sum(const float *x, int n)
     return row_sum(s);
 }
 
+/* Where 0 and -0 are the largest, the last one met wins: lanes past the end must lose, or it would depend on
+ * how many a vector has. */
 static float max(const float *x, int n)
 {
+    const float least = -__builtin_inff();
     struct row_lanes s = row_start(x[0]);
-    FOR_ROW_LANES(i, p, lanes, n, s.part[p] = vf_max(s.part[p], vf_load_lanes(x + i, lanes, x[0])););
+    FOR_ROW_LANES(i, p, lanes, n, s.part[p] = vf_max(s.part[p], vf_load_lanes(x + i, lanes, least)););
     return row_max(s);
 }
 
