@@ -12,9 +12,10 @@ INLINE vf flush_second_moment(vf v) { return vf_flush_to(v, vf_set1(0x1p-100f));
 INLINE vf masked(const uint8_t *mask, ptrdiff_t i, int lanes, vf changed, vf old)
 {
     if (!mask) return changed;
-    float moves[VW];
-    for (int l = 0; l < VW; l++) moves[l] = l < lanes ? (float)mask[i + l] : 0.f;
-    return vf_select(vf_lt(vf_set1(0.f), vf_load(moves)), changed, old);
+    uint8_t part[VW] = {0};
+    if (lanes < VW) memcpy(part, mask + i, (size_t)lanes);
+    const vf moves = vf_from_int(vi_load_bytes(lanes < VW ? part : mask + i));
+    return vf_select(vf_lt(vf_set1(0.f), moves), changed, old);
 }
 
 /* b * m + c * g and b * v + (c * g) * g, flushed. */
