@@ -43,6 +43,7 @@ enum status net_plan(struct net *net, const struct graph *graph, const struct ke
 enum status net_create(struct net *net, const struct graph *graph, const struct kernels *kernels,
                        struct net_options options, struct error *err)
 {
+    assert(!graph->params->borrowed || options.mode != NET_TRAINING); /* which writes running statistics */
     TRY(net_plan(net, graph, kernels, options, err));
     const size_t bytes = net->total_bytes;
     net->memory = pages_alloc(bytes); /* the zero row starts as zeros */

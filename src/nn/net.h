@@ -20,7 +20,7 @@
 
 enum net_mode {
     NET_INFERENCE, /* batch norm folded into the weights, buffers reused as soon as they are free */
-    NET_TRAINING,  /* batch statistics; running statistics are updated by net_forward */
+    NET_TRAINING,  /* batch statistics; running ones are updated by net_forward, so parameters must not be borrowed */
     NET_FROZEN,    /* backward with running statistics, which stay as they are */
 };
 

@@ -37,7 +37,7 @@ struct params {
     int count, capacity;
     bool sealed;
     bool freezing;    /* tensors declared now start frozen */
-    bool borrowed;    /* set before the first graph: values lie in a weight file (nn/load.h) */
+    bool borrowed;    /* set before the first graph: values lie in a weight file (nn/load.h), and no net trains them */
     size_t trainable; /* coordinates that may be trained */
     size_t total;
     float *values; /* NULL when borrowed */
