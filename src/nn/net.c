@@ -62,11 +62,17 @@ void net_free(struct net *net)
     *net = (struct net){0};
 }
 
+/* The place of an offset; NULL in a plan alone, where views tell sizes. */
+static float *place_of(const struct net *net, size_t offset)
+{
+    return net->memory ? net->memory + offset : NULL;
+}
+
 static struct view view_of(const struct net *net, const size_t *offsets, int tensor)
 {
     const struct tensor *t = net->graph->tensors + tensor;
     const int batch = net->options.batch;
-    return (struct view){.data = net->memory + offsets[t->storage] + t->channel,
+    return (struct view){.data = place_of(net, offsets[t->storage] + (size_t)t->channel),
                          .stride = net->graph->storages[t->storage].channels,
                          .images = batch,
                          .height = t->height,
@@ -92,7 +98,8 @@ struct byte_view net_bytes(const struct net *net, int tensor)
     const struct storage *s = net->graph->storages + t->storage;
     const int batch = net->options.batch;
     assert(s->scale);
-    return (struct byte_view){.data = (uint8_t *)(net->memory + net->value_offset[t->storage]) + t->channel,
+    uint8_t *const first = (uint8_t *)place_of(net, net->value_offset[t->storage]);
+    return (struct byte_view){.data = first ? first + t->channel : NULL,
                               .stride = s->channels,
                               .images = batch,
                               .height = t->height,

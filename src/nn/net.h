@@ -112,7 +112,8 @@ struct replay {
     int before, node;
 };
 
-/* The plan alone: offsets and sizes, no buffers. net->memory stays NULL, so nothing can run. */
+/* The plan alone: offsets and sizes, no buffers. net->memory stays NULL, as does the data of views, so nothing can
+ * run. */
 enum status net_plan(struct net *net, const struct graph *graph, const struct kernels *kernels,
                      struct net_options options, struct error *err);
 
