@@ -32,7 +32,6 @@ static void run_conv(const struct kernels *k, struct kernel_run *run)
     if (mode == 0) b.bias = draw_row(run, blocks * KERNEL_BLOCK, 1.f);
     b.accumulate = mode == 1;
     b.activation = (enum activation)draw_int(run, ACT_NONE, ACT_SIGMOID);
-    b.raw = b.activation == ACT_NONE && draw_int(run, 0, 1);
     k->conv(&b);
 }
 
@@ -54,9 +53,7 @@ static void run_outer(const struct kernels *k, struct kernel_run *run)
     b.dw_stride = columns + draw_int(run, 0, 4);
     float *dw = draw_matrix(run, b.rows, columns, b.dw_stride, 1.f);
     b.dw = dw;
-    const int start = draw_int(run, 0, 2);
-    b.accumulate = start == 1;
-    b.add = start == 2;
+    b.add = draw_int(run, 0, 1);
     k->outer(&b);
     for (int r = 0; r < b.rows; r++)
         for (int c = b.cols; c < columns; c++) dw[r * b.dw_stride + c] = 0.f;

@@ -122,7 +122,7 @@ static void conv_tile_at(const struct conv_block *b, const struct conv_tile *til
 {
     const float *const *in = b->in + p0, *bias = b->bias ? b->bias + c0 : NULL;
     const float *w = b->weights + c0 / KERNEL_BLOCK * b->weight_stride + c0 % KERNEL_BLOCK;
-    const int flush = b->activation == ACT_NONE && !b->raw, columns = tile->vectors * VW;
+    const int flush = b->activation == ACT_NONE, columns = tile->vectors * VW;
     const int valid = b->cout - c0 < columns ? b->cout - c0 : columns;
     assert(tile->rows <= CONV_MOST_ROWS && tile->rows * columns <= CONV_MOST_FLOATS);
     if (valid == columns) {

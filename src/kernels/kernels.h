@@ -49,14 +49,13 @@ struct conv_block {
     const float *bias; /* NULL: start from 0 */
     int accumulate;    /* start from the values in out; bias must be NULL */
     enum activation activation;
-    int raw; /* store the chain unflushed (a partial sum that will be continued) */
 };
 
 /* The transposed product, for weight gradients:
  *
- *   dw[r * dw_stride + n] = chain over p ascending of fma(x[p][r], dy[p][n], .), from 0, or from what dw holds
+ *   dw[r * dw_stride + n] = chain over p ascending of fma(x[p][r], dy[p][n], .), from 0
  *
- * or (add) what dw holds + the chain from 0, for r < rows, n < cols. dy is packed [ceil(cols/16)][pixels][16],
+ * or (add) what dw holds + that, for r < rows, n < cols. dy is packed [ceil(cols/16)][pixels][16],
  * zero-filled; a row of dw has room for as many columns, and what those past cols hold is not stated. */
 struct outer_block {
     const float *const *x; /* [pixels], each pointing at `rows` floats */
@@ -64,7 +63,7 @@ struct outer_block {
     int pixels, rows, cols;
     float *dw;
     ptrdiff_t dw_stride;
-    int accumulate, add; /* at most one of them */
+    int add;
 };
 
 /* Depthwise convolution: out[p][c] = bias[c] or 0 or out, then fma(in[t * pixels + p][c], w[t * channels + c], .)

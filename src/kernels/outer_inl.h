@@ -144,7 +144,7 @@ static int outer_copies(const struct outer_block *b)
 
 /* Rows [r0, r0 + rows), at most OUTER_BLOCK_ROWS, by columns [c0, c0 + cols): the chain over all pixels. */
 static void outer_chain(const struct outer_block *b, float *dw, ptrdiff_t dw_stride, int r0, int rows, int c0,
-                        int cols, int accumulate)
+                        int cols)
 {
     _Alignas(64) float copies[OUTER_PIECE][OUTER_BLOCK_ROWS];
     const float *copied[OUTER_PIECE];
@@ -164,7 +164,7 @@ static void outer_chain(const struct outer_block *b, float *dw, ptrdiff_t dw_str
             vectors = outer_vectors(cols - n);
             outer_rows(dw + n, dw_stride, copy ? copied : b->x + p, copy ? 0 : r0, rows,
                        dy + (c0 + n) / KERNEL_BLOCK * dy_stride + (c0 + n) % KERNEL_BLOCK, dy_stride, vectors,
-                       pixels, p || accumulate, &ahead);
+                       pixels, p > 0, &ahead);
         }
     }
 }
@@ -175,13 +175,13 @@ static void outer(const struct outer_block *b)
         const int rows = b->rows - r < OUTER_BLOCK_ROWS ? b->rows - r : OUTER_BLOCK_ROWS;
         float *dw = b->dw + r * b->dw_stride;
         if (!b->add) {
-            outer_chain(b, dw, b->dw_stride, r, rows, 0, b->cols, b->accumulate);
+            outer_chain(b, dw, b->dw_stride, r, rows, 0, b->cols);
             continue;
         }
         for (int c = 0; c < b->cols; c += OUTER_COLUMNS) {
             _Alignas(64) float part[OUTER_BLOCK_ROWS][OUTER_COLUMNS];
             const int cols = b->cols - c < OUTER_COLUMNS ? b->cols - c : OUTER_COLUMNS;
-            outer_chain(b, part[0], OUTER_COLUMNS, r, rows, c, cols, 0);
+            outer_chain(b, part[0], OUTER_COLUMNS, r, rows, c, cols);
             for (int i = 0; i < rows; i++)
                 for (int n = 0; n < cols; n += VW) {
                     float *to = dw + i * b->dw_stride + c + n;

@@ -8,8 +8,7 @@ enum { GRAIN = 8 };
 struct rows {
     const struct net *net;
     const struct node *node;
-    struct view to, a, b, c;
-    const float *gamma;
+    struct view to, a, b;
     bool accumulate;
 };
 
