@@ -119,6 +119,11 @@ static inline float *view_row(const struct view *view, int64_t row)
     return view->data + row * view->stride;
 }
 
+static inline float *view_pixel(const struct view *view, int64_t image, int y, int x)
+{
+    return view_row(view, (image * view->height + y) * view->width + x);
+}
+
 /* Writes rows of `from` into `to`, or adds them. */
 void op_deliver(struct net *net, struct view to, struct view from, bool accumulate);
 

@@ -31,11 +31,6 @@ struct resize {
     bool accumulate;
 };
 
-static float *pixel(const struct view *view, int64_t image, int y, int x)
-{
-    return view_row(view, (image * view->height + y) * view->width + x);
-}
-
 static void forward_rows(void *context, int64_t begin, int64_t end, int worker)
 {
     (void)worker;
@@ -46,11 +41,11 @@ static void forward_rows(void *context, int64_t begin, int64_t end, int worker)
         const struct taps ty = taps_of(y, r->in.height, r->out.height);
         for (int x = 0; x < r->out.width; x++) {
             const struct taps tx = taps_of(x, r->in.width, r->out.width);
-            const float *a = pixel(&r->in, image, ty.first, tx.first),
-                        *b = pixel(&r->in, image, ty.first, tx.second),
-                        *c = pixel(&r->in, image, ty.second, tx.first),
-                        *d = pixel(&r->in, image, ty.second, tx.second);
-            float *out = pixel(&r->out, image, y, x);
+            const float *a = view_pixel(&r->in, image, ty.first, tx.first),
+                        *b = view_pixel(&r->in, image, ty.first, tx.second),
+                        *c = view_pixel(&r->in, image, ty.second, tx.first),
+                        *d = view_pixel(&r->in, image, ty.second, tx.second);
+            float *out = view_pixel(&r->out, image, y, x);
             for (int i = 0; i < r->out.channels; i++) {
                 const double above = (1.0 - tx.weight) * a[i] + tx.weight * b[i];
                 const double below = (1.0 - tx.weight) * c[i] + tx.weight * d[i];
@@ -91,11 +86,11 @@ static void gather(const struct resize *r, int64_t image, int y, int x, int chan
         for (int ox = left; ox <= right; ox++) {
             const double w = wy * share(taps_of(ox, r->in.width, r->out.width), x);
             if (w == 0.0) continue;
-            const float *dy = pixel(&r->out, image, oy, ox) + channel;
+            const float *dy = view_pixel(&r->out, image, oy, ox) + channel;
             for (int i = 0; i < channels; i++) sum[i] += w * dy[i];
         }
     }
-    float *dx = pixel(&r->in, image, y, x) + channel;
+    float *dx = view_pixel(&r->in, image, y, x) + channel;
     for (int i = 0; i < channels; i++)
         dx[i] = r->accumulate ? dx[i] + flush_double(sum[i]) : flush_double(sum[i]);
 }

@@ -1,8 +1,7 @@
-/* Between floats and bytes, and what moves bytes without computing. Inference only. */
+/* Between floats and bytes, and copies of bytes. Inference only. */
 #include "nn/op.h"
 
 #include "base/par.h"
-#include "nn/pool.h"
 
 #include <string.h>
 
@@ -93,74 +92,24 @@ const struct op op_quantise = {.packed = border_packed, .pack = quantise_pack, .
 const struct op op_dequantise = {
     .packed = border_packed, .pack = dequantise_pack, .forward = dequantise_forward};
 
-/* ---- Moves. Workers own rows of output pixels ---- */
+/* ---- y = x ---- */
 
-struct move {
-    const struct net *net;
-    struct pool_options options;
+struct copy {
     struct byte_view from, to;
 };
-
-static uint8_t *pixel(const struct byte_view *view, int64_t image, int y, int x)
-{
-    return view->data + ((image * view->height + y) * view->width + x) * view->stride;
-}
-
-static void run_moves(struct net *net, const struct node *node, par_body *body)
-{
-    struct move m = {net, node->as.pool, net_bytes(net, node->input[0]), net_bytes(net, node->output)};
-    par_for(net->options.threads, (int64_t)m.to.images * m.to.height, 1, body, &m);
-}
 
 static void copy_rows(void *context, int64_t begin, int64_t end, int worker)
 {
     (void)worker;
-    const struct move *m = context;
-    for (int64_t i = begin * m->to.width; i < end * m->to.width; i++)
-        memcpy(m->to.data + i * m->to.stride, m->from.data + i * m->from.stride, (size_t)m->to.channels);
+    const struct copy *c = context;
+    for (int64_t i = begin; i < end; i++)
+        memcpy(c->to.data + i * c->to.stride, c->from.data + i * c->from.stride, (size_t)c->to.channels);
 }
 
-static void upsample_rows(void *context, int64_t begin, int64_t end, int worker)
+static void copy_forward(struct net *net, const struct node *node)
 {
-    (void)worker;
-    const struct move *m = context;
-    for (int64_t row = begin; row < end; row++) {
-        const int64_t image = row / m->to.height;
-        const int y = (int)(row % m->to.height);
-        for (int x = 0; x < m->to.width; x++)
-            memcpy(pixel(&m->to, image, y, x), pixel(&m->from, image, y / 2, x / 2), (size_t)m->to.channels);
-    }
-}
-
-static void max_pool_rows(void *context, int64_t begin, int64_t end, int worker)
-{
-    (void)worker;
-    const struct move *m = context;
-    for (int64_t row = begin; row < end; row++) {
-        const int64_t image = row / m->to.height;
-        const int oy = (int)(row % m->to.height);
-        const struct pool_range ys = pool_window(m->options, oy, m->from.height);
-        for (int ox = 0; ox < m->to.width; ox++) {
-            const struct pool_range xs = pool_window(m->options, ox, m->from.width);
-            uint8_t *out = pixel(&m->to, image, oy, ox);
-            memcpy(out, pixel(&m->from, image, ys.begin, xs.begin), (size_t)m->to.channels);
-            for (int iy = ys.begin; iy < ys.end; iy++)
-                for (int ix = xs.begin; ix < xs.end; ix++)
-                    m->net->kernels->maximum_bytes(out, pixel(&m->from, image, iy, ix), m->to.channels);
-        }
-    }
-}
-
-static void copy_forward(struct net *net, const struct node *node) { run_moves(net, node, copy_rows); }
-static void max_pool_forward(struct net *net, const struct node *node)
-{
-    run_moves(net, node, max_pool_rows);
-}
-static void upsample_forward(struct net *net, const struct node *node)
-{
-    run_moves(net, node, upsample_rows);
+    struct copy c = {net_bytes(net, node->input[0]), net_bytes(net, node->output)};
+    par_for(net->options.threads, c.to.pixels, GRAIN, copy_rows, &c);
 }
 
 const struct op op_copy_int8 = {.forward = copy_forward};
-const struct op op_max_pool_int8 = {.forward = max_pool_forward};
-const struct op op_upsample_int8 = {.forward = upsample_forward};

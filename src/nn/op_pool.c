@@ -1,11 +1,8 @@
-/* Max pooling, nearest upsampling and the mean over pixels. */
+/* Max pooling, nearest upsampling and the mean over pixels; the first two of bytes, too. */
 #include "nn/op.h"
 
 #include "base/par.h"
-#include "nn/pool.h"
 
-#include <float.h>
-#include <math.h>
 #include <string.h>
 
 enum { CHANNELS = 64 }; /* of a share of work */
@@ -17,38 +14,109 @@ struct pool {
     bool accumulate;
 };
 
-static float *pixel(const struct view *view, int64_t image, int y, int x)
+struct pool_range {
+    int begin, end;
+};
+
+/* The part of window number i that lies inside [0, size). */
+static struct pool_range pool_window(struct pool_options o, int i, int size)
+{
+    const int begin = i * o.stride - o.padding, end = begin + o.kernel;
+    return (struct pool_range){begin < 0 ? 0 : begin, end > size ? size : end};
+}
+
+/* ---- Forward: whole pixels of floats, or of bytes of one scale, whose order is that of the numbers ---- */
+
+/* Strides and channels count bytes. */
+struct move {
+    const struct net *net;
+    struct pool_options options;
+    struct byte_view from, to;
+    bool floats;
+};
+
+static struct byte_view bytes_of(const struct net *net, int tensor)
+{
+    if (net_is_bytes(net, tensor)) return net_bytes(net, tensor);
+    const struct view v = net_value(net, tensor);
+    const int size = sizeof *v.data;
+    return (struct byte_view){.data = (uint8_t *)v.data,
+                              .stride = size * v.stride,
+                              .images = v.images,
+                              .height = v.height,
+                              .width = v.width,
+                              .channels = size * v.channels,
+                              .pixels = v.pixels};
+}
+
+static uint8_t *byte_pixel(const struct byte_view *view, int64_t image, int y, int x)
 {
     return view->data + ((image * view->height + y) * view->width + x) * view->stride;
 }
 
-/* ---- Max pool: the largest value; its gradient goes to the first maximum in row-major order ---- */
+/* Workers own rows of output pixels. */
+static void run_moves(struct net *net, const struct node *node, par_body *body)
+{
+    struct move m = {.net = net,
+                     .options = node->as.pool,
+                     .from = bytes_of(net, node->input[0]),
+                     .to = bytes_of(net, node->output),
+                     .floats = !net_is_bytes(net, node->output)};
+    par_for(net->options.threads, (int64_t)m.to.images * m.to.height, 1, body, &m);
+}
+
+static void take_larger(const struct move *m, uint8_t *out, const uint8_t *in)
+{
+    if (m->floats)
+        m->net->kernels->maximum((float *)(void *)out, (const float *)(const void *)in,
+                                 m->to.channels / (int)sizeof(float));
+    else
+        m->net->kernels->maximum_bytes(out, in, m->to.channels);
+}
 
 static void max_pool_rows(void *context, int64_t begin, int64_t end, int worker)
 {
     (void)worker;
-    const struct pool *p = context;
+    const struct move *m = context;
     for (int64_t row = begin; row < end; row++) {
-        const int64_t image = row / p->y.height;
-        const int oy = (int)(row % p->y.height);
-        const struct pool_range ys = pool_window(p->options, oy, p->x.height);
-        for (int ox = 0; ox < p->y.width; ox++) {
-            const struct pool_range xs = pool_window(p->options, ox, p->x.width);
-            float *out = pixel(&p->y, image, oy, ox);
-            memcpy(out, pixel(&p->x, image, ys.begin, xs.begin), (size_t)p->y.channels * sizeof *out);
+        const int64_t image = row / m->to.height;
+        const int oy = (int)(row % m->to.height);
+        const struct pool_range ys = pool_window(m->options, oy, m->from.height);
+        for (int ox = 0; ox < m->to.width; ox++) {
+            const struct pool_range xs = pool_window(m->options, ox, m->from.width);
+            uint8_t *out = byte_pixel(&m->to, image, oy, ox);
+            memcpy(out, byte_pixel(&m->from, image, ys.begin, xs.begin), (size_t)m->to.channels);
             for (int iy = ys.begin; iy < ys.end; iy++)
                 for (int ix = xs.begin; ix < xs.end; ix++)
-                    p->net->kernels->maximum(out, pixel(&p->x, image, iy, ix), p->y.channels);
+                    take_larger(m, out, byte_pixel(&m->from, image, iy, ix));
         }
     }
 }
 
 static void max_pool_forward(struct net *net, const struct node *node)
 {
-    struct pool p = {
-        .net = net, .options = node->as.pool, .x = op_input(net, node, 0), .y = op_output(net, node)};
-    par_for(net->options.threads, (int64_t)p.y.images * p.y.height, 1, max_pool_rows, &p);
+    run_moves(net, node, max_pool_rows);
 }
+
+static void upsample_rows(void *context, int64_t begin, int64_t end, int worker)
+{
+    (void)worker;
+    const struct move *m = context;
+    for (int64_t row = begin; row < end; row++) {
+        const int64_t image = row / m->to.height;
+        const int y = (int)(row % m->to.height);
+        for (int x = 0; x < m->to.width; x++)
+            memcpy(byte_pixel(&m->to, image, y, x), byte_pixel(&m->from, image, y / 2, x / 2),
+                   (size_t)m->to.channels);
+    }
+}
+
+static void upsample_forward(struct net *net, const struct node *node)
+{
+    run_moves(net, node, upsample_rows);
+}
+
+/* ---- Max pool: the gradient goes to the first maximum in row-major order ---- */
 
 /* One window: every channel's gradient goes to its first maximum. */
 static void scatter(const struct pool *p, int64_t image, int oy, int ox, int channel, int channels)
@@ -56,10 +124,10 @@ static void scatter(const struct pool *p, int64_t image, int oy, int ox, int cha
     const struct pool_range ys = pool_window(p->options, oy, p->x.height),
                             xs = pool_window(p->options, ox, p->x.width);
     p->net->kernels->maximum_backward(
-        &(struct pool_block){.x = pixel(&p->x, image, ys.begin, xs.begin) + channel,
-                             .y = pixel(&p->y, image, oy, ox) + channel,
-                             .dy = pixel(&p->dy, image, oy, ox) + channel,
-                             .dx = pixel(&p->dx, image, ys.begin, xs.begin) + channel,
+        &(struct pool_block){.x = view_pixel(&p->x, image, ys.begin, xs.begin) + channel,
+                             .y = view_pixel(&p->y, image, oy, ox) + channel,
+                             .dy = view_pixel(&p->dy, image, oy, ox) + channel,
+                             .dx = view_pixel(&p->dx, image, ys.begin, xs.begin) + channel,
                              .x_row = p->x.width * p->x.stride,
                              .x_pixel = p->x.stride,
                              .dx_row = p->dx.width * p->dx.stride,
@@ -80,7 +148,7 @@ static void max_pool_backward_blocks(void *context, int64_t begin, int64_t end, 
         const int channel = (int)(i % blocks) * CHANNELS;
         const int channels = p->x.channels - channel < CHANNELS ? p->x.channels - channel : CHANNELS;
         if (!p->accumulate)
-            p->net->kernels->fill(pixel(&p->dx, image, 0, 0) + channel, p->dx.stride, 0.f,
+            p->net->kernels->fill(view_pixel(&p->dx, image, 0, 0) + channel, p->dx.stride, 0.f,
                                   p->dx.height * p->dx.width, channels);
         for (int oy = 0; oy < p->y.height; oy++)
             for (int ox = 0; ox < p->y.width; ox++) scatter(p, image, oy, ox, channel, channels);
@@ -105,28 +173,9 @@ const struct op op_max_pool = {.reads_inputs = true,
                                .forward = max_pool_forward,
                                .backward = max_pool_backward,
                                .replay = max_pool_forward};
+const struct op op_max_pool_int8 = {.forward = max_pool_forward};
 
-/* ---- Nearest upsampling by 2; backward adds the four gradients (0,0), (0,1), (1,0), (1,1) in this order
- * ---- */
-
-static void upsample_rows(void *context, int64_t begin, int64_t end, int worker)
-{
-    (void)worker;
-    const struct pool *p = context;
-    for (int64_t row = begin; row < end; row++) {
-        const int64_t image = row / p->y.height;
-        const int y = (int)(row % p->y.height);
-        for (int x = 0; x < p->y.width; x++)
-            memcpy(pixel(&p->y, image, y, x), pixel(&p->x, image, y / 2, x / 2),
-                   (size_t)p->y.channels * sizeof(float));
-    }
-}
-
-static void upsample_forward(struct net *net, const struct node *node)
-{
-    struct pool p = {.net = net, .x = op_input(net, node, 0), .y = op_output(net, node)};
-    par_for(net->options.threads, (int64_t)p.y.images * p.y.height, 1, upsample_rows, &p);
-}
+/* ---- Nearest upsampling by 2: the four gradients (0,0), (0,1), (1,0), (1,1) are added in this order ---- */
 
 static void upsample_backward_rows(void *context, int64_t begin, int64_t end, int worker)
 {
@@ -136,10 +185,11 @@ static void upsample_backward_rows(void *context, int64_t begin, int64_t end, in
         const int64_t image = row / p->dx.height;
         const int y = (int)(row % p->dx.height);
         for (int x = 0; x < p->dx.width; x++) {
-            float *dx = pixel(&p->dx, image, y, x);
-            const float *a = pixel(&p->dy, image, 2 * y, 2 * x), *b = pixel(&p->dy, image, 2 * y, 2 * x + 1),
-                        *c = pixel(&p->dy, image, 2 * y + 1, 2 * x),
-                        *d = pixel(&p->dy, image, 2 * y + 1, 2 * x + 1);
+            float *dx = view_pixel(&p->dx, image, y, x);
+            const float *a = view_pixel(&p->dy, image, 2 * y, 2 * x),
+                        *b = view_pixel(&p->dy, image, 2 * y, 2 * x + 1),
+                        *c = view_pixel(&p->dy, image, 2 * y + 1, 2 * x),
+                        *d = view_pixel(&p->dy, image, 2 * y + 1, 2 * x + 1);
             for (int i = 0; i < p->dx.channels; i++) {
                 const float sum = ((a[i] + b[i]) + c[i]) + d[i];
                 dx[i] = p->accumulate ? dx[i] + sum : sum;
@@ -159,6 +209,7 @@ static void upsample_backward(struct net *net, const struct node *node)
 
 const struct op op_upsample = {
     .forward = upsample_forward, .backward = upsample_backward, .replay = upsample_forward};
+const struct op op_upsample_int8 = {.forward = upsample_forward};
 
 /* ---- Mean over the pixels of each image: one chain per channel, divided in the end ---- */
 
@@ -168,9 +219,9 @@ static void mean_images(void *context, int64_t begin, int64_t end, int worker)
     const struct pool *p = context;
     const int pixels = p->x.height * p->x.width;
     for (int64_t image = begin; image < end; image++) {
-        float *y = pixel(&p->y, image, 0, 0);
+        float *y = view_pixel(&p->y, image, 0, 0);
         memset(y, 0, (size_t)p->y.channels * sizeof *y);
-        p->net->kernels->column_sum(y, pixel(&p->x, image, 0, 0), p->x.stride, pixels, p->y.channels);
+        p->net->kernels->column_sum(y, view_pixel(&p->x, image, 0, 0), p->x.stride, pixels, p->y.channels);
         for (int c = 0; c < p->y.channels; c++) y[c] = flush_float(y[c] / (float)pixels);
     }
 }
@@ -187,7 +238,7 @@ static void mean_backward_rows(void *context, int64_t begin, int64_t end, int wo
     const struct pool *p = context;
     const int pixels = p->dx.height * p->dx.width;
     for (int64_t row = begin; row < end; row++) {
-        const float *dy = pixel(&p->dy, row / pixels, 0, 0);
+        const float *dy = view_pixel(&p->dy, row / pixels, 0, 0);
         float *dx = view_row(&p->dx, row);
         for (int c = 0; c < p->dx.channels; c++) {
             const float g = flush_float(dy[c] / (float)pixels);
