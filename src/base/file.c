@@ -181,20 +181,22 @@ static enum status commit(struct file_writer *writer, bool lasting, struct error
 
 enum status file_commit(struct file_writer *writer, struct error *err) { return commit(writer, true, err); }
 
-enum status file_write_loose(const char *path, const void *data, size_t n, struct error *err)
+static enum status write_whole(const char *path, const void *data, size_t n, bool lasting, struct error *err)
 {
     struct file_writer writer;
     TRY(file_create(&writer, path, err));
     fwrite(data, 1, n, writer.stream);
-    return commit(&writer, false, err);
+    return commit(&writer, lasting, err);
+}
+
+enum status file_write_loose(const char *path, const void *data, size_t n, struct error *err)
+{
+    return write_whole(path, data, n, false, err);
 }
 
 enum status file_write(const char *path, const void *data, size_t n, struct error *err)
 {
-    struct file_writer writer;
-    TRY(file_create(&writer, path, err));
-    fwrite(data, 1, n, writer.stream);
-    return file_commit(&writer, err);
+    return write_whole(path, data, n, true, err);
 }
 
 enum status file_make_folder(const char *path, struct error *err)

@@ -15,7 +15,6 @@ struct conv_shape {
 };
 struct conv_shape conv_shape_of(const struct net *net, const struct node *node);
 
-static inline size_t conv_aligned(size_t floats) { return (floats + 15) / 16 * 16; }
 static inline int conv_blocks(int channels) { return (channels + KERNEL_BLOCK - 1) / KERNEL_BLOCK; }
 
 /* Packed weights: forward, bias, and where the input needs a gradient the transposed ones, in phase order. */

@@ -51,7 +51,7 @@ static double *scratch_sums(const struct net *net) { return (double *)op_scratch
 
 static float *scratch_partials(const struct net *net, int channels)
 {
-    return op_scratch(net) + conv_aligned(4 * (size_t)channels); /* after two doubles a channel */
+    return op_scratch(net) + op_aligned(4 * (size_t)channels); /* after two doubles a channel */
 }
 
 /* ---- Forward ---- */
@@ -193,5 +193,5 @@ void conv_bias_backward(struct net *net, const struct node *node, struct view dy
 size_t conv_norm_scratch(const struct view *y)
 {
     const size_t channels = (size_t)y->channels, partials = pixels_partials(y, 2);
-    return conv_aligned(4 * channels) + (partials > 3 * channels ? partials : 3 * channels);
+    return op_aligned(4 * channels) + (partials > 3 * channels ? partials : 3 * channels);
 }

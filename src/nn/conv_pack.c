@@ -50,7 +50,7 @@ size_t conv_packed(const struct net *net, const struct node *node)
 {
     const struct conv_shape s = conv_shape_of(net, node);
     const bool backward = op_training(net) && op_needs_gradient(net, node, 0);
-    return conv_aligned(forward_floats(&s)) + conv_aligned(bias_floats(&s)) +
+    return op_aligned(forward_floats(&s)) + op_aligned(bias_floats(&s)) +
            (backward ? backward_floats(&s) : 0);
 }
 
@@ -107,7 +107,7 @@ static void pack_block(const struct net *net, const struct node *node, const str
 static void pack_forward(const struct net *net, const struct node *node, const struct conv_shape *s,
                          float *packed)
 {
-    float *bias = packed + conv_aligned(forward_floats(s));
+    float *bias = packed + op_aligned(forward_floats(s));
     memset(bias, 0, bias_floats(s) * sizeof *bias);
     for (int o = 0; o < s->out; o++) {
         const int start = o / s->out_group * conv_blocks(s->out_group) * KERNEL_BLOCK; /* of the group */
@@ -166,12 +166,12 @@ static void pack_backward(const struct net *net, const struct node *node, const 
 
 const float *conv_packed_bias(const struct net *net, const struct node *node, const struct conv_shape *s)
 {
-    return op_packed(net, node) + conv_aligned(forward_floats(s));
+    return op_packed(net, node) + op_aligned(forward_floats(s));
 }
 
 const float *conv_packed_backward(const struct net *net, const struct node *node, const struct conv_shape *s)
 {
-    return conv_packed_bias(net, node, s) + conv_aligned(bias_floats(s));
+    return conv_packed_bias(net, node, s) + op_aligned(bias_floats(s));
 }
 
 void conv_pack(struct net *net, const struct node *node)

@@ -35,7 +35,7 @@ struct weight_context {
     float *gradient; /* OIHW */
 };
 
-static size_t weight_cols(const struct conv_shape *s) { return conv_aligned((size_t)s->out_group); }
+static size_t weight_cols(const struct conv_shape *s) { return op_aligned((size_t)s->out_group); }
 
 /* Images of a branch: the largest power of two that leaves enough of them, or 0. */
 static int branch_images(const struct conv_shape *s, int images, int threads)
@@ -228,7 +228,7 @@ void conv_weight_backward(struct net *net, const struct node *node, const struct
     if (!gradient) return;
     assert(dz.images == net->options.batch); /* as the scratch was planned */
     const int threads = net->options.threads;
-    const size_t level = conv_aligned(weight_row_floats(s));
+    const size_t level = op_aligned(weight_row_floats(s));
     struct weight_context c = {.net = net,
                                .shape = s,
                                .window = window_forward(s->options, dz.height, dz.width),
@@ -257,7 +257,7 @@ void conv_weight_backward(struct net *net, const struct node *node, const struct
 
 size_t conv_weight_scratch(const struct conv_shape *s, int images, int threads)
 {
-    const size_t level = conv_aligned(weight_row_floats(s)), rows = rows_scratch(level, images);
+    const size_t level = op_aligned(weight_row_floats(s)), rows = rows_scratch(level, images);
     const int branch = branch_images(s, images, threads);
     if (!branch) return rows;
     const int count = branch_count(images, branch);

@@ -49,16 +49,6 @@ static void note(struct names *names, const char *name)
         names->length += (size_t)snprintf(names->text + names->length, left, "...");
 }
 
-static const struct quant_layer *layer_of(const struct quant *quant, const char *weight)
-{
-    for (int i = 0; i < quant->count; i++) {
-        const size_t n = strlen(quant->layers[i].name);
-        if (!strncmp(weight, quant->layers[i].name, n) && !strcmp(weight + n, ".weight"))
-            return quant->layers + i;
-    }
-    return NULL;
-}
-
 /* The first negative value of a batch norm's variance, or -1: its square root would be no number. */
 static int64_t find_negative(const char *name, const float *values, size_t n)
 {
@@ -71,7 +61,7 @@ static enum status copy(struct params *params, int index, const struct weights *
                         const struct weight_tensor *tensor, const struct quant *quant, struct error *err)
 {
     float *values = params_values(params, index);
-    const struct quant_layer *layer = layer_of(quant, tensor->name);
+    const struct quant_layer *layer = quant_find_weight(quant, tensor->name);
     if (layer)
         quant_weights(values, layer, tensor);
     else

@@ -14,6 +14,12 @@
 /* a * b, or OP_MOST + 1 where that is more than OP_MOST. */
 static inline size_t op_times(size_t a, size_t b) { return a && b > OP_MOST / a ? OP_MOST + 1 : a * b; }
 
+/* Rounded up to whole blocks of packed weights, which are also cache lines. */
+static inline size_t op_aligned(size_t floats)
+{
+    return (floats + KERNEL_BLOCK - 1) / KERNEL_BLOCK * KERNEL_BLOCK;
+}
+
 /* Sizes are in floats and may be NULL for none; the plan is refused when one is over OP_MOST. What grows with
  * more than the values of an input or output and the parameters uses op_times.
  *

@@ -26,14 +26,12 @@ struct attention {
     bool accumulate;
 };
 
-static size_t rounded(int n) { return (size_t)(n + KERNEL_BLOCK - 1) / KERNEL_BLOCK * KERNEL_BLOCK; }
-
 /* [ceil(n / 16)][depth][16] from n vectors of `depth` values: packed(vector i, value d). */
-static size_t packed_floats(int n, int depth) { return rounded(n) * (size_t)depth; }
+static size_t packed_floats(int n, int depth) { return op_aligned((size_t)n) * (size_t)depth; }
 
 static size_t head_floats(const struct attention_options *o, int tokens)
 {
-    return rounded(o->key_dim) * (size_t)tokens + packed_floats(tokens, o->key_dim) +
+    return op_aligned((size_t)o->key_dim) * (size_t)tokens + packed_floats(tokens, o->key_dim) +
            packed_floats(o->value_dim, tokens);
 }
 
@@ -53,7 +51,7 @@ static float *scaled_query(const struct attention *a, int64_t head)
 }
 static float *packed_keys(const struct attention *a, int64_t head)
 {
-    return scaled_query(a, head) + rounded(a->o.key_dim) * (size_t)a->tokens;
+    return scaled_query(a, head) + op_aligned((size_t)a->o.key_dim) * (size_t)a->tokens;
 }
 static float *packed_values(const struct attention *a, int64_t head)
 {
@@ -127,7 +125,7 @@ static void attend(void *context, int64_t begin, int64_t end, int worker)
 {
     const struct attention *a = context;
     /* Rows that nobody keeps have room for whole blocks of scores, so that none is computed aside. */
-    const size_t room = a->probabilities ? (size_t)a->tokens : rounded(a->tokens);
+    const size_t room = a->probabilities ? (size_t)a->tokens : op_aligned((size_t)a->tokens);
     for (int64_t i = begin; i < end;) {
         const int64_t head = i / a->tokens;
         const int first = (int)(i % a->tokens), left = a->tokens - first;
@@ -173,8 +171,8 @@ static int larger(int a, int b) { return a > b ? a : b; }
 static size_t head_scratch_floats(const struct attention_options *o, int tokens)
 {
     const size_t n = (size_t)tokens, dim = (size_t)larger(o->key_dim, o->value_dim);
-    const size_t packed = rounded(tokens) * dim + rounded(larger(o->key_dim, o->value_dim)) * n;
-    return op_times(n, n) + packed + n * rounded((int)dim) + 2 * n * (sizeof(void *) / sizeof(float)) + 64;
+    const size_t packed = op_aligned((size_t)tokens) * dim + op_aligned(dim) * n;
+    return op_times(n, n) + packed + n * op_aligned(dim) + 2 * n * (sizeof(void *) / sizeof(float)) + 64;
 }
 
 static struct head_scratch head_scratch(const struct attention *a, int worker)
@@ -184,7 +182,7 @@ static struct head_scratch head_scratch(const struct attention *a, int worker)
     struct head_scratch s = {.in = (const float **)base, .out = (float **)base + n};
     s.scores = base + 2 * n * (sizeof(void *) / sizeof(float));
     s.packed = s.scores + n * n;
-    s.gradient = s.packed + rounded(a->tokens) * dim + rounded((int)dim) * n;
+    s.gradient = s.packed + op_aligned((size_t)a->tokens) * dim + op_aligned(dim) * n;
     return s;
 }
 
@@ -199,7 +197,7 @@ static void deliver(const struct attention *a, float *to, float *rows, int dim, 
         k->copy(to, a->dqkv.stride, rows, stride, a->tokens, dim);
 }
 
-/* s->gradient[j][d] = chain over i of p[i][j] * y[i][d], in rows of rounded(dim). */
+/* s->gradient[j][d] = chain over i of p[i][j] * y[i][d], in rows of op_aligned(dim). */
 static void transposed_product(const struct attention *a, const struct head_scratch *s, const float *p,
                                const float *y, ptrdiff_t y_stride, int dim)
 {
@@ -211,7 +209,7 @@ static void transposed_product(const struct attention *a, const struct head_scra
                                                  .rows = a->tokens,
                                                  .cols = dim,
                                                  .dw = s->gradient,
-                                                 .dw_stride = (ptrdiff_t)rounded(dim)});
+                                                 .dw_stride = (ptrdiff_t)op_aligned((size_t)dim)});
 }
 
 static void head_backward(const struct attention *a, int64_t head, const struct head_scratch *s)
@@ -222,7 +220,7 @@ static void head_backward(const struct attention *a, int64_t head, const struct 
 
     transposed_product(a, s, p, dy, a->dy.stride, o->value_dim);
     deliver(a, part(a, &a->dqkv, head, o->value_start), s->gradient, o->value_dim,
-            (ptrdiff_t)rounded(o->value_dim));
+            (ptrdiff_t)op_aligned((size_t)o->value_dim));
 
     pack(s->packed, part(a, &a->qkv, head, o->value_start), n, a->qkv.stride, o->value_dim, 1);
     for (int i = 0; i < n; i++) {
@@ -245,7 +243,7 @@ static void head_backward(const struct attention *a, int64_t head, const struct 
 
     transposed_product(a, s, s->scores, scaled_query(a, head), o->key_dim, o->key_dim);
     deliver(a, part(a, &a->dqkv, head, o->key_start), s->gradient, o->key_dim,
-            (ptrdiff_t)rounded(o->key_dim));
+            (ptrdiff_t)op_aligned((size_t)o->key_dim));
 }
 
 static void backward_heads(void *context, int64_t begin, int64_t end, int worker)
@@ -289,7 +287,7 @@ static size_t attention_scratch(const struct net *net, const struct node *node)
 static size_t attention_worker_scratch(const struct net *net, const struct node *node)
 {
     const int n = tokens_of(net, node);
-    return op_training(net) ? head_scratch_floats(&node->as.attention, n) : (size_t)ROWS * rounded(n);
+    return op_training(net) ? head_scratch_floats(&node->as.attention, n) : ROWS * op_aligned((size_t)n);
 }
 
 const struct op op_attention = {

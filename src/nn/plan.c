@@ -7,10 +7,6 @@
 #include <limits.h>
 #include <stdlib.h>
 
-enum { ALIGN = 16 }; /* floats */
-
-static size_t align_up(size_t floats) { return (floats + ALIGN - 1) / ALIGN * ALIGN; }
-
 static int by_size(const void *a, const void *b)
 {
     const struct buffer *x = *(struct buffer *const *)a, *y = *(struct buffer *const *)b;
@@ -109,11 +105,11 @@ static bool sizes(struct planner *p)
         grow_to(p->scratch, ask(op->scratch, net, node));
         grow_to(p->workers, ask(op->worker_scratch, net, node));
     }
-    net->worker_floats = align_up(p->workers->size);
+    net->worker_floats = op_aligned(p->workers->size);
     p->workers->size = op_times(net->worker_floats, (size_t)net->options.threads);
     for (int i = 0; i < p->count; i++) {
         if (p->buffers[i].size > OP_MOST) return false;
-        p->buffers[i].size = align_up(p->buffers[i].size);
+        p->buffers[i].size = op_aligned(p->buffers[i].size);
     }
     return true;
 }

@@ -28,7 +28,9 @@ struct quant {
     int count, capacity;
 };
 
-const struct quant_layer *quant_find(const struct quant *quant, const char *name); /* NULL: float */
+/* The layer of a name, and the one whose tensor NAME.weight is; NULL: float. */
+const struct quant_layer *quant_find(const struct quant *quant, const char *name);
+const struct quant_layer *quant_find_weight(const struct quant *quant, const char *tensor);
 
 /* Room for one more layer with arrays to fill, or NULL when memory is short. The caller knows that there is
  * no such layer yet. */

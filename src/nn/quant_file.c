@@ -123,6 +123,14 @@ enum status quant_read(struct quant *quant, const struct weights *weights, struc
     return OK;
 }
 
+const struct quant_layer *quant_find_weight(const struct quant *quant, const char *tensor)
+{
+    const size_t stem = stem_length(tensor, WEIGHT);
+    char name[MAX_NAME] = "";
+    memcpy(name, tensor, stem);
+    return stem ? quant_find(quant, name) : NULL;
+}
+
 /* The input channel of a layer's weight i of output o. */
 static int channel_of(const struct quant_layer *layer, int64_t group, int64_t o, int64_t i)
 {
@@ -177,10 +185,7 @@ static bool list_items(struct safetensors_item *items, size_t *count, struct are
         struct safetensors_item item = {
             .name = param->name, .dims = param->dims, .values = params_values(params, i)};
         memcpy(item.shape, param->shape, (size_t)param->dims * sizeof *param->shape);
-        const size_t stem = stem_length(param->name, WEIGHT);
-        char name[MAX_NAME] = "";
-        memcpy(name, param->name, stem);
-        const struct quant_layer *layer = stem && param->dims == 4 ? quant_find(quant, name) : NULL;
+        const struct quant_layer *layer = param->dims == 4 ? quant_find_weight(quant, param->name) : NULL;
         if (layer) {
             int8_t *integers = arena_alloc(arena, param->size, 1);
             if (!integers || !add_parts(items, count, arena, layer)) return false;
