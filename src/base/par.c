@@ -9,18 +9,30 @@
 #include <omp.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 enum { SHARES_EACH = 4 }; /* shares for each thread, where there is so much: a slow core takes fewer */
 
+static _Thread_local bool inside; /* a body runs on this thread */
+
+static void run(par_body *body, void *context, int64_t begin, int64_t end, int worker)
+{
+    const bool before = inside;
+    inside = true;
+    body(context, begin, end, worker);
+    inside = before;
+}
+
 void par_for(int threads, int64_t n, int64_t grain, par_body *body, void *context)
 {
     assert(threads >= 1 && threads <= PAR_MAX_THREADS && grain >= 1 && n >= 0);
+    assert(threads == 1 || !inside);
     const int64_t grains = (n + grain - 1) / grain;
     const int team = grains < threads ? (int)grains : threads;
     if (team <= 1) {
         const uint64_t previous = fpu_enter();
-        if (n) body(context, 0, n, 0);
+        if (n) run(body, context, 0, n, 0);
         fpu_leave(previous);
         return;
     }
@@ -35,7 +47,7 @@ void par_for(int threads, int64_t n, int64_t grain, par_body *body, void *contex
         for (int64_t share = worker; share < shares; share = workers + atomic_fetch_add(&taken, 1)) {
             const int64_t begin = grains * share / shares * grain;
             const int64_t end = share + 1 == shares ? n : grains * (share + 1) / shares * grain;
-            body(context, begin, end, worker);
+            run(body, context, begin, end, worker);
         }
         c_locale_leave(locale);
         fpu_leave(previous);

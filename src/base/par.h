@@ -15,7 +15,8 @@ typedef void par_body(void *context, int64_t begin, int64_t end, int worker);
 
 /* Calls body over contiguous shares of [0, n), each (but the last) a multiple of grain, on at most `threads`
  * threads, and returns when all are done. There may be more shares than threads; those of one worker come in
- * ascending order. Every worker runs under the contract's floating-point word. */
+ * ascending order. Every worker runs under the contract's floating-point word. A body that calls par_for itself
+ * does so with one thread. */
 void par_for(int threads, int64_t n, int64_t grain, par_body *body, void *context);
 
 /* The thread count to use when the user names none: OMP_NUM_THREADS, else the CPUs that the process may run

@@ -95,11 +95,6 @@ static void fill_matrix(float *matrix, int n, struct token_options o)
 
 /* ---- Packing: the table for this size of picture ---- */
 
-struct resample {
-    const struct tokens *t;
-    const float *grid;
-};
-
 /* The position of patch (r, c), 16 channels at a time. */
 static void resample_patch(const struct tokens *t, const float *grid, int r, int c, float *out)
 {
@@ -123,15 +118,6 @@ static void resample_patch(const struct tokens *t, const float *grid, int r, int
     }
 }
 
-static void resample_patches(void *context, int64_t begin, int64_t end, int worker)
-{
-    (void)worker;
-    const struct resample *s = context;
-    for (int64_t p = begin; p < end; p++)
-        resample_patch(s->t, s->grid, (int)(p / s->t->columns), (int)(p % s->t->columns),
-                       s->t->table + (s->t->extra + p) * s->t->channels);
-}
-
 static void tokens_pack(struct net *net, const struct node *node)
 {
     const struct tokens t = packed_tokens(net, node);
@@ -142,11 +128,13 @@ static void tokens_pack(struct net *net, const struct node *node)
     fill_matrix(t.column_matrix, t.columns, t.o);
     net->kernels->add(t.table, t.channels, cls, t.channels, position, t.channels, 1, t.channels);
     if (t.o.registers) memcpy(t.table + t.channels, op_param(net, node, 2), (size_t)t.o.registers * row);
-    if (t.as_stored)
-        memcpy(t.table + (ptrdiff_t)t.extra * t.channels, grid, (size_t)(t.rows * t.columns) * row);
-    else
-        par_for(net->options.threads, (int64_t)t.rows * t.columns, 1, resample_patches,
-                &(struct resample){&t, grid});
+    float *place = t.table + (ptrdiff_t)t.extra * t.channels;
+    if (t.as_stored) {
+        memcpy(place, grid, (size_t)(t.rows * t.columns) * row);
+        return;
+    }
+    for (int r = 0; r < t.rows; r++)
+        for (int c = 0; c < t.columns; c++, place += t.channels) resample_patch(&t, grid, r, c, place);
 }
 
 /* ---- Forward ---- */
