@@ -2,7 +2,7 @@
  *
  * Everything that lives as long as its owner (a model, a loaded file, a command) comes from the owner's arena and
  * goes with it; nothing is freed one by one. Memory is zeroed and aligned to 64 bytes, so that a row of floats can
- * be loaded by any vector. In debug builds released memory is poisoned first. */
+ * be loaded by any vector. Unless NDEBUG is defined, released memory is poisoned first. */
 #ifndef RETORT_BASE_ARENA_H
 #define RETORT_BASE_ARENA_H
 

@@ -1,4 +1,4 @@
-/* What a node costs, by its shape alone: for profiles and benchmarks. */
+/* What a node costs, by its shape alone: for profiles and for what a plan computes again (plan_replay.c). */
 #ifndef RETORT_NN_COST_H
 #define RETORT_NN_COST_H
 
