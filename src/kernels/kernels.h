@@ -171,6 +171,7 @@ struct adamw_step {
     float beta1, beta2, one_minus_beta1, one_minus_beta2, rate, root, epsilon, decay;
 };
 
+/* Pointers need the alignment of what they point at, and no more. */
 struct kernels {
     const char *name; /* "scalar", "fma", "avx2", "avx512", "vnni", "neon", "neondot" */
     int width;        /* lanes of one vector; must not show in results */
@@ -185,10 +186,11 @@ struct kernels {
 
     /* winograd_inl.h: F(4x4, 3x3), see docs/NUMERICS.md. channels are multiples of 16; k = 6 * row + column counts
      * the 36 points of a transformed tile.
-     * v[k * v_stride + c] = (B' d B)[k], d the 6 x 6 values in[0..36][c], not flushed. */
+     * v[k * v_stride + c] = (B' d B)[k], d the 6 x 6 values in[k][c] behind 36 pointers, not flushed. */
     void (*winograd_input)(float *v, ptrdiff_t v_stride, const float *const *in, int channels);
     /* y = A' M A, M the 6 x 6 values m[k * m_stride + c]; out[4 * row + column][c] = activation(y + bias[c] + out),
-     * where bias (or NULL) and, if accumulate is set, out are added in that order. A NULL in out is skipped. */
+     * where bias (or NULL) and, if accumulate is set, out are added in that order. out is 16 pointers; a NULL among
+     * them is skipped. */
     void (*winograd_output)(float *const *out, const float *m, ptrdiff_t m_stride, int channels, const float *bias,
                             int accumulate, enum activation activation);
     /* u[k * u_stride + n] = (G w G')[k] of w[kernel position][n], n < 16: in double, rounded once, flushed. */

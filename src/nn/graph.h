@@ -122,7 +122,11 @@ struct graph {
     bool out_of_memory;                     /* remembered, so that builders read as tables */
 };
 
-/* Starts a graph over params, which all graphs of one model share and which outlives them. */
+/* Starts a graph over params, which all graphs of one model share and which outlives them. graph_free ends it.
+ *
+ * A builder takes tensors of the graph and returns one, its output: [height, width, channels] of an image. Wrong
+ * shapes are a caller's bug. When memory is short it returns 0, as does every builder after it, and graph_finish
+ * says so. */
 void graph_begin(struct graph *graph, struct params *params);
 int graph_input(struct graph *graph, int height, int width, int channels, bool needs_gradient);
 
@@ -137,16 +141,25 @@ struct conv_layer {
 };
 struct conv_layer graph_conv_layer(struct graph *graph, const char *prefix, int in, int out,
                                    struct conv_options options);
+
+/* [H, W, in] to [H', W', out], H' = (H + 2 * padding - dilation * (kernel - 1) - 1) / stride + 1, W' likewise.
+ * Kernels up to WINDOW_MAX_KERNEL (window.h); groups divide in and out. */
 int graph_conv(struct graph *graph, const struct conv_layer *layer, int x);
 
-int graph_add(struct graph *graph, int a, int b);
-int graph_concat(struct graph *graph, int count, const int *inputs);
+int graph_max_pool(struct graph *graph, int x, struct pool_options options); /* likewise */
+
+int graph_concat(struct graph *graph, int count, const int *inputs); /* of one height and width, count >= 1 */
 int graph_slice(struct graph *graph, int x, int channel, int channels); /* a view, no node */
-int graph_max_pool(struct graph *graph, int x, struct pool_options options);
+
+/* To [2 * H, 2 * W, channels], [height, width, channels], [H, W, count * length], [H, W, heads * value_dim]. */
 int graph_upsample(struct graph *graph, int x);
 int graph_bilinear(struct graph *graph, int x, int height, int width);
 int graph_gather(struct graph *graph, int x, struct gather_options options);
 int graph_attention(struct graph *graph, int x, struct attention_options options);
+
+/* These keep the shape; two inputs have the same. Parameters, one value a channel: prefix.weight and prefix.bias,
+ * gamma. */
+int graph_add(struct graph *graph, int a, int b);
 int graph_activation(struct graph *graph, int x, enum activation activation);
 int graph_layer_norm(struct graph *graph, const char *prefix, int x, float eps);
 int graph_scale_add(struct graph *graph, const char *gamma, int x, int f);
@@ -160,8 +173,9 @@ struct token_layer {
 };
 struct token_layer graph_token_layer(struct graph *graph, int channels, struct token_options options);
 int graph_tokens(struct graph *graph, const struct token_layer *layer, int x);
-int graph_mean(struct graph *graph, int x);
+int graph_mean(struct graph *graph, int x); /* to [1, 1, channels] */
 
+/* The tensor is kept after a run; at most GRAPH_MAX_OUTPUTS. */
 void graph_output(struct graph *graph, int tensor);
 
 /* For rewriting a graph (quant.h): a tensor in a storage of its own, and a node as it stands. */

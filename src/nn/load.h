@@ -8,14 +8,14 @@
 /* Copies every parameter from the file. Tensors that no model reads (num_batches_tracked, the constant dfl
  * weight, mask_token) may be there or not; any other missing or unknown tensor, or a wrong shape, is refused
  * with ERR_INPUT and the list of names. Values must be finite; those below 2^-40 become 0 (docs/NUMERICS.md).
- * Quantised weights (quant.h) become the floats that they stand for. */
+ * Quantised weights (quant.h) become the floats that they stand for.
+ *
+ * Where params->borrowed is set, float32 tensors that need no change are not copied but used where they lie in the
+ * mapped file: they are read only, and the weights must stay open as long as the parameters are used. */
 enum status params_load(struct params *params, const struct weights *weights, struct error *err);
 
-/* Where params->borrowed is set, params_load leaves float32 tensors that need no change where they lie in the
- * mapped file: read only, as long as the weights stay open. */
-
 /* Copies what has an equal name and shape and leaves the rest; returns the number of parameters copied
- * through *copied (may be NULL). */
+ * through *copied (may be NULL). Not for borrowed parameters. */
 enum status params_load_matching(struct params *params, const struct weights *weights, int *copied,
                                  struct error *err);
 

@@ -35,8 +35,7 @@ const char *net_plan_name(enum net_plan plan); /* "fast", "exact" */
 struct net_options {
     int batch, threads;
     enum net_mode mode;
-    float
-        momentum; /* of the running statistics: new = (1 - momentum) * old + momentum * batch; default 0.03 */
+    float momentum; /* of the running statistics: new = (1 - momentum) * old + momentum * batch; 0 means 0.03 */
     size_t memory_limit; /* bytes; 0: none. A plan that needs more is refused before anything is allocated */
     size_t spare;        /* bytes: while a training takes no more, values are kept rather than made again */
     enum net_plan plan;
@@ -117,6 +116,8 @@ struct replay {
 enum status net_plan(struct net *net, const struct graph *graph, const struct kernels *kernels,
                      struct net_options options, struct error *err);
 
+/* Graph, its parameters and kernels must outlive the net; a graph may serve several. One call that runs or packs a
+ * net at a time. ERR_SYSTEM when memory is short, or the plan is over memory_limit. */
 enum status net_create(struct net *net, const struct graph *graph, const struct kernels *kernels,
                        struct net_options options, struct error *err);
 void net_free(struct net *net);

@@ -43,7 +43,8 @@ int quant_weight(const struct quant_layer *layer, int o, int c, float weight);
 /* Rewrites a finished graph for inference: convolutions with a layer become OP_CONV_INT8 (kernel, stride and
  * padding any; groups 1 or depthwise; a bias, not a batch norm), storages become bytes where every reader and
  * writer agrees on the scales, sums are fused into the convolution before them, and floats become bytes and
- * bytes floats where the two meet. Outputs and the input stay floats. */
+ * bytes floats where the two meet. Outputs and the input stay floats. The graph then points into quant, which must
+ * outlive it. */
 enum status quant_apply(struct graph *graph, const struct quant *quant, struct error *err);
 
 /* A node that moves bytes and keeps their scales. */
