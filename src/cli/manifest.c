@@ -11,13 +11,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum kind { FOLDER, REGULAR, OTHER, ABSENT };
+
+static enum kind kind_of(const char *path)
+{
+    struct stat info;
+    if (stat(path, &info)) return ABSENT;
+    return S_ISDIR(info.st_mode) ? FOLDER : S_ISREG(info.st_mode) ? REGULAR : OTHER;
+}
+
 static enum status hash_file(struct manifest_file *file, const char *path, struct error *err)
 {
     struct file_view view;
-    struct stat info;
-    if (stat(path, &info) == 0 &&
-        !S_ISREG(info.st_mode)) /* reading a pipe here would take it from the command */
-        return fail(err, ERR_INPUT, "%s: is a pipe or a device, a manifest needs files", path);
     TRY(file_map(&view, path, err));
     file->bytes = view.size;
     sha256_bytes(view.data, view.size, file->sha256);
@@ -57,9 +62,12 @@ static enum status walk(struct listing *list, const char *root, const char *inne
         if (name[0] == '.' || (!*inner && !strcmp(name, "manifest.json"))) continue;
         const char *path = arena_printf(list->arena, "%s%s", inner, name);
         const char *whole = path ? arena_printf(list->arena, "%s/%s", root, path) : NULL;
+        const enum kind kind = whole ? kind_of(whole) : ABSENT;
         if (!whole)
             status = fail_memory(err, root, strlen(root));
-        else if (!file_is_folder(whole))
+        else if (kind == OTHER || access(whole, R_OK))
+            continue; /* commands pass over it, too */
+        else if (kind == REGULAR)
             status = add_path(list, path, root, err);
         else if ((path = arena_printf(list->arena, "%s/", path)))
             status = walk(list, root, path, depth + 1, err);
@@ -143,13 +151,6 @@ static enum status hash_folder(struct manifest_entry *entry, int threads, struct
     return hash_all(entry, &list, entry->path, threads, err);
 }
 
-/* Whether commands can read the file: others in a list are passed over. */
-static bool is_readable(const char *path)
-{
-    struct stat info;
-    return stat(path, &info) == 0 && S_ISREG(info.st_mode) && access(path, R_OK) == 0;
-}
-
 static enum status hash_listed(struct manifest_entry *entry, int threads, struct arena *arena,
                                struct error *err)
 {
@@ -158,9 +159,12 @@ static enum status hash_listed(struct manifest_entry *entry, int threads, struct
     const enum status status = source_list_file(&named, arena, entry->path, err);
     if (status != OK && status != ERR_INPUT) return status; /* a list without paths is passed over, too */
     if (named.count) qsort(named.paths, (size_t)named.count, sizeof *named.paths, by_text);
-    for (int64_t i = 0; i < named.count; i++)
-        if ((!i || strcmp(named.paths[i - 1], named.paths[i])) && is_readable(named.paths[i]))
-            TRY(add_path(&list, named.paths[i], entry->path, err));
+    for (int64_t i = 0; i < named.count; i++) {
+        const char *const path = named.paths[i];
+        const bool again = i && !strcmp(named.paths[i - 1], path);
+        if (!again && kind_of(path) == REGULAR && access(path, R_OK) == 0)
+            TRY(add_path(&list, path, entry->path, err));
+    }
     return hash_all(entry, &list, NULL, threads, err);
 }
 
@@ -169,7 +173,10 @@ enum status manifest_hash(struct manifest_entry *entry, const char *role, const 
 {
     *entry = (struct manifest_entry){.role = role, .path = path};
     if (!strcmp(role, MANIFEST_LISTED)) return hash_listed(entry, threads, arena, err);
-    if (file_is_folder(path)) return hash_folder(entry, threads, arena, err);
+    const enum kind kind = kind_of(path);
+    if (kind == FOLDER) return hash_folder(entry, threads, arena, err);
+    if (kind == OTHER) /* reading a pipe here would take it from the command */
+        return fail(err, ERR_INPUT, "%s: is a pipe or a device, a manifest needs files", path);
     entry->file_count = 1;
     entry->files = arena_alloc(arena, 1, sizeof *entry->files);
     if (!entry->files) return fail_memory(err, path, sizeof *entry->files);

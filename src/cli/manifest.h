@@ -1,8 +1,8 @@
 /* Run manifests: what ran, on what, and what came out, with hashes, as JSON.
  *
- * A folder is its files (all depths, sorted by path), without manifest.json. Hidden files are left out. Those of
- * a large folder are not listed: one hash stands for all. An input of the role MANIFEST_LISTED stands for the pictures
- * that a list names, each once, as a folder does for its files; those that commands pass over are left out. */
+ * A folder is its files (all depths, sorted by path), without manifest.json. Hidden files are left out, and what cannot
+ * be read: commands pass over it. Those of a large folder are not listed: one hash stands for all. An input of the role
+ * MANIFEST_LISTED stands for the pictures that a list names, each once, as a folder does for its files. */
 #ifndef RETORT_CLI_MANIFEST_H
 #define RETORT_CLI_MANIFEST_H
 

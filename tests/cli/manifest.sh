@@ -65,6 +65,20 @@ printf 'day/images/000000.jpg\nabsent.jpg\nday\n' >partly.txt
 "$RETORT" detect -q -m first/weights.safetensors --size 64 partly.txt empty.txt --manifest partly.json >/dev/null 2>&1
 check what_is_passed_over_is_left_out test "$(grep -c '"path": "day/images/' partly.json)" = 1
 
+# So is what cannot be read in a folder; no pipe is opened that the user did not name.
+mkdir live live/closed
+cp day/images/000000.jpg live/1.jpg
+cp day/images/000000.jpg live/2.jpg
+ln -s nowhere live/3.jpg
+mkfifo live/pipe
+chmod 0 live/2.jpg live/closed
+"$RETORT" detect -q -m first/weights.safetensors --size 64 -f live --manifest live.json >/dev/null 2>&1
+check folder_of_a_camera_has_its_manifest grep -q '"path": "1.jpg"' live.json
+check what_leads_nowhere_is_left_out sh -c '! grep "3.jpg\|pipe" live.json'
+expect verify_passes_over_it 0 ' 0 different' "$RETORT" verify live.json
+chmod 700 live/closed
+expect pipe_by_name 3 'live/pipe: is a pipe or a device' "$RETORT" detect -m live/pipe --manifest pipe.json -f live
+
 # A large folder is one line.
 mkdir many many/inner
 i=0
