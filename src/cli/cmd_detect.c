@@ -24,7 +24,7 @@ struct values {
 #define AT(member) offsetof(struct values, member)
 static const struct option options[] = {
     {"model", 'm', OPTION_INPUT, AT(model), .required = true, .help = "weights of the detector"},
-    {"frames", 'f', OPTION_TEXT, AT(frames), .place = "SOURCE",
+    {"frames", 'f', OPTION_SOURCE, AT(frames),
      .help = "a folder, a list (.txt), a picture, Y4M or motion JPEG, or - for standard input"},
     {"labels", 'l', OPTION_OUTPUT_FOLDER, AT(labels), .help = "write a label file a frame: class cx cy w h"},
     {"save-images", 'i', OPTION_OUTPUT_FOLDER, AT(images),

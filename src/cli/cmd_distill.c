@@ -72,7 +72,7 @@ static const struct option_choice select_rules[] = {SELECTION_RULES, {"all", SEL
 static const struct option options[] = {
     {"student", 'm', OPTION_INPUT, AT(student), .required = true,
      .help = "weights of the detector to improve"},
-    {"frames", 'f', OPTION_TEXT, AT(frames), .required = true, .place = "SOURCE",
+    {"frames", 'f', OPTION_SOURCE, AT(frames), .required = true,
      .help = "the stream: a folder, a list, a Y4M or motion JPEG file, or - for a pipe"},
     {"out", 'o', OPTION_OUTPUT_FOLDER, AT(out), .required = true,
      .help = "gets weights.safetensors, report.html, selection.jsonl and the chosen frames"},
@@ -346,7 +346,6 @@ static enum status distill_command(struct run *run, struct error *err)
     struct distill_result result;
     TRY(check(v, err));
     TRY(kernels_get(&kernels, NULL, err));
-    if (strcmp(v->frames, "-")) TRY(run_add_input(run, v->frames, err));
     if (strcmp(v->embedder, "detector") && strcmp(v->embedder, vit))
         TRY(run_add_input(run, v->embedder, err));
     const struct distill_options o = translate(v, kernels, run->threads);

@@ -18,7 +18,7 @@ struct values {
 static const struct option options[] = {
     {"model", 'm', OPTION_INPUT, AT(model), .required = true,
      .help = "weights of a vision transformer, or of a detector, whose backbone is used"},
-    {"frames", 'f', OPTION_TEXT, AT(frames), .place = "SOURCE",
+    {"frames", 'f', OPTION_SOURCE, AT(frames),
      .help = "a folder, a list (.txt), a picture, Y4M or motion JPEG, or - for standard input"},
     {"out", 'o', OPTION_OUTPUT, AT(out), .required = true,
      .help = "the vectors, .npy, float32, a row a frame"},

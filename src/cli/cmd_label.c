@@ -20,7 +20,7 @@ static const struct option options[] = {
     {"teacher-command", 0, OPTION_TEXT, AT(command), .place = "COMMAND",
      .help = "program instead: reads a picture's path a line, answers each with a line of JSON as detect "
              "--json does"},
-    {"frames", 'f', OPTION_TEXT, AT(frames), .place = "SOURCE",
+    {"frames", 'f', OPTION_SOURCE, AT(frames),
      .help = "a folder, a list (.txt), a picture, Y4M or motion JPEG, or - for standard input"},
     {"out", 'o', OPTION_OUTPUT_FOLDER, AT(out), .required = true, .help = "gets FRAME.txt for every frame"},
     {"classes", 0, OPTION_INTS, AT(classes), "1,2,3,5,7", 0, 65535,

@@ -25,7 +25,7 @@ static const struct option_choice methods[] = {
 #define AT(member) offsetof(struct values, member)
 static const struct option options[] = {
     {"model", 'm', OPTION_INPUT, AT(model), .required = true, .help = "weights of the detector, as floats"},
-    {"frames", 'f', OPTION_TEXT, AT(frames), .place = "SOURCE",
+    {"frames", 'f', OPTION_SOURCE, AT(frames),
      .help = "frames to calibrate on: a folder, a list (.txt), a picture, Y4M or motion JPEG, or -"},
     {"data", 'd', OPTION_INPUT, AT(data), .help = "or the pictures of a data set (its labels are not used)"},
     {"out", 'o', OPTION_OUTPUT, AT(out), .required = true, .help = "the quantised weights, .safetensors"},

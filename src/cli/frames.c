@@ -64,8 +64,7 @@ enum status frames_run(struct frame_count *count, struct run *run, const char *f
     enum status status = OK;
     *count = (struct frame_count){0};
     if (!frames && !run->operand_count) return fail(err, ERR_USAGE, "expected --frames or pictures");
-    if (frames && strcmp(frames, "-")) status = run_add_input(run, frames, err);
-    if (status == OK && frames) status = walk_path(&walk, frames, run->operand_count, err);
+    if (frames) status = walk_path(&walk, frames, run->operand_count, err);
     for (int i = 0; status == OK && i < run->operand_count; i++)
         status = walk_path(&walk, run->operands[i], run->operand_count - i - 1, err);
     image_free(&walk.frame.image);

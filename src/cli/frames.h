@@ -13,8 +13,7 @@ struct frame_count {
 };
 
 /* A frame or file that cannot be read is reported on standard error and passed over; frames_check turns that
- * into the command's status at its end. Files are noted as inputs of the run, standard input ("-") is not.
- * ERR_USAGE without any source, ERR_INPUT without any frame, ERR_INTERRUPTED. */
+ * into the command's status at its end. ERR_USAGE without any source, ERR_INPUT without any frame, ERR_INTERRUPTED. */
 enum status frames_run(struct frame_count *count, struct run *run, const char *frames, const char *stage,
                        frame_body *body, void *context, struct error *err);
 

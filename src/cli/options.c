@@ -180,6 +180,7 @@ static enum status set_value(const struct option *option, void *values, const ch
     case OPTION_TEXT:
         break;
     case OPTION_INPUT:
+    case OPTION_SOURCE:
     case OPTION_OUTPUT:
     case OPTION_OUTPUT_FOLDER:
         if (!*text) return wrong(option, "a path", text, err);

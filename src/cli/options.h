@@ -24,6 +24,7 @@ enum option_type {
     OPTION_REAL, /* in [low, high] */
     OPTION_TEXT,
     OPTION_INPUT,         /* a file or folder that is read: hashed into the manifest */
+    OPTION_SOURCE,        /* frames (image/source.h); "-" and what a list names, too: hashed likewise */
     OPTION_OUTPUT,        /* a file that is written */
     OPTION_OUTPUT_FOLDER, /* a folder that is written; the manifest goes into it */
     OPTION_CHOICE,        /* one of a table of names */

@@ -51,6 +51,8 @@ static const char *value_name(const struct option *option)
         return "N|WxH";
     case OPTION_TEXT:
         return "TEXT";
+    case OPTION_SOURCE:
+        return "SOURCE";
     case OPTION_INPUT:
     case OPTION_OUTPUT:
         return "FILE";

@@ -116,6 +116,7 @@ static enum status add_listed(struct manifest_list *list, const char *path, stru
     return source_list_is_file(path) ? add(list, MANIFEST_LISTED, path, run, err) : OK;
 }
 
+static bool is_input(enum option_type type) { return type == OPTION_INPUT || type == OPTION_SOURCE; }
 static bool is_output(enum option_type type) { return type == OPTION_OUTPUT || type == OPTION_OUTPUT_FOLDER; }
 
 /* Hashes what the options and operands name: inputs or outputs. */
@@ -126,14 +127,17 @@ static enum status collect(struct manifest_list *list, struct run *run, bool out
     list->entries = arena_alloc(&run->arena, MANIFEST_MAX_ENTRIES, sizeof *list->entries);
     if (!list->entries) return fail_memory(err, "a manifest", MANIFEST_MAX_ENTRIES * sizeof *list->entries);
     for (const struct option *option = table_of(run->command); option->name; option++) {
-        if (!(outputs ? is_output(option->type) : option->type == OPTION_INPUT)) continue;
+        if (!(outputs ? is_output(option->type) : is_input(option->type))) continue;
         const char *path = text_at(option, run->values);
         if (path && !outputs && !strcmp(path, "-")) continue; /* standard input leaves nothing to check */
         if (path) TRY(add(list, arena_printf(&run->arena, "--%s", option->name), path, run, err));
+        if (path && option->type == OPTION_SOURCE) TRY(add_listed(list, path, run, err));
     }
-    for (int i = 0; i < run->operand_count; i++)
-        if (role_of(run->command, i) == (outputs ? 'o' : 'i'))
-            TRY(add(list, arena_printf(&run->arena, "operand %d", i + 1), run->operands[i], run, err));
+    for (int i = 0; i < run->operand_count; i++) {
+        if (role_of(run->command, i) != (outputs ? 'o' : 'i')) continue;
+        TRY(add(list, arena_printf(&run->arena, "operand %d", i + 1), run->operands[i], run, err));
+        if (!outputs) TRY(add_listed(list, run->operands[i], run, err));
+    }
     return OK;
 }
 
@@ -199,12 +203,7 @@ static enum status write_manifest(const char *path, struct manifest_list *inputs
     };
     const struct kernels *kernels;
     if (kernels_get(&kernels, NULL, NULL) == OK) manifest.isa = kernels->name;
-    for (int i = 0; i < run->extra_count; i++) {
-        TRY(add(inputs, "read", run->extra_inputs[i], run, err));
-        TRY(add_listed(inputs, run->extra_inputs[i], run, err));
-    }
-    for (int i = 0; i < run->operand_count; i++)
-        if (role_of(run->command, i) == 'i') TRY(add_listed(inputs, run->operands[i], run, err));
+    for (int i = 0; i < run->extra_count; i++) TRY(add(inputs, "read", run->extra_inputs[i], run, err));
     manifest.inputs = *inputs;
     TRY(collect(&manifest.outputs, run, true, err));
     struct sha256 results = run->console.results;

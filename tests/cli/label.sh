@@ -3,7 +3,7 @@
 shared=${RETORT_SHARED:-$here/../../../shared}
 case $shared in /*) ;; *) shared=$here/../../$shared ;; esac
 
-expect label_needs_a_teacher 2 'one of --teacher and --teacher-command' "$RETORT" label -o out -f a.ppm
+expect label_needs_a_teacher 2 'one of --teacher and --teacher-command' "$RETORT" label -o out -f "$here/check"
 expect label_needs_one_teacher 2 'one of --teacher and' "$RETORT" label -T "$here/check" --teacher-command cat -o out
 expect label_needs_out 2 'out' "$RETORT" label --teacher-command cat -f a.ppm
 expect label_missing_weights 3 'nowhere.pt' "$RETORT" label --teacher nowhere.pt -f a.ppm -o out

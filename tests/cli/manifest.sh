@@ -79,6 +79,22 @@ expect verify_passes_over_it 0 ' 0 different' "$RETORT" verify live.json
 chmod 700 live/closed
 expect pipe_by_name 3 'live/pipe: is a pipe or a device' "$RETORT" detect -m live/pipe --manifest pipe.json -f live
 
+# A camera may write while the command runs: inputs are what was there before.
+cat >teacher.sh <<'T'
+while read -r path; do
+    cp day/images/000001.jpg busy/later.jpg
+    echo "{\"file\": \"$path\", \"width\": 160, \"height\": 96, \"detections\": []}"
+done
+T
+mkdir busy
+cp day/images/000000.jpg busy/1.jpg
+expect camera_that_writes 0 '^1 frame, ' "$RETORT" label --teacher-command 'sh teacher.sh' -f busy -o labelled
+check later_frames_are_no_inputs sh -c 'test -s busy/later.jpg && ! grep later.jpg labelled/manifest.json'
+check frames_are_an_input grep -q '"role": "--frames"' labelled/manifest.json
+piped() { "$RETORT" label --teacher-command 'sh teacher.sh' -f - -o piped <day/images/000000.jpg; }
+expect standard_input 0 '^1 frame, ' piped
+check standard_input_is_none sh -c 'test -s piped/manifest.json && ! grep -e --frames piped/manifest.json'
+
 # A large folder is one line.
 mkdir many many/inner
 i=0
