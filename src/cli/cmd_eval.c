@@ -151,8 +151,8 @@ static enum status evaluate(struct job *job, struct error *err)
     const struct kernels *kernels;
     TRY(check(v, err));
     TRY(kernels_get(&kernels, NULL, err));
-    TRY(data_inputs_add(run, v->data, (enum dataset_split)v->split, err));
     TRY(dataset_open(&job->data, v->data, (enum dataset_split)v->split, err));
+    TRY(data_inputs_note(run, v->data, &job->data, err));
     TRY(model_open_mapped(&job->model, v->model, err));
     struct evaluate_options o = evaluation_options(v);
     job->names = o.vehicle_list && job->model.config.classes > 1 ? NULL : job->model.names;

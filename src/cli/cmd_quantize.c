@@ -106,9 +106,8 @@ static enum status take_data(struct job *job, struct error *err)
 {
     struct dataset data;
     struct image picture = {0};
-    TRY(data_inputs_add(job->run, job->values->data, DATASET_TRAIN, err));
     TRY(dataset_open(&data, job->values->data, DATASET_TRAIN, err));
-    enum status status = OK;
+    enum status status = data_inputs_note(job->run, job->values->data, &data, err);
     for (size_t i = 0; i < data.count && status == OK; i++) {
         status = image_read(&picture, data.items[i].image, err);
         if (status == OK) status = take(job, &picture, err);
@@ -170,10 +169,11 @@ static enum status test(struct job *job, struct error *err)
     o.size = (int)v->size;
     o.rectangular = true;
     o.batch = 16;
-    TRY(data_inputs_add(job->run, v->test, DATASET_VAL, err));
     TRY(dataset_open(&data, v->test, DATASET_VAL, err));
-    enum status status = evaluate_run(&job->before, &job->model, job->kernels, job->run->threads, data.items,
-                                      data.count, &o, &job->run->progress, err);
+    enum status status = data_inputs_note(job->run, v->test, &data, err);
+    if (status == OK)
+        status = evaluate_run(&job->before, &job->model, job->kernels, job->run->threads, data.items,
+                              data.count, &o, &job->run->progress, err);
     if (status == OK)
         status = evaluate_run(&job->after, &job->quantised, job->kernels, job->run->threads, data.items,
                               data.count, &o, &job->run->progress, err);

@@ -126,10 +126,12 @@ static enum status open_sets(struct run *run, struct job *job, struct trainer_op
     }
     if (v->validation) {
         TRY(scored_set_open(&job->validation, v->validation, &o, kernels, run->threads, err));
+        TRY(data_inputs_note(run, v->validation, &job->validation.data, err));
         trainer->validation = scored_set_validation(&job->validation);
     }
     if (!v->training.guard) return OK;
     TRY(scored_set_open(&job->guard, v->training.guard, &o, kernels, run->threads, err));
+    TRY(data_inputs_note(run, v->training.guard, &job->guard.data, err));
     trainer->guard.set = scored_set_validation(&job->guard);
     trainer->guard.start = NAN;
     if (o.vehicle_list || job->source.config.classes == job->student.config.classes)
@@ -203,10 +205,8 @@ static enum status train(struct run *run, struct job *job, struct error *err)
     const struct kernels *kernels;
     struct trainer_result result;
     TRY(kernels_get(&kernels, NULL, err));
-    TRY(data_inputs_add(run, v->data, DATASET_TRAIN, err));
-    TRY(data_inputs_add(run, v->validation, DATASET_VAL, err));
-    TRY(data_inputs_add(run, v->training.guard, DATASET_VAL, err));
     TRY(dataset_open(&job->data, v->data, DATASET_TRAIN, err));
+    TRY(data_inputs_note(run, v->data, &job->data, err));
     TRY(open_student(job, err));
     struct trainer_options trainer = training_trainer(&v->training, run->threads);
     TRY(trainer_check_memory(&job->student, (int)job->data.count, kernels, &trainer, err));

@@ -5,7 +5,10 @@
 #include "cli/command.h"
 #include "detect/dataset.h"
 
-/* Notes the folders that a data.yaml names; any other path (NULL, too) is an input as it is. */
+/* Notes the folders of the data set opened from path where it is a data.yaml; a folder is an input as it is. */
+enum status data_inputs_note(struct run *run, const char *path, const struct dataset *data, struct error *err);
+
+/* The same for a set that only the library opens; NULL: none. */
 enum status data_inputs_add(struct run *run, const char *path, enum dataset_split split, struct error *err);
 
 #endif
