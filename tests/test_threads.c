@@ -1,13 +1,16 @@
 /* Any number of threads, more than there are CPUs too, and pictures of odd sizes: the same bits, nothing read
  * or written beside them. */
+#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
 #include "check.h"
 #include "check_net.h"
 
 #include "base/rng.h"
 #include "detect/detector.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 enum { MOST = 50 };
 
@@ -137,12 +140,64 @@ static void odd_sizes(void **state)
     model_free(&w.model);
 }
 
+struct watcher {
+    const struct world *world;
+    const struct model *model;
+    struct detection found[MOST];
+    int count;
+};
+
+static void *watch(void *context)
+{
+    struct watcher *const at = context;
+    struct detector detector;
+    struct error err;
+    struct image image = {0};
+    struct nms_options nms = nms_predict_options();
+    nms.confidence = 0.001f;
+    nms.max_detections = MOST;
+    check_ok(image_alloc(&image, 97, 64, &err), &err);
+    for (size_t k = 0; k < image_bytes(&image); k++) image.pixels[k] = (uint8_t)(k * 2654435761u >> 13);
+    detector_begin(&detector, at->model, at->world->kernels, 1, &nms);
+    check_ok(detector_predict(&detector, &image, 96, true, at->found, &at->count, &err), &err);
+    detector_end(&detector);
+    image_free(&image);
+    return NULL;
+}
+
+/* A model serves detectors of several threads at a time: making them writes nothing into it. */
+static void one_model_for_several_threads(void **state)
+{
+    (void)state;
+    struct world w = {0};
+    begin(&w);
+    struct model *const shared =
+        mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_true(shared != MAP_FAILED);
+    *shared = w.model;
+    assert_int_equal(mprotect(shared, sizeof *shared, PROT_READ), 0);
+    static struct watcher watchers[2];
+    pthread_t threads[2];
+    for (int i = 0; i < 2; i++) {
+        watchers[i] = (struct watcher){.world = &w, .model = shared};
+        assert_int_equal(pthread_create(threads + i, NULL, watch, watchers + i), 0);
+    }
+    for (int i = 0; i < 2; i++) assert_int_equal(pthread_join(threads[i], NULL), 0);
+    assert_true(watchers[0].count > 0);
+    assert_int_equal(watchers[0].count, watchers[1].count);
+    assert_memory_equal(watchers[0].found, watchers[1].found,
+                        (size_t)watchers[0].count * sizeof *watchers[0].found);
+    munmap(shared, sizeof *shared);
+    model_free(&w.model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_number_of_threads),
         cmocka_unit_test(any_batch),
         cmocka_unit_test(odd_sizes),
+        cmocka_unit_test(one_model_for_several_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

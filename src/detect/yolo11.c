@@ -274,6 +274,12 @@ enum { LAYERS = sizeof table / sizeof *table, BACKBONE_LAYERS = 11 };
 
 static int channels_in(const struct graph *g, int x) { return g->out_of_memory ? 0 : g->tensors[x].channels; }
 
+/* Of tensors declared from here on. A sealed set declares none, and other threads may be reading it. */
+static void freeze(struct graph *g, bool frozen)
+{
+    if (!g->params->sealed) g->params->freezing = frozen;
+}
+
 static void layers(struct builder *b, struct yolo11 *model, int count, int height, int width)
 {
     struct graph *g = b->graph;
@@ -282,7 +288,7 @@ static void layers(struct builder *b, struct yolo11 *model, int count, int heigh
     for (b->layer = 0; b->layer < count && !g->out_of_memory; b->layer++) {
         const struct row *row = table + b->layer;
         const int out = channels_of(b->config.scale, row->base);
-        g->params->freezing = b->layer < b->config.freeze;
+        freeze(g, b->layer < b->config.freeze);
         switch (row->block) {
         case CONV_S2: {
             name_of(prefix, "model.%d", b->layer);
@@ -309,7 +315,7 @@ static void layers(struct builder *b, struct yolo11 *model, int count, int heigh
         }
         model->layer[b->layer] = x;
     }
-    g->params->freezing = false;
+    freeze(g, false);
 }
 
 static void complete(struct yolo11_config *config)
