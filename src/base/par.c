@@ -38,7 +38,9 @@ void par_for(int threads, int64_t n, int64_t grain, par_body *body, void *contex
     }
     const int64_t shares = grains < team * SHARES_EACH ? grains : team * SHARES_EACH;
     atomic_int taken = 0;
-#pragma omp parallel num_threads(team)
+    /* A team of one size always: libgomp ends the threads that a smaller one leaves over and makes them again for the
+     * next. Those without a share do nothing. */
+#pragma omp parallel num_threads(threads)
     {
         /* Each thread begins with the share of its number; the rest goes out in order. */
         const int worker = omp_get_thread_num(), workers = omp_get_num_threads();
