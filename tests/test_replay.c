@@ -4,6 +4,7 @@
 
 #include "base/rng.h"
 #include "detect/yolo11.h"
+#include "nn/op.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -134,6 +135,33 @@ static void frozen_layers_change_neither_values_nor_other_gradients(void **state
     }
 }
 
+/* A step moves no frozen layer: its weights stay packed as they are, all others are packed anew. */
+static void only_what_trains_is_packed_again(void **state)
+{
+    (void)state;
+    struct run part, whole;
+    start(&part, NET_TRAINING, 3, 9, false);
+    start(&whole, NET_TRAINING, 1, 9, false);
+    struct params *const params = &part.params;
+    for (size_t i = 0; i < params->total; i++) whole.params.values[i] = params->values[i] *= 2;
+    net_pack_trained(&part.net);
+    net_pack(&whole.net);
+    int moved = 0, stayed = 0;
+    for (int i = 0; i < part.graph.node_count; i++) {
+        const struct node *const node = part.graph.nodes + i;
+        if (!net_op(node)->packed) continue;
+        const size_t bytes = net_op(node)->packed(&part.net, node) * sizeof(float);
+        const bool same = !memcmp(op_packed(&part.net, node),
+                                  op_packed(&whole.net, whole.graph.nodes + i), bytes);
+        assert_int_equal(same, graph_trains(&part.graph, node));
+        moved += same;
+        stayed += !same;
+    }
+    assert_true(moved && stayed);
+    finish(&part);
+    finish(&whole);
+}
+
 /* Sizes whose product would wrap around to something small, and pixels that are just too many for an int. */
 static void plans_beyond_counting_are_refused(void **state)
 {
@@ -164,6 +192,7 @@ int main(void)
         cmocka_unit_test(replays_give_the_bits_that_were_kept),
         cmocka_unit_test(plans_beyond_counting_are_refused),
         cmocka_unit_test(frozen_layers_change_neither_values_nor_other_gradients),
+        cmocka_unit_test(only_what_trains_is_packed_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -59,8 +59,7 @@ static struct cost backward_cost(const struct net *net, const struct node *node)
     const struct graph *graph = net->graph;
     const double batch = net->options.batch, flop = batch * forward_flop(graph, node);
     struct cost cost = {0, batch * values_of(graph->tensors + node->output)};
-    bool moves = false;
-    for (int i = 0; i < node->params; i++) moves = moves || !graph->params->list[node->param[i]].frozen;
+    const bool moves = graph_trains(graph, node);
     if (moves) cost.bytes += 2 * param_values(graph, node);
     for (int i = 0; i < node->inputs; i++) {
         const double values = batch * values_of(graph->tensors + node->input[i]);

@@ -41,12 +41,18 @@ static int add_tensor(struct graph *graph, int height, int width, int channels)
     return add_view(graph, (struct tensor){storage, 0, height, width, channels, false});
 }
 
-static bool trains_or_follows(const struct graph *graph, const struct node *node)
+bool graph_trains(const struct graph *graph, const struct node *node)
 {
     for (int i = 0; i < node->params; i++) {
         const struct param *param = graph->params->list + node->param[i];
         if (param->kind == PARAM_TRAINABLE && !param->frozen) return true;
     }
+    return false;
+}
+
+static bool trains_or_follows(const struct graph *graph, const struct node *node)
+{
+    if (graph_trains(graph, node)) return true;
     for (int i = 0; i < node->inputs; i++)
         if (graph->tensors[node->input[i]].needs_gradient) return true;
     return false;

@@ -178,6 +178,9 @@ int graph_mean(struct graph *graph, int x); /* to [1, 1, channels] */
 /* The tensor is kept after a run; at most GRAPH_MAX_OUTPUTS. */
 void graph_output(struct graph *graph, int tensor);
 
+/* Whether training moves a parameter of the node. */
+bool graph_trains(const struct graph *graph, const struct node *node);
+
 /* For rewriting a graph (quant.h): a tensor in a storage of its own, and a node as it stands. */
 int graph_tensor(struct graph *graph, int height, int width, int channels);
 void graph_append(struct graph *graph, struct node node);

@@ -124,26 +124,41 @@ static void rest_params(const struct params *params, const struct node *node)
     }
 }
 
+struct packing {
+    struct net *net;
+    bool all; /* or what trains */
+};
+
 /* Every threads-th node: layers grow with depth, so that neighbours cost alike. */
 static void pack_nodes(void *context, int64_t begin, int64_t end, int worker)
 {
     (void)worker;
-    struct net *net = context;
+    const struct packing *packing = context;
+    struct net *net = packing->net;
     for (int64_t first = begin; first < end; first++)
         for (int64_t i = first; i < net->graph->node_count; i += net->options.threads) {
             const struct node *node = net->graph->nodes + i;
+            if (!packing->all && !graph_trains(net->graph, node)) continue;
             if (net_op(node)->pack) net_op(node)->pack(net, node);
             rest_params(net->graph->params, node);
         }
 }
 
-void net_pack(struct net *net)
+static void pack(struct net *net, bool all)
 {
     const uint64_t word = fpu_enter();
     tell(net, NET_PACK, -1);
-    par_for(net->options.threads, net->options.threads, 1, pack_nodes, net);
+    par_for(net->options.threads, net->options.threads, 1, pack_nodes, &(struct packing){net, all});
     tell(net, NET_PACK, net->graph->node_count - 1);
     fpu_leave(word);
+}
+
+void net_pack(struct net *net) { pack(net, true); }
+
+void net_pack_trained(struct net *net)
+{
+    assert(op_training(net)); /* else running statistics are packed, too */
+    pack(net, false);
 }
 
 void net_forward(struct net *net)

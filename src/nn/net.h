@@ -125,6 +125,9 @@ void net_free(struct net *net);
 /* Reads the parameters again (folding, packing). Call after every change of params.values. */
 void net_pack(struct net *net);
 
+/* The same in training after a step, which moved only what trains: frozen nodes stay as they were packed. */
+void net_pack_trained(struct net *net);
+
 /* Fill the input through net_value(net, graph->input), then run. */
 void net_forward(struct net *net);
 

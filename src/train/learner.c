@@ -52,6 +52,7 @@ static void forget_net(struct learner_net *n)
     net_free(&n->net);
     graph_free(&n->graph);
     n->batch = 0;
+    n->packed = false;
 }
 
 /* Plans with `spare` bytes for speed. */
@@ -205,7 +206,11 @@ enum status learner_gradient(struct learner *learner, int images, const struct t
     if (in_parts(learner, images))
         return learner_parts_gradient(learner, images, targets, count, LOSS_SCALE, items, err);
     TRY(learner_plan(&n, learner, images, err));
-    net_pack(&n->net);
+    if (n->packed)
+        net_pack_trained(&n->net);
+    else
+        net_pack(&n->net);
+    n->packed = true;
     net_forward(&n->net);
     const struct head head = yolo11_head(&n->network, &n->net, false);
     const struct head gradient = yolo11_head(&n->network, &n->net, true);

@@ -28,6 +28,7 @@ struct learner_options {
 /* The network planned for one number of images. */
 struct learner_net {
     int batch;
+    bool packed; /* whole since learning began: frozen layers need not be again */
     struct graph graph;
     struct yolo11 network;
     struct net net;
@@ -76,7 +77,8 @@ void learner_free(struct learner *learner);
  * call below. ERR_SYSTEM when the plan for this batch size does not fit in memory. */
 enum status learner_input(struct learner *learner, int images, float **input, struct error *err);
 
-/* Forward, loss and backward; adds to the gradient. ERR_CHECK when a logit is not finite. */
+/* Forward, loss and backward; adds to the gradient. ERR_CHECK when a logit is not finite. From the first call on nobody
+ * else changes parameters that are frozen. */
 enum status learner_gradient(struct learner *learner, int images, const struct target *targets, int count,
                              struct loss_items *items, struct error *err);
 
