@@ -73,8 +73,8 @@ void retort_model_close(struct retort_model *model);
 int retort_model_classes(const struct retort_model *model);
 const char *retort_model_class_name(const struct retort_model *model, int i);
 
-/* Writes a safetensors file in one atomic step, as float16 when half is not 0. RETORT_INPUT when a weight
- * does not fit float16. */
+/* Writes a safetensors file in one atomic step, as float16 when half is not 0, which says nothing of a quantised
+ * model. RETORT_INPUT when a weight does not fit float16. */
 enum retort_status retort_model_save(const struct retort_model *model, const char *path, int half,
                                      struct retort_error *err);
 
@@ -149,7 +149,8 @@ enum retort_status retort_selector_open(struct retort_selector **selector,
                                         struct retort_error *err);
 void retort_selector_close(struct retort_selector *selector);
 
-/* The next frame of the stream, by what was found in it. */
+/* The next frame of the stream, by the most confident of what was found in it, in any order. found may be NULL
+ * when count is 0. */
 enum retort_verdict retort_select(struct retort_selector *selector, const struct retort_detection *found,
                                   int count);
 
@@ -183,18 +184,21 @@ int retort_embedder_size(const struct retort_embedder *embedder);
 enum retort_status retort_embed(struct retort_embedder *embedder, const struct retort_picture *picture,
                                 float *out, struct retort_error *err);
 
-/* Farthest-first: writes *kept = min(budget, count) row numbers to kept_rows, ascending. embeddings: count
- * rows of `size` floats without gaps. budget and size >= 1, count >= 0. */
+/* Farthest-first: writes *kept = min(budget, count) row numbers, ascending, to kept_rows, which has room for them.
+ * embeddings: count >= 0 rows of size >= 1 floats without gaps. Rows are as similar as their product is large, so
+ * their length must be 1, as retort_embed writes them; one that is zero or not finite has similarity 0 to all. Uses
+ * the threads that 0 means elsewhere. RETORT_USAGE for a budget below 1, RETORT_SYSTEM when memory runs out. */
 enum retort_status retort_filter(const float *embeddings, int count, int size, int budget, int *kept_rows,
                                  int *kept, struct retort_error *err);
 
 /* ---- Adaptation ---- */
 
 struct retort_adapt_options {
-    /* Labels of these classes become the one class of the new model and all others are dropped. NULL: labels
-     * as they are, below the number of classes of the data's data.yaml, or else of the model. */
+    /* Labels of these classes, each 0 to 65535, become the one class of the new model and all others are dropped.
+     * Its name is "0", or that of a model's only class. NULL: labels as they are, below the number of classes of
+     * the data's data.yaml, or else of the model. */
     const int *label_classes;
-    int label_class_count;
+    int label_class_count; /* 1 to 65536; 0 with NULL */
     int epochs; /* >= 1; 100 */
     int batch;  /* pictures a mini-batch, 1 to 4096; 16 */
     int size;   /* side of the network's input, pixels, a multiple of 32 up to 8192; 640 */
@@ -202,8 +206,8 @@ struct retort_adapt_options {
     uint64_t seed;
     int threads;
     enum retort_plan plan; /* RETORT_FAST */
-    /* Called between units of work: `done` of `total` of the stage ("load", "train") are finished. Returning
-     * 0 stops with RETORT_INTERRUPTED. NULL: not called. */
+    /* Called between units of work, by the thread that called retort_adapt: `done` of `total` of the stage ("load",
+     * "train") are finished. Returning 0 stops with RETORT_INTERRUPTED. NULL: not called. */
     int (*progress)(void *context, const char *stage, int64_t done, int64_t total);
     void *context;
 };
@@ -213,9 +217,10 @@ struct retort_adapt_options retort_adapt_defaults(void);
 /* Fine-tunes a copy of the model on labelled pictures and opens the result as a model of its own. data: a
  * folder with images/ and labels/ (YOLO txt), or a data.yaml. With another number of classes the last layer
  * of the class branch starts fresh, except for classes that data.yaml names as the model does. Classes that
- * stay apart get the names of data.yaml. Writes no file. RETORT_INPUT for weights with folded batch norms
- * (they cannot be trained), for damaged files, and when no picture has a label; RETORT_CHECK names the tensor
- * that stopped being finite. */
+ * stay apart get the names of data.yaml. Writes no file. RETORT_USAGE names the option out of range; RETORT_INPUT
+ * for weights with folded batch norms, as quantised ones have (they cannot be trained), for damaged files, for a
+ * label of a class that there is not, and when no picture has a label; RETORT_CHECK names the output, or the tensor
+ * by its gradient, that stopped being finite; RETORT_SYSTEM when memory runs out. */
 enum retort_status retort_adapt(struct retort_model **adapted, const struct retort_model *model,
                                 const char *data, const struct retort_adapt_options *options,
                                 struct retort_error *err);
