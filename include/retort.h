@@ -158,6 +158,16 @@ enum retort_verdict retort_select(struct retort_selector *selector, const struct
  * otherwise the threshold is kept, or lowered when too few frames passed it. */
 void retort_selector_next_window(struct retort_selector *selector, int rewarm);
 
+/* Writes the selector's state to a file in one atomic step, for a program that starts again to go on with: warm-up,
+ * threshold and counters, eight bytes for each confidence that the window keeps. RETORT_SYSTEM when the disk fails. */
+enum retort_status retort_selector_save(const struct retort_selector *selector, const char *path,
+                                        struct retort_error *err);
+
+/* Into a selector that was opened with the same options, which then goes on as the saved one would have. RETORT_INPUT,
+ * and the selector as it was, for a file that is missing or damaged or was written with other options. */
+enum retort_status retort_selector_load(struct retort_selector *selector, const char *path,
+                                        struct retort_error *err);
+
 /* ---- Embedding and filtering: which of the selected frames differ ---- */
 
 struct retort_embedder;

@@ -148,6 +148,51 @@ static void selects_above_the_threshold(void **state)
     retort_selector_close(selector);
 }
 
+/* A program that starts again at any frame of its warm-up or window decides as if it had not stopped. */
+static void selectors_go_on_where_they_were_saved(void **state)
+{
+    (void)state;
+    enum { FRAMES = 60 };
+    struct retort_selector_options options = retort_selector_defaults();
+    options.warmup = 10;
+    options.count = 3;
+    options.window = 30;
+    options.alpha = 0.3;
+    struct retort_error err;
+    char path[700];
+    snprintf(path, sizeof path, "%s/state", check_folder());
+    for (int stop = 0; stop < FRAMES; stop += 7) {
+        struct retort_selector *whole, *first, *second;
+        assert_int_equal(retort_selector_open(&whole, &options, &err), RETORT_OK);
+        assert_int_equal(retort_selector_open(&first, &options, &err), RETORT_OK);
+        assert_int_equal(retort_selector_open(&second, &options, &err), RETORT_OK);
+        for (int i = 0; i < FRAMES; i++) {
+            const struct retort_detection frame = {.confidence = 0.01f + 0.9f * (float)(i * 37 % FRAMES) / FRAMES};
+            if (i == stop) {
+                assert_int_equal(retort_selector_save(first, path, &err), RETORT_OK);
+                assert_int_equal(retort_selector_load(second, path, &err), RETORT_OK);
+            }
+            struct retort_selector *const other = i < stop ? first : second;
+            const enum retort_verdict verdict = retort_select(whole, &frame, i % 9 != 0);
+            assert_int_equal(retort_select(other, &frame, i % 9 != 0), verdict);
+            if (verdict != RETORT_CLOSED) continue;
+            retort_selector_next_window(whole, 0);
+            retort_selector_next_window(other, 0);
+        }
+        retort_selector_close(whole);
+        retort_selector_close(first);
+        retort_selector_close(second);
+    }
+    struct retort_selector *other;
+    options.count = 4;
+    assert_int_equal(retort_selector_open(&other, &options, &err), RETORT_OK);
+    fails(retort_selector_load(other, path, &err), RETORT_INPUT, &err, "other options");
+    assert_non_null(strstr(err.message, path));
+    fails(retort_selector_load(other, "no/such/file", &err), RETORT_INPUT, &err, "no/such/file");
+    assert_int_equal(retort_select(other, NULL, 0), RETORT_EMPTY);
+    retort_selector_close(other);
+}
+
 static void embeds_and_filters(void **state)
 {
     (void)state;
@@ -361,6 +406,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(detects_with_any_number_of_threads),
         cmocka_unit_test(selects_above_the_threshold),
+        cmocka_unit_test(selectors_go_on_where_they_were_saved),
         cmocka_unit_test(embeds_and_filters),
         cmocka_unit_test(embedders_follow_the_plan),
         cmocka_unit_test(adapts_to_a_folder),

@@ -1,5 +1,6 @@
 /* The public calls that choose frames. */
 #include "api/call.h"
+#include "base/file.h"
 #include "base/par.h"
 #include "select/embed.h"
 #include "select/filter.h"
@@ -78,6 +79,43 @@ void retort_selector_next_window(struct retort_selector *selector, int rewarm)
     const uint64_t word = fpu_enter();
     select_stream_next_window(&selector->stream, rewarm != 0);
     fpu_leave(word);
+}
+
+static enum status save_stream(const struct select_stream *stream, const char *path, struct error *err)
+{
+    const size_t size = select_stream_size(stream);
+    uint8_t *bytes = malloc(size);
+    if (!bytes) return fail_memory(err, "the selector's state", size);
+    select_stream_save(stream, bytes);
+    const enum status status = file_write(path, bytes, size, err);
+    free(bytes);
+    return status;
+}
+
+enum retort_status retort_selector_save(const struct retort_selector *selector, const char *path,
+                                        struct retort_error *err)
+{
+    struct call call;
+    call_begin(&call);
+    return call_end(&call, save_stream(&selector->stream, path, &call.error), err);
+}
+
+static enum status load_stream(struct select_stream *stream, const char *path, struct error *err)
+{
+    struct file_view view;
+    struct error why;
+    TRY(file_map(&view, path, err));
+    const enum status status = select_stream_load(stream, view.data, view.size, &why);
+    file_unmap(&view);
+    return status == OK ? OK : fail(err, status, "%s: %s", path, why.message);
+}
+
+enum retort_status retort_selector_load(struct retort_selector *selector, const char *path,
+                                        struct retort_error *err)
+{
+    struct call call;
+    call_begin(&call);
+    return call_end(&call, load_stream(&selector->stream, path, &call.error), err);
 }
 
 /* ---- embeddings ---- */
