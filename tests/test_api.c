@@ -332,6 +332,8 @@ static void use_comma(void)
 static void numbers_keep_their_points_in_any_locale(void **state)
 {
     (void)state;
+    use_comma(); /* or skip, before anything is allocated */
+    setlocale(LC_ALL, "C");
     struct retort_error err;
     struct retort_model *model = open_model(), *adapted;
     struct retort_adapt_options options = retort_adapt_defaults();
