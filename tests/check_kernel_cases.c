@@ -152,14 +152,6 @@ static void run_fill(const struct kernels *k, struct kernel_run *run)
     k->fill(draw_matrix(run, rows, cols, stride, UNUSED_OUTPUT), stride, value, rows, cols);
 }
 
-static void run_maximum(const struct kernels *k, struct kernel_run *run)
-{
-    const int n = draw_size(run);
-    const float limit = draw_int(run, 0, 1) ? 9.f : 0x1p-40f;
-    float *y = draw_row(run, n, limit);
-    k->maximum(y, draw_row(run, n, limit), n);
-}
-
 static void run_batch_norm(const struct kernels *k, struct kernel_run *run)
 {
     const int rows = draw_int(run, 0, 40), cols = draw_size(run);
@@ -341,7 +333,6 @@ const struct kernel_case kernel_cases[] = {
     CASE(scale_columns),
     CASE(copy),
     CASE(fill),
-    CASE(maximum),
     CASE(batch_norm),
     CASE(batch_norm_backward_sums),
     CASE(batch_norm_backward),

@@ -133,6 +133,18 @@ static void run_product(const struct kernels *k, struct kernel_run *run)
                rows, channels, cols);
 }
 
+/* Of any values, or of zeros of both signs. */
+static void run_maximum_window(const struct kernels *k, struct kernel_run *run)
+{
+    const int rows = draw_int(run, 1, 5), cols = draw_int(run, 1, 5), channels = draw_int(run, 1, 140);
+    const int width = cols + draw_int(run, 0, 2), zeros = draw_int(run, 0, 1);
+    const ptrdiff_t pixel = channels + draw_int(run, 0, 4);
+    float *x = draw_matrix(run, rows * width, channels, pixel, 9.f);
+    for (int p = 0; zeros && p < rows * width; p++)
+        for (int c = 0; c < channels; c++) x[p * pixel + c] *= 0.f;
+    k->maximum_window(draw_row(run, channels, 0), x, width * pixel, pixel, rows, cols, channels);
+}
+
 /* The output is the largest value of its window or one like it. */
 static void run_maximum_backward(const struct kernels *k, struct kernel_run *run)
 {
@@ -163,6 +175,7 @@ const struct kernel_case conv_cases[] = {
     {"winograd_output", run_winograd_output},
     {"winograd_weights", run_winograd_weights},
     {"product", run_product},
+    {"maximum_window", run_maximum_window},
     {"maximum_backward", run_maximum_backward},
 };
 const int conv_case_count = (int)(sizeof conv_cases / sizeof conv_cases[0]);

@@ -317,6 +317,28 @@ static void decaying_moments_reach_zero(void **state)
     assert_true(m == 0 && v == 0 && w == 1.f);
 }
 
+/* A window is compared in row-major order, so that of zeros the first keeps its sign. */
+static void the_largest_of_a_window(void **state)
+{
+    (void)state;
+    enum { HEIGHT = 4, WIDTH = 6, CHANNELS = 139, PIXEL = CHANNELS + 3 };
+    static float x[HEIGHT * WIDTH * PIXEL], y[CHANNELS];
+    const struct kernels *const k = best_table();
+    for (int zeros = 0; zeros < 2; zeros++)
+        for (int rows = 1; rows <= HEIGHT; rows++) {
+            const int cols = WIDTH - rows;
+            draw(x, HEIGHT * WIDTH * PIXEL, "window", -1, zeros ? 1 : 0.1);
+            for (int i = 0; zeros && i < HEIGHT * WIDTH * PIXEL; i++) x[i] *= 0;
+            k->maximum_window(y, x, WIDTH * PIXEL, PIXEL, rows, cols, CHANNELS);
+            for (int c = 0; c < CHANNELS; c++) {
+                float most = x[c];
+                for (int p = 0; p < rows * WIDTH; p++)
+                    if (p % WIDTH < cols && x[p * PIXEL + c] > most) most = x[p * PIXEL + c];
+                assert_memory_equal(y + c, &most, sizeof most);
+            }
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -330,6 +352,7 @@ int main(void)
         cmocka_unit_test(binary_cross_entropy),
         cmocka_unit_test(optimisers_step_as_specified),
         cmocka_unit_test(decaying_moments_reach_zero),
+        cmocka_unit_test(the_largest_of_a_window),
     };
     return cmocka_run_group_tests_name("kernel values", tests, NULL, NULL);
 }

@@ -93,11 +93,32 @@ static void fill(float *y, ptrdiff_t y_stride, float value, int rows, int cols)
         FOR_VECTORS(c, lanes, cols, vf_store_lanes(y + c, v, lanes););
 }
 
-static void maximum(float *y, const float *x, int n)
+/* Four vectors at a time read whole cache lines of pixels that may lie in few sets of the cache. */
+static void maximum_window(float *y, const float *x, ptrdiff_t x_row, ptrdiff_t x_pixel, int rows, int cols,
+                           int channels)
 {
-    FOR_VECTORS(i, lanes, n, {
-        vf_store_lanes(y + i, vf_max(vf_load_lanes(x + i, lanes, 0.f), vf_load_lanes(y + i, lanes, 0.f)),
-                       lanes);
+    int done = 0;
+    for (; done + 4 * VW <= channels; done += 4 * VW, x += 4 * VW, y += 4 * VW) {
+        vf m0 = vf_load(x), m1 = vf_load(x + VW), m2 = vf_load(x + 2 * VW), m3 = vf_load(x + 3 * VW);
+        for (int row = 0; row < rows; row++)
+            for (int col = 0; col < cols; col++) {
+                const float *from = x + row * x_row + col * x_pixel;
+                m0 = vf_max(vf_load(from), m0);
+                m1 = vf_max(vf_load(from + VW), m1);
+                m2 = vf_max(vf_load(from + 2 * VW), m2);
+                m3 = vf_max(vf_load(from + 3 * VW), m3);
+            }
+        vf_store(y, m0);
+        vf_store(y + VW, m1);
+        vf_store(y + 2 * VW, m2);
+        vf_store(y + 3 * VW, m3);
+    }
+    FOR_VECTORS(c, lanes, channels - done, {
+        vf most = vf_load_lanes(x + c, lanes, 0.f);
+        for (int row = 0; row < rows; row++)
+            for (int col = 0; col < cols; col++)
+                most = vf_max(vf_load_lanes(x + row * x_row + col * x_pixel + c, lanes, 0.f), most);
+        vf_store_lanes(y + c, most, lanes);
     });
 }
 

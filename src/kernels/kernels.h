@@ -239,7 +239,10 @@ struct kernels {
                           int rows, int cols); /* flush(x * gamma[c]) */
     void (*copy)(float *y, ptrdiff_t y_stride, const float *x, ptrdiff_t x_stride, int rows, int cols);
     void (*fill)(float *y, ptrdiff_t y_stride, float value, int rows, int cols);
-    void (*maximum)(float *y, const float *x, int n); /* y = max(x, y), in place by nature */
+    /* One window of a max pool: y[c] = max(x, y[c]) over rows x cols pixels (row, pixel strides apart; one or more) in
+     * row-major order, begun with the first */
+    void (*maximum_window)(float *y, const float *x, ptrdiff_t x_row, ptrdiff_t x_pixel, int rows, int cols,
+                           int channels);
     void (*maximum_backward)(const struct pool_block *block);
 
     /* norm_inl.h */

@@ -65,13 +65,20 @@ static void run_moves(struct net *net, const struct node *node, par_body *body)
     par_for(net->options.threads, (int64_t)m.to.images * m.to.height, 1, body, &m);
 }
 
-static void take_larger(const struct move *m, uint8_t *out, const uint8_t *in)
+/* The largest values of rows x cols pixels, the first of which is `from`. */
+static void take_largest(const struct move *m, uint8_t *to, const uint8_t *from, int rows, int cols)
 {
-    if (m->floats)
-        m->net->kernels->maximum((float *)(void *)out, (const float *)(const void *)in,
-                                 m->to.channels / (int)sizeof(float));
-    else
-        m->net->kernels->maximum_bytes(out, in, m->to.channels);
+    const ptrdiff_t row = m->from.width * m->from.stride, pixel = m->from.stride;
+    if (m->floats) {
+        const ptrdiff_t size = sizeof(float);
+        m->net->kernels->maximum_window((float *)(void *)to, (const float *)(const void *)from, row / size,
+                                        pixel / size, rows, cols, m->to.channels / (int)size);
+        return;
+    }
+    memcpy(to, from, (size_t)m->to.channels);
+    for (int y = 0; y < rows; y++)
+        for (int x = 0; x < cols; x++)
+            m->net->kernels->maximum_bytes(to, from + y * row + x * pixel, m->to.channels);
 }
 
 static void max_pool_rows(void *context, int64_t begin, int64_t end, int worker)
@@ -84,11 +91,8 @@ static void max_pool_rows(void *context, int64_t begin, int64_t end, int worker)
         const struct pool_range ys = pool_window(m->options, oy, m->from.height);
         for (int ox = 0; ox < m->to.width; ox++) {
             const struct pool_range xs = pool_window(m->options, ox, m->from.width);
-            uint8_t *out = byte_pixel(&m->to, image, oy, ox);
-            memcpy(out, byte_pixel(&m->from, image, ys.begin, xs.begin), (size_t)m->to.channels);
-            for (int iy = ys.begin; iy < ys.end; iy++)
-                for (int ix = xs.begin; ix < xs.end; ix++)
-                    take_larger(m, out, byte_pixel(&m->from, image, iy, ix));
+            take_largest(m, byte_pixel(&m->to, image, oy, ox), byte_pixel(&m->from, image, ys.begin, xs.begin),
+                         ys.end - ys.begin, xs.end - xs.begin);
         }
     }
 }
