@@ -61,6 +61,10 @@ endif
 # No contraction: a fused multiply-add is written or it is not there. No value-changing option, ever; the two others
 # only drop side effects (errno, traps) that nobody reads. An ISO standard level keeps gcc from contracting anyway.
 NUMERIC := -std=c17 -ffp-contract=off -fno-math-errno -fno-trapping-math
+# What a user's flags must not bring: options that change values, or code for one machine in every object.
+REFUSED := -Ofast -ffast-math -funsafe-math-optimizations -fassociative-math -freciprocal-math -ffinite-math-only
+REFUSED += -fno-signed-zeros -fsingle-precision-constant -ffp-model=% -fdenormal-fp-math% -mdaz-ftz -mrecip%
+REFUSED += -march=% -mcpu=% -flto%
 # Per-ISA objects differ in these and in nothing else. The scalar table is baseline code.
 ISA_FLAGS_scalar :=
 ISA_FLAGS_fma    := -mfma
@@ -87,11 +91,17 @@ else
 endif
 # ----------------------------------------------------------------------------------------------------------------
 
+# CFLAGS, CPPFLAGS, LDFLAGS and LDLIBS are the user's (`make CFLAGS="-O2 -g"`). Ours stand in variables of their own,
+# those of the contract last on the line, where they win.
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
-CPPFLAGS += -Isrc -Iinclude -D_POSIX_C_SOURCE=200809L
+OWN_CPPFLAGS := -Isrc -Iinclude -D_POSIX_C_SOURCE=200809L
 # Frame pointers and .debug_frame serve profilers and debuggers; unwind tables would only make the program larger.
-CFLAGS += -g -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fno-unwind-tables -ffunction-sections \
+OWN_CFLAGS := -g -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fno-unwind-tables -ffunction-sections \
     $(WARN) $(NUMERIC) -fopenmp -MMD -MP $(SAN)
+refused := $(filter $(REFUSED),$(CC) $(CPPFLAGS) $(OPT) $(OPT_REST) $(OPT_SMALL) $(CFLAGS) $(LDFLAGS) $(SAN))
+ifneq ($(refused),)
+  $(error $(refused): results would no longer be the same on every machine (docs/NUMERICS.md); leave it out)
+endif
 FAST := src/kernels/% src/image/% src/nn/conv_pack.c $(addprefix src/world/,backdrop.c canvas.c paint.c sensor.c)
 SMALL := $(foreach part,api cli detect nn select train world,src/$(part)/%)
 MIDDLE := src/nn/op_% src/nn/conv% $(addprefix src/nn/,half.c load.c pixels.c weights.c window.c) \
@@ -99,26 +109,30 @@ MIDDLE := src/nn/op_% src/nn/conv% $(addprefix src/nn/,half.c load.c pixels.c we
     $(addprefix src/train/,assign.c augment.c box_terms.c loss_detect.c polygon.c) \
     $(addprefix src/world/,area.c frame.c ground.c lens.c place.c scenery_hit.c shade.c)
 level = $(if $(filter $(FAST),$<),$(OPT),$(if $(filter $(SMALL),$(filter-out $(MIDDLE),$<)),$(OPT_SMALL),$(OPT_REST)))
-LDFLAGS += -fopenmp -Wl,--gc-sections $(SAN)
+COMPILE = $(CC) $(OWN_CPPFLAGS) $(CPPFLAGS) $(or $(ISA_LEVEL_$*),$(level)) $(CFLAGS) $(OWN_CFLAGS)
+OWN_LDFLAGS := -fopenmp -Wl,--gc-sections $(SAN)
 ifeq ($(STATIC),1)
-  LDFLAGS += -static
+  OWN_LDFLAGS += -static
 endif
+LINK = $(CC) $(LDFLAGS) $(OWN_LDFLAGS)
 
 # Optional libraries: present unless a probe compile says otherwise (cross builds may lack them).
 HASH := \#
 probe = $(shell printf '$(HASH)include <stdio.h>\n$(HASH)include <$(1)>\nint main(void){return 0;}\n' | \
-          $(CC) $(CPPFLAGS) -x c - -o /dev/null $(LDFLAGS) $(2) 2>/dev/null && echo 1 || echo 0)
+          $(LINK) $(OWN_CPPFLAGS) $(CPPFLAGS) -x c - -o /dev/null $(2) 2>/dev/null && echo 1 || echo 0)
 HAVE_JPEG := $(call probe,jpeglib.h,-ljpeg)
 HAVE_PNG := $(call probe,png.h,-lpng -lz -lm)
 HAVE_JANSSON := $(call probe,jansson.h,-ljansson)
-CPPFLAGS += -DHAVE_JPEG=$(HAVE_JPEG) -DHAVE_PNG=$(HAVE_PNG) -DHAVE_JANSSON=$(HAVE_JANSSON)
+OWN_CPPFLAGS += -DHAVE_JPEG=$(HAVE_JPEG) -DHAVE_PNG=$(HAVE_PNG) -DHAVE_JANSSON=$(HAVE_JANSSON)
 LIBS_1_JPEG := -ljpeg
 LIBS_1_PNG := -lpng -lz
 LIBS_1_JANSSON := -ljansson
-LDLIBS += $(LIBS_$(HAVE_JPEG)_JPEG) $(LIBS_$(HAVE_PNG)_PNG) $(LIBS_$(HAVE_JANSSON)_JANSSON) -lm
+LIBS := $(LIBS_$(HAVE_JPEG)_JPEG) $(LIBS_$(HAVE_PNG)_PNG) $(LIBS_$(HAVE_JANSSON)_JANSSON) -lm $(LDLIBS)
 
 # What a build was made with: every object depends on this file, so that other flags or another compiler rebuild it.
-SETTINGS := $(CC) $(CPPFLAGS) $(OPT) $(OPT_REST) $(OPT_SMALL) $(FAST) $(MIDDLE) $(CFLAGS) $(LDFLAGS) $(LDLIBS)
+SETTINGS := $(CC) $(OWN_CPPFLAGS) $(CPPFLAGS) $(OPT) $(OPT_REST) $(OPT_SMALL) fast $(FAST) small $(SMALL) \
+    middle $(MIDDLE) $(foreach isa,$(ISAS) $(DOTS),$(isa) $(ISA_FLAGS_$(isa)) $(ISA_LEVEL_$(isa))) \
+    $(CFLAGS) $(OWN_CFLAGS) $(LDFLAGS) $(OWN_LDFLAGS) $(LIBS)
 ifneq ($(MAKECMDGOALS),clean)
   ifneq ($(file <$(BUILD)/settings),$(SETTINGS))
     $(shell mkdir -p $(BUILD))
@@ -156,18 +170,18 @@ lib: $(LIBRARY)
 $(BUILD)/%.o: %.c $(BUILD)/settings
 	$(call say,CC )
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) $(level) $(CFLAGS) -c $< -o $@
+	$(Q)$(COMPILE) -c $< -o $@
 
 $(BUILD)/src/kernels/isa_%.o: src/kernels/isa.c $(BUILD)/settings
 	$(call say,CC )
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) $(or $(ISA_LEVEL_$*),$(level)) $(CFLAGS) $(ISA_FLAGS_$*) -DKERNELS_TABLE=kernels_$* -DKERNELS_NAME='"$*"' \
+	$(Q)$(COMPILE) $(ISA_FLAGS_$*) -DKERNELS_TABLE=kernels_$* -DKERNELS_NAME='"$*"' \
 	    -DVF_$(shell echo $* | tr a-z A-Z) -c $< -o $@
 
 $(BUILD)/src/kernels/dots_%.o: src/kernels/dots.c $(BUILD)/settings
 	$(call say,CC )
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) $(level) $(CFLAGS) $(ISA_FLAGS_$*) -DCONV_INT8=conv_int8_$* -DVF_$(shell echo $* | tr a-z A-Z) -c $< -o $@
+	$(Q)$(COMPILE) $(ISA_FLAGS_$*) -DCONV_INT8=conv_int8_$* -DVF_$(shell echo $* | tr a-z A-Z) -c $< -o $@
 
 $(LIBRARY): $(LIB_OBJECTS)
 	$(call say,AR )
@@ -175,7 +189,7 @@ $(LIBRARY): $(LIB_OBJECTS)
 
 $(BUILD)/retort: $(CLI_OBJECTS) $(LIBRARY)
 	$(call say,LD )
-	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	$(Q)$(LINK) $^ $(LIBS) -o $@
 
 # What the command reads itself (manifests, options, frame lists) is tested and fuzzed too.
 CLI_PARTS := $(BUILD)/cli.a
@@ -187,15 +201,16 @@ $(CLI_PARTS): $(filter-out %/main.o,$(CLI_OBJECTS))
 CHECK_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/check*.c))
 $(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(CHECK_OBJECTS) $(CLI_PARTS) $(LIBRARY)
 	$(call say,LD )
-	$(Q)$(CC) $(LDFLAGS) $^ -lcmocka $(LDLIBS) -o $@
+	$(Q)$(LINK) $^ -lcmocka $(LIBS) -o $@
 
 # The golden program links everywhere: no cmocka, no test helpers.
 GOLDEN := $(BUILD)/tests/golden
 $(GOLDEN): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/golden*.c)) $(LIBRARY)
 	$(call say,LD )
-	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	$(Q)$(LINK) $^ $(LIBS) -o $@
 
-RUN_SETTINGS := BUILD="$(BUILD)" ISAS="$(ISAS) $(DOTS)" RUNNER="$(QEMU)" CC="$(CC)" CPPFLAGS="$(CPPFLAGS)" SAN="$(SAN)"
+RUN_SETTINGS := BUILD="$(BUILD)" ISAS="$(ISAS) $(DOTS)" RUNNER="$(QEMU)" CC="$(CC)" \
+    CPPFLAGS="$(OWN_CPPFLAGS) $(CPPFLAGS)" SAN="$(SAN)"
 
 test: all $(GOLDEN) $(TESTS)
 	$(Q)$(RUN_SETTINGS) THREADS="1 3" TESTS="$(TESTS)" tests/run.sh $(BUILD) $(TEST)
@@ -244,7 +259,7 @@ COMMIT = $(shell git describe --always --dirty --abbrev=10 2>/dev/null || echo u
 
 $(BENCH_PROGRAM): $(BENCH_OBJECTS) $(LIBRARY)
 	$(call say,LD )
-	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	$(Q)$(LINK) $^ $(LIBS) -o $@
 
 bench: $(BENCH_PROGRAM) $(BUILD)/retort
 ifeq ($(PEERS),1)
@@ -272,7 +287,7 @@ fuzz:
 	    $(HARNESSES:%=build/fuzz/%)
 $(BUILD)/fuzz_%: $(BUILD)/fuzz/fuzz_%.o $(CLI_PARTS) $(LIBRARY)
 	$(call say,LD )
-	$(Q)$(CC) $(LDFLAGS) -fsanitize=fuzzer $^ $(LDLIBS) -o $@
+	$(Q)$(LINK) -fsanitize=fuzzer $^ $(LIBS) -o $@
 
 # ---- Installation ----------------------------------------------------------------------------------------------
 VERSION = $(shell sed -n 's/^$(HASH)define RETORT_VERSION "\(.*\)"/\1/p' include/retort.h src/base/version.h 2>/dev/null)
@@ -301,7 +316,7 @@ man: $(BUILD)/retort
 .PHONY: $(BUILD)/retort.pc
 $(BUILD)/retort.pc: tools/retort.pc.in
 	@mkdir -p $(@D)
-	$(Q)sed -e 's|@prefix@|$(PREFIX)|' -e 's|@version@|$(VERSION)|' -e 's|@libs@|$(LDLIBS)|' $< >$@
+	$(Q)sed -e 's|@prefix@|$(PREFIX)|' -e 's|@version@|$(VERSION)|' -e 's|@libs@|$(LIBS)|' $< >$@
 
 install: all man $(BUILD)/install/libretort.a $(BUILD)/retort.pc
 	$(INSTALL) -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(PREFIX)/include" "$(DESTDIR)$(PREFIX)/lib/pkgconfig" \
