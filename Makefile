@@ -1,7 +1,7 @@
 # retort: build, test, install. Everything is made below $(BUILD); V=1 shows the commands.
 #
 #   make                      the command, the library               build/retort build/libretort.a
-#   make test                 every test program and script, golden hashes included; TEST=PATTERN for some
+#   make test                 every test program and script, golden hashes included; TEST="PATTERN..." for some
 #   make golden               tests/golden.txt on every ISA of this machine, 1, 2, 3 and 7 threads
 #   make golden UPDATE=1      writes tests/golden.txt anew (say why in the commit)
 #   make golden-cross         the same file on AArch64, ARMv7 and RISC-V under qemu-user
