@@ -12,8 +12,7 @@ allowed() {
     detect) echo base kernels image nn ;;
     select) echo base kernels image nn detect ;;
     train) echo base kernels image nn detect select ;;
-    stream) echo base kernels image nn detect select train ;;
-    cli | api) echo base kernels image nn detect select train stream world api ;;
+    cli | api) echo base kernels image nn detect select train world api ;;
     *) echo unknown ;;
     esac
 }
@@ -52,7 +51,8 @@ intrinsics=$(grep -HnE '#[[:space:]]*include <(.*mmintrin|immintrin|arm_neon|cpu
     grep -vE '^src/(kernels/(vf_[a-z0-9]+\.h|kernels\.c)|base/fpu\.c):')
 report intrinsics_in_the_vocabularies_only "$intrinsics"
 
-unfused=$(grep -HnE '\bv(mla|mls|max|min)q?_(lane_|n_)?f32|_mm[0-9]*_r(cp|sqrt)[0-9]*_' src/*/*.[ch] | grep -vE ':[^:]*(\*|//)')
+unfused=$(grep -HnE '\bv((mla|mls|max|min)q?_(lane_|n_)?f32|(recp|rsqrt)[es])|_mm[0-9]*_(maskz?_)?r(cp|sqrt)[0-9]*_' src/*/*.[ch] |
+    grep -vE '^[^:]*:[0-9]*:[[:space:]]*(/\*|//|\*( |/|$))')
 report no_estimates_and_no_unfused_multiply_add "$unfused"
 
 openmp=$(grep -HnE '#[[:space:]]*pragma omp|<omp\.h>|\bomp_[a-z_]+\(' src/*/*.[ch] | grep -v '^src/base/par\.c:')
