@@ -31,14 +31,14 @@ check weights_are_there test -s taught/weights.safetensors
 check report_is_there test -s taught/report.html
 check report_counts_as_the_ledger_does grep -q "<td>filtered out</td><td class=\"r\">$(grep -c '"reason": *"filtered out"' taught/selection.jsonl)</td>" taught/report.html
 expect manifest_is_whole 0 ' 0 different$' "$RETORT" verify taught/manifest.json
-expect reruns_elsewhere 0 ' 0 different$' env RETORT_ISA=$other "$RETORT" rerun -q --threads 3 taught/manifest.json
+expect reruns_elsewhere 0 ' 0 different$' elsewhere "$RETORT" rerun -q --threads 3 taught/manifest.json
 
 # A tenth of many frames validates.
 expect from_a_pipe 0 '^46 frames seen, 46 candidates, 46 chosen (5 held out for validation)$' piped --budget 46 --out piped
 check all_frames_of_the_pipe test "$(find piped/set/images -name '*.jpg' | wc -l)" -eq 46
 check all_frames_of_the_pipe_are_explained test "$(grep -c '"reason": *"selected"' piped/selection.jsonl)" -eq 46
-again() { RETORT_ISA=$other piped --threads 3 "$@"; }
-check again_elsewhere again --budget 46 --out again
+check again_elsewhere elsewhere piped --threads 3 --budget 46 --out again
+check it_was_elsewhere grep -q "\"isa\": \"$other\", \"threads\": 3" again/manifest.json
 for file in weights.safetensors selection.jsonl train/train.jsonl report.html; do
     check "same_bits_$file" cmp "piped/$file" "again/$file"
 done

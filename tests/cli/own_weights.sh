@@ -11,7 +11,10 @@ make_weights() { # FOLDER THREADS NAME...
 }
 expect names_are_checked 2 'expected pico, n' make_weights none 1 nano
 check made make_weights first 3 pico embedder
-RETORT_ISA=$other check made_elsewhere make_weights second 1 pico embedder
+check made_elsewhere elsewhere make_weights second 1 pico embedder
+for name in pico embedder; do
+    check "it_was_elsewhere_$name" grep -q "\"isa\": \"$other\", \"threads\": 1" second/out/$name.json
+done
 for name in pico embedder; do
     check "same_bits_$name" cmp first/out/$name.safetensors second/out/$name.safetensors
 done
@@ -21,8 +24,8 @@ for name in pico embedder; do
 done
 expect licence_is_in_the_file 0 '^licence: Apache-2.0' "$RETORT" info first/out/pico.safetensors
 expect names_are_in_the_file 0 'person, bicycle, car' "$RETORT" info first/out/pico.safetensors
-demo() { RETORT=$RETORT WEIGHTS=$1 THREADS=2 "$here/../../tools/demo.sh" --quick 11; }
-RETORT_SHARED=absent expect demo_without_weights_is_another 3 'please give absent/weights/yolo11n' demo none
+demo() { RETORT_SHARED=absent RETORT=$RETORT WEIGHTS=$1 THREADS=2 "$here/../../tools/demo.sh" --quick 11; }
+expect demo_without_weights_is_another 3 'please give absent/weights/yolo11n' demo none
 expect demo_scores_the_student 0 '^student after *0\.[0-9]*$' demo first/out
 check demo_writes_its_report test -s run/demo/distilled/report.html
 expect demo_without_a_teacher 0 '^4 of 12 frames uploaded, [0-9]* seconds in all$' demo first/out
