@@ -73,13 +73,7 @@ cp "$corpus/npy/room" bad.npy
 refused oversized_npy 'bad.npy' "$RETORT" filter -e bad.npy -n 1 -o out/f.jsonl
 
 # ---- pictures, labels, descriptions of data: behind a whole detector ----
-shared=${RETORT_SHARED:-$here/../../../shared}
-case $shared in /*) ;; *) shared=$here/../../$shared ;; esac
-weights=$shared/weights/yolo11n-coco.safetensors
-if [ ! -e "$weights" ]; then
-    skipped damaged_pictures "weights/yolo11n-coco.safetensors is absent"
-    finish
-fi
+weights=$here/../../weights/pico.safetensors
 for seed in cut.jpg damaged.jpg huge.jpg zero.jpg crc.png cut.png huge.png over.png short.ppm number.ppm; do
     cp "$corpus/image/$seed" "bad-$seed"
     refused "picture_$seed" "bad-$seed" "$RETORT" detect -m "$weights" --labels out "bad-$seed"
