@@ -26,14 +26,27 @@ check second "$RETORT" convert -q two.safetensors out/w.safetensors
 cp out/w.safetensors whole.two
 check they_differ sh -c '! cmp -s whole.one whole.two'
 
-# Killed at instants spread over the time that a conversion takes; the target is always one of the two.
-torn=0 kept=0 other=0 round=0
-while [ $round -lt 40 ]; do
+# Killed at instants spread over the time that a conversion takes, and as soon as its temporary is seen; the target is
+# always one of the two. Goes on until some kills have met a temporary.
+temporary() {
+    set -- out/.w.safetensors.*
+    [ -e "$1" ]
+}
+torn=0 kept=0 other=0 met=0 round=0
+while [ $round -lt 40 ] || { [ $met -lt 5 ] && [ $round -lt 400 ]; }; do
     if [ $((round % 2)) -eq 0 ]; then new=one; else new=two; fi
     "$RETORT" convert -q $new.safetensors out/w.safetensors >/dev/null 2>&1 &
     process=$!
-    sleep 0.0$((round % 10))$((round * 7 % 10))
+    if [ $((round / 2 % 2)) -eq 0 ]; then
+        sleep 0.0$((round % 10))$((round * 7 % 10))
+    else
+        while kill -0 $process 2>/dev/null && ! temporary; do :; done
+    fi
     { kill -9 $process && wait $process; } 2>/dev/null
+    # Only temporaries may be left over: a dot, the target's name, a dot and six characters.
+    ls -A out | grep -v '^w\.safetensors$' | grep -v '^\.w\.safetensors\.[A-Za-z0-9]\{6\}$' >>strange
+    if temporary; then met=$((met + 1)); fi
+    rm -f out/.w.safetensors.*
     if cmp -s out/w.safetensors whole.$new; then
         kept=$((kept + 1))
     elif cmp -s out/w.safetensors whole.one || cmp -s out/w.safetensors whole.two; then
@@ -43,13 +56,10 @@ while [ $round -lt 40 ]; do
     fi
     round=$((round + 1))
 done
-temporaries=$(ls -A out | grep -c '^\.w\.safetensors\.')
-echo "40 kills: $kept times the new file, $other times the old one; $temporaries while the temporary was there"
+echo "$round kills: $kept times the new file, $other times the old one; $met while the temporary was there"
+check kills_met_a_temporary test $met -gt 0
 check killed_leaves_a_whole_file test $torn -eq 0
-# Only temporaries may be left over: a dot, the target's name, a dot and six characters.
-left=$(ls -A out | grep -v '^w\.safetensors$' | grep -vc '^\.w\.safetensors\.[A-Za-z0-9]\{6\}$')
-check leftovers_are_recognisable test "$left" -eq 0
-rm -f out/.w.safetensors.*
+check leftovers_are_recognisable test ! -s strange
 
 # A limit on the size of files in the middle of the new one, its signal ignored as a full disk sends none.
 check restore "$RETORT" convert -q one.safetensors out/w.safetensors
