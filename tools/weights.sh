@@ -18,28 +18,42 @@ train_first=100001 train_cameras=768 val_first=90001 val_cameras=32 frames=6 pic
 day_first=110001 day_cameras=192 day_frames=40
 if [ "$quick" ]; then train_cameras=4 val_cameras=1 frames=3 picture=160x96 day_cameras=3 day_frames=6; fi
 
-# camera SEED FRAMES FOLDER: its frames over 20 hours, beginning in another minute than those of the next camera. They
-# are 100 seconds of motion apart, so that all vehicles have been replaced.
-camera() {
+# recipe SEED FRAMES: of its frames over 20 hours, beginning in another minute than those of the next camera. They are
+# 100 seconds of motion apart, so that all vehicles have been replaced.
+recipe() {
     minute=$((240 + $1 * 37 % 200))
     from=$((minute / 60)):$(printf %02d $((minute % 60)))
     to=$((minute / 60 + 20)):$(printf %02d $((minute % 60)))
-    rm -rf "$3"
-    "$retort" world --quiet --threads "$threads" --seed "$1" --frames "$2" --fps 0.01 --hours "$from-$to" \
-        --size "$picture" --quality 90 --out "$3"
+    echo "--seed $1 --frames $2 --fps 0.01 --hours $from-$to --size $picture --quality 90"
 }
+
+# camera SEED FRAMES FOLDER
+camera() {
+    rm -rf "$3"
+    # shellcheck disable=SC2046
+    "$retort" world --quiet --threads "$threads" $(recipe "$1" "$2") --out "$3"
+}
+
+# Each camera whose frames are there has a mark that says what they were made with. made MARK SEED FRAMES: they would be
+# the same now. An empty mark is of the second format, whose marks said nothing.
+made() {
+    [ -e "$1" ] || return 1
+    if [ -s "$1" ]; then [ "$(cat "$1")" = "$format $(recipe "$2" "$3")" ]; else [ "$format" = retort-world-2 ]; fi
+}
+mark() { echo "$format $(recipe "$2" "$3")" >"$1"; }
 
 # frames_of FOLDER FIRST COUNT: pictures and labels of these cameras as one data set.
 frames_of() {
     folder=$run/frames/$1 seed=$2 end=$(($2 + $3))
     mkdir -p "$folder/images" "$folder/labels" "$folder/made"
     while [ "$seed" -lt "$end" ]; do
-        if [ ! -e "$folder/made/$seed" ]; then
+        if ! made "$folder/made/$seed" "$seed" "$frames"; then
             camera "$seed" "$frames" "$folder/part"
             for kind in images labels; do
+                rm -f "$folder/$kind/$seed"-*
                 for file in "$folder/part/$kind"/*; do mv "$file" "$folder/$kind/$seed-${file##*/}"; done
             done
-            : >"$folder/made/$seed"
+            mark "$folder/made/$seed" "$seed" "$frames"
         fi
         seed=$((seed + 1))
     done
@@ -52,12 +66,13 @@ frames_of() {
 # days: the frames of some cameras, each with a list of them in order of time.
 days() {
     folder=$run/frames/days seed=$day_first
-    mkdir -p "$folder"
+    mkdir -p "$folder/made"
     while [ "$seed" -lt $((day_first + day_cameras)) ]; do
-        if [ ! -e "$folder/$seed.txt" ]; then
+        if ! made "$folder/made/$seed" "$seed" "$day_frames"; then
             camera "$seed" "$day_frames" "$folder/$seed"
             for file in "$folder/$seed/images"/*; do echo "$seed/images/${file##*/}"; done >"$folder/part"
             mv "$folder/part" "$folder/$seed.txt"
+            mark "$folder/made/$seed" "$seed" "$day_frames"
         fi
         seed=$((seed + 1))
     done
@@ -71,7 +86,8 @@ train() {
         --checkpoint-every 1 --out "$folder" "$@"
 }
 
-# publish NAME STAGE...: the last stage's weights in half precision, with every stage's manifest and curve.
+# publish NAME STAGE...: the last stage's weights in half precision, with the manifest of that conversion and every
+# stage's manifest and curve.
 publish() {
     name=$1
     shift
@@ -80,7 +96,7 @@ publish() {
         cp "$run/$stage/train.jsonl" "$out/$stage.jsonl"
     done
     "$retort" convert --quiet --half --licence Apache-2.0 --origin "retort weights, trained on retort world" \
-        "$run/$stage/weights.safetensors" "$out/$name.safetensors"
+        --manifest "$out/$name.convert.json" "$run/$stage/weights.safetensors" "$out/$name.safetensors"
 }
 
 # Options of all trainings: many small steps. $1: epochs, the last fifth of which see no mosaic.
@@ -135,6 +151,10 @@ for name in $names; do
     esac
 done
 mkdir -p "$run" "$out"
+# Every world says its format; a small one is made for that.
+rm -rf "$run/format"
+"$retort" world --quiet --frames 1 --size 64x64 --no-images --out "$run/format" >/dev/null
+format=$(sed -n 's/.*"format": "\(.*\)".*/\1/p' "$run/format/world.json")
 if [ "$names" != embedder ]; then
     frames_of train "$train_first" "$train_cameras"
     frames_of val "$val_first" "$val_cameras"

@@ -18,10 +18,21 @@ done
 for name in pico embedder; do
     check "same_bits_$name" cmp first/out/$name.safetensors second/out/$name.safetensors
 done
+# A mark of an older version says nothing: its frames are used.
+frame=frames/train/images/100001-000000.jpg mark=first/frames/train/made/100001
+: >$mark
+place=$(ls -i first/$frame)
 check goes_on_where_it_was make_weights first 2 pico embedder
+check frames_are_used_again test "$(ls -i first/$frame)" = "$place"
 for name in pico embedder; do
     check "same_bits_again_$name" cmp first/out/$name.safetensors second/out/$name.safetensors
 done
+echo retort-world-1 >$mark
+echo another >first/$frame
+check other_frames_are_made_anew make_weights first 2 pico
+check and_are_as_they_should_be cmp first/$frame second/$frame
+hash=$(sha256sum first/out/pico.safetensors | cut -d' ' -f1)
+check manifest_of_the_file_itself grep -q "out/pico.safetensors.*$hash" first/out/pico.convert.json
 expect licence_is_in_the_file 0 '^licence: Apache-2.0' "$RETORT" info first/out/pico.safetensors
 expect names_are_in_the_file 0 'person, bicycle, car' "$RETORT" info first/out/pico.safetensors
 demo() { RETORT_SHARED=absent RETORT=$RETORT WEIGHTS=$1 THREADS=2 "$here/../../tools/demo.sh" --quick 11; }
