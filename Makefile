@@ -250,7 +250,8 @@ experiments-page:
 
 # docs/performance.md. MAIN_JOB holds options of tools/main_job.py.
 main-job: $(BUILD)/retort
-	$(Q)python3 tools/main_job.py --retort $(BUILD)/retort --out $(BUILD)/main-job $(MAIN_JOB)
+	$(Q)python3 tools/main_job.py --retort $(BUILD)/retort --out $(BUILD)/main-job --commit "$(COMMIT)" \
+	    $(MAIN_JOB)
 
 # docs/performance.md. BENCH holds options of the program that runs: bench/bench or bench/peers.
 BENCH_PROGRAM := $(BUILD)/bench/bench

@@ -2,8 +2,9 @@
 
 Every camera's frames, sorted by name: each third one scores, the rest is the stream. Human labels stand for the
 teacher's. `spread` takes 32 frames evenly from the stream, `farthest-first` lets retort choose them from all of it.
-A run that is in the result file already is not repeated; an interrupted one goes on where it was. `make bench-tables`
-shows the result file as tables. Run it from the project's folder, as `make main-job` does (docs/performance.md).
+A run of this student that is in the result file already is not repeated, whichever commit made it; an interrupted one
+goes on where it was. Rows say "unknown" where they are older than a column. `make bench-tables` shows the result file
+as tables. Run it from the project's folder, as `make main-job` does (docs/performance.md).
 """
 import argparse
 import json
@@ -16,7 +17,8 @@ import rows
 
 BUDGET = 32
 WAYS = {"spread": ["--filter", "none"], "farthest-first": ["--filter", "farthest-first", "--embedder", "detector"]}
-FIELDS = ["way", "camera", "seed", "plan", "before50", "before50_95", "after50", "after50_95", "weights"]
+FIELDS = ["way", "camera", "seed", "plan", "before50", "before50_95", "after50", "after50_95", "weights", "commit",
+          "student"]
 
 
 def arguments():
@@ -31,6 +33,7 @@ def arguments():
     p.add_argument("--ways", default=",".join(WAYS))
     p.add_argument("--cameras", default=",".join(expressway.CAMERAS))
     p.add_argument("--threads", default="0")
+    p.add_argument("--commit", default="unknown")
     return p.parse_args()
 
 
@@ -60,7 +63,8 @@ def run(a, way, camera, seed):
     result = json.loads(done.stdout)
     before, after = result["before"], result["after"]
     return dict(zip(FIELDS, [way, camera, str(seed), a.plan, *(f"{x:.4f}" for x in (
-        before["map50"], before["map50_95"], after["map50"], after["map50_95"])), result["weights_hash"]]))
+        before["map50"], before["map50_95"], after["map50"], after["map50_95"])), result["weights_hash"], a.commit,
+        rows.hash_of(a.weights)]))
 
 
 def main():
@@ -70,10 +74,12 @@ def main():
     for seed in a.seeds.split(","):
         for way in a.ways.split(","):
             for camera in a.cameras.split(","):
-                known = {(r["way"], r["camera"], r["seed"], r["plan"]) for r in rows.read(a.results)}
-                if (way, camera, seed, a.plan) not in known:
+                known = [{name: r.get(name) or "unknown" for name in FIELDS} for r in rows.read(a.results)]
+                wanted = (way, camera, seed, a.plan)
+                same = [r for r in known if (r["way"], r["camera"], r["seed"], r["plan"]) == wanted]
+                if not any(r["student"] in ("unknown", rows.hash_of(a.weights)) for r in same):
                     row = run(a, way, camera, seed)
-                    rows.write(a.results, FIELDS, rows.read(a.results) + [row])
+                    rows.write(a.results, FIELDS, [r for r in known if r not in same] + [row])
 
 
 main()

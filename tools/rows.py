@@ -1,6 +1,15 @@
 """Result files: one row a run, whole after every run."""
 import csv
+import hashlib
 import os
+
+
+def hash_of(path):
+    """None without the file."""
+    if not os.path.exists(path):
+        return None
+    with open(path, "rb") as f:
+        return hashlib.sha256(f.read()).hexdigest()
 
 
 def read(path):
