@@ -50,26 +50,32 @@ def number(text):
 
 
 def machine(groups):
-    first, versions = groups[0][0], {}
-    for row in (row for group in groups for row in group if row["engine"] != "retort" and row["version"]):
-        versions[name(row["engine"].split("+")[0])] = re.sub(r"\+.*", "", row["version"])
-    peaks = {int(r["threads"]): (r["peak_before"], r["peak_after"]) for g in groups for r in g if r.get("peak_before")}
-    text = f"{first['cpu']}, {first['isa']}, plan {first['plan']}, commit {first['commit']}; "
-    text += ", ".join(f"{n} {v}" for n, v in sorted(versions.items())) + "."
-    for threads, (before, after) in sorted(peaks.items()):
-        text += f" Peak of {threads} thread{'s' * (threads > 1)} before and after: {before} and {after} GFLOP/s."
+    """Where and with what; a sentence for each commit that measured some of it."""
+    first, parts = groups[0][0], []
+    commits = list(dict.fromkeys(row["commit"] for group in groups for row in group))
+    for commit in commits:
+        rows, versions = [row for group in groups for row in group if row["commit"] == commit], {}
+        for row in rows:
+            if row["engine"] != "retort" and row["version"]:
+                versions[name(row["engine"].split("+")[0])] = re.sub(r"\+.*", "", row["version"])
+        peaks = {int(r["threads"]): (r["peak_before"], r["peak_after"]) for r in rows if r.get("peak_before")}
+        cases = f" ({', '.join(dict.fromkeys(row['case'] for row in rows))})" if len(commits) > 1 else ""
+        parts.append(f"commit {commit}{cases}; " + ", ".join(f"{n} {v}" for n, v in sorted(versions.items())) + ".")
+        for threads, (before, after) in sorted(peaks.items()):
+            parts[-1] += f" Peak of {threads} thread{'s' * (threads > 1)} before and after: {before} and {after} GFLOP/s."
+    text = f"{first['cpu']}, {first['isa']}, plan {first['plan']}, " + " ".join(parts)
     return textwrap.fill(text, 118)
 
 
 def short(groups):
     """Medians of the wall time; memory where it was measured."""
-    lines = ["| work | threads | ours, ms | best other, ms | ratio | memory, MB |", "|---|---|---|---|---|---|"]
+    lines = ["| work | threads | ours, ms | best other, ms | ratio | runs | memory, MB |", "|---" * 7 + "|"]
     for ours, *others in groups:
         best = min(others, key=lambda row: float(row["wall_median_ms"]))
         memory = f"{number(ours['peak_mb'])} : {number(best['peak_mb'])}" if ours.get("peak_mb") else ""
-        ratio = float(best["wall_median_ms"]) / float(ours["wall_median_ms"])
         lines.append(f"| {WORK[ours['case']]} | {ours['threads']} | {number(ours['wall_median_ms'])} | "
-                     f"{name(best['engine'])} {number(best['wall_median_ms'])} | {ratio:.2f} | {memory} |")
+                     f"{name(best['engine'])} {number(best['wall_median_ms'])} | {float(best['wall_median_ratio']):.2f} | "
+                     f"{ours['runs']} | {memory} |")
     return lines
 
 

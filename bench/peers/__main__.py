@@ -4,6 +4,8 @@ Runs in a virtual environment that it makes in the folder of --work, or with the
 Outputs are compared before anything is timed; where they differ there are no times and the exit status is 1.
 """
 import argparse
+import functools
+import hashlib
 import importlib
 import os
 import sys
@@ -14,7 +16,7 @@ from measure import Ours, Table, rounds, timed
 
 COMPARED = 16  # pictures on which integers are compared, at least
 CASES = ["forward", "int8", "step", "vit", "frame", "farthest", "cold"]
-PEERS = ["onnxruntime", "openvino", "ncnn", "torch", "numpy"]
+PEERS = ["onnxruntime", "openvino", "ncnn", "torch", "numpy", "nncf", "pnnx"]  # and what makes models for them
 
 
 def numbers(text):
@@ -60,10 +62,17 @@ class Bench:
         self.ours = Ours(options.bench, options.weights)
         for name, values in files.items():
             self.give(name, values)
-        self.table = Table(options.commit, versions(options.commit))
+        self.threads = sorted({*options.threads, options.step_threads})
+        self.table = Table(options.commit, versions(options.commit), self.ours.machine(self.threads))
 
     def file(self, name):
         return os.path.join(self.options.work, name)
+
+    def kept(self, name, sources, engines=()):
+        """A file, or folder, that is made once: its name depends on what it is made from, by which versions."""
+        parts = [digest(path) for path in sources] + [self.table.versions.get(name, "") for name in engines]
+        stem, dot, end = name.partition(".")
+        return self.file(stem + "-" + hashlib.sha256(" ".join(parts).encode()).hexdigest()[:12] + dot + end)
 
     def retort(self):
         """The command, beside the program."""
@@ -123,6 +132,21 @@ def boxes(images, each=8):
     return np.stack([np.arange(n) // each, draw.integers(0, 80, n), *centres, *sides], 1).astype(np.float32)
 
 
+@functools.lru_cache(maxsize=None)
+def digest(path):
+    """Of a file, or of the names and sizes of all files of a folder."""
+    found = hashlib.sha256()
+    if not os.path.isdir(path):
+        with open(path, "rb") as file:
+            found.update(file.read())
+    for folder, folders, names in os.walk(path):
+        folders.sort()
+        for name in sorted(names):
+            file = os.path.join(folder, name)
+            found.update(f"{os.path.relpath(file, path)} {os.path.getsize(file)}\n".encode())
+    return found.hexdigest()
+
+
 def versions(commit):
     from importlib import metadata
 
@@ -152,15 +176,14 @@ def main():
             sys.exit(f"{path} is absent: not compared")
     os.makedirs(options.work, exist_ok=True)
     bench = Bench(options)
-    threads = sorted({*options.threads, options.step_threads})
-    before = bench.ours.machine(threads)
+    before = bench.table.machine
     print(f"{before['cpu']}, {before['isa']}, commit {options.commit}, "
           f"peaks {', '.join(f'{g:.1f}' for g in before['peaks'].values())} GFLOP/s")
     print("outputs first; then ms, minimum (median), and how many times ours:")
     good = all([attempt(bench, kind) for kind in options.only.split(",")])
     bench.ours.end()
     if bench.table.rows:
-        bench.table.write(before, bench.ours.machine(threads))
+        bench.table.end(bench.ours.machine(bench.threads))
     sys.exit(0 if good else 1)
 
 

@@ -38,7 +38,7 @@ def onnx_at(bench, size):
     """The export, or one more at another size."""
     if size == 640:
         return bench.options.onnx
-    path = bench.file(f"yolo11n-{size}.onnx")
+    path = bench.kept(f"yolo11n-{size}.onnx", [bench.options.weights], ["pytorch"])
     if not os.path.exists(path):
         engines.export(engines.load_torch(bench.options.weights).fuse(verbose=False).eval(), (1, 3, size, size), path)
     return path

@@ -55,7 +55,7 @@ def embed(model, batch):
 def rows_of_frames(bench):
     import torch
 
-    path = bench.file("frame_rows.npy")
+    path = bench.kept("frame_rows.npy", [bench.options.weights, bench.options.data], ["pytorch"])
     if not os.path.exists(path):
         torch.set_num_threads(max(bench.options.threads))
         model = engines.load_torch(bench.options.weights).fuse(verbose=False).eval()

@@ -18,6 +18,6 @@ def run(bench):
     if present("openvino"):
         peers["openvino"] = lambda t: engines.openvino(o.onnx, x, t)
     if present("ncnn") and present("pnnx"):
-        stem = engines.ncnn_from_onnx(o.onnx, x.shape, bench.file("ncnn"))
+        stem = engines.ncnn_from_onnx(o.onnx, x.shape, bench.kept("ncnn", [o.onnx], ["pnnx"]))
         peers["ncnn"] = lambda t: engines.ncnn(stem, x, t)
     return bench.compete("forward-640", peers, agree)

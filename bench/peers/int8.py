@@ -86,13 +86,15 @@ def run(bench):
         return True
     names = [os.path.join(o.pictures, name) for name in sorted(os.listdir(o.pictures))]
     some = names[len(bench.nchw)::max(1, (len(names) - len(bench.nchw)) // CALIBRATION)][:CALIBRATION]
-    makers = {"retort": ("int8.safetensors", lambda path: quantise_ours(bench, some, path)),
-              "onnxruntime": ("int8.onnx", lambda path: quantise_onnxruntime(bench, bench.read(some, 640), path))}
+    makers = {"retort": ((), "int8.safetensors", lambda path: quantise_ours(bench, some, path)),
+              "onnxruntime": (["onnxruntime"], "int8.onnx",
+                              lambda path: quantise_onnxruntime(bench, bench.read(some, 640), path))}
     if present("openvino") and present("nncf"):
-        makers["openvino"] = ("int8.xml", lambda path: quantise_openvino(bench, bench.read(some, 640), path))
+        makers["openvino"] = (["openvino", "nncf"], "int8.xml",
+                              lambda path: quantise_openvino(bench, bench.read(some, 640), path))
     paths = {}
-    for name, (file, make) in makers.items():
-        paths[name] = bench.file(file)
+    for name, (versions, file, make) in makers.items():
+        paths[name] = bench.kept(file, [o.onnx, *some], versions)
         if name == "retort" or not os.path.exists(paths[name]):  # our quantiser may have changed
             make(paths[name])
     bench.ours.give(int8=paths["retort"])

@@ -114,8 +114,14 @@ def check(what, limit, value):
 
 
 class Table:
-    def __init__(self, commit, versions):
-        self.commit, self.versions, self.rows = commit, versions, []
+    """Rows go to the machine's file in bench/results after each case, in place of those that this case had and beside
+    all others, whose commits may be other ones."""
+
+    def __init__(self, commit, versions, machine):
+        """machine: what Ours.machine says before the first case."""
+        self.commit, self.versions, self.machine, self.rows = commit, versions, machine, []
+        name = re.sub(r"[^a-z0-9]+", "-", f"{machine['cpu']} {machine['isa']}".lower()).strip("-")
+        self.path = os.path.join("bench/results", name + ".csv")
 
     def add(self, case, threads, times, seen={}, peaks={}):
         """times: engine -> runs, each wall and CPU in ms; the first engine is ours."""
@@ -131,28 +137,31 @@ class Table:
             for key, value, base in zip(("wall_min", "wall_median", "cpu_min", "cpu_median"), four, ours):
                 row[key + "_ms"] = round(float(value), 1 if value >= 10 else 3)
                 row[key + "_ratio"] = round(float(value / base), 2)
+            row |= {"commit": self.commit, "peak_before": round(self.machine["peaks"][threads], 1),
+                    **{key: self.machine[key] for key in ("cpu", "isa", "plan")}}
             self.rows.append(row)
             print(f"{case:22} {threads} threads  {name:16} wall {row['wall_min_ms']:9.1f} ({row['wall_median_ms']:9.1f})"
                   f" x {row['wall_min_ratio']:.2f} ({row['wall_median_ratio']:.2f})   cpu {row['cpu_min_ms']:9.1f}"
                   f" ({row['cpu_median_ms']:9.1f}) x {row['cpu_min_ratio']:.2f} ({row['cpu_median_ratio']:.2f})"
                   + (f"   {row['peak_mb']} MB" if row["peak_mb"] != "" else "")
                   + (f"   {seen[name]} threads worked" if seen.get(name, threads) not in (threads, "") else ""), flush=True)
+        self.write()
 
-    def write(self, before, after):
-        """Beside what the same commit measured before and did not measure again."""
-        name = re.sub(r"[^a-z0-9]+", "-", f"{before['cpu']} {before['isa']}".lower()).strip("-")
-        path = os.path.join("bench/results", name + ".csv")
-        os.makedirs("bench/results", exist_ok=True)
+    def end(self, after):
+        """after: what Ours.machine says after the last case."""
+        for row in self.rows:
+            row["peak_after"] = round(after["peaks"][row["threads"]], 1)
+        self.write()
+        print("written:", self.path)
+
+    def write(self):
         done, old = {(row["case"], str(row["threads"])) for row in self.rows}, []
-        if os.path.exists(path):
-            with open(path, newline="") as file:
-                old = [row for row in csv.DictReader(file) if row["commit"] == self.commit]
-        about = {"commit": self.commit, "cpu": before["cpu"], "isa": before["isa"], "plan": before["plan"]}
-        with open(path, "w", newline="") as file:
-            writer = csv.DictWriter(file, FIELDS, lineterminator="\n", extrasaction="ignore")
+        if os.path.exists(self.path):
+            with open(self.path, newline="") as file:
+                old = [row for row in csv.DictReader(file) if (row["case"], row["threads"]) not in done]
+        os.makedirs("bench/results", exist_ok=True)
+        with open(self.path + ".part", "w", newline="") as file:
+            writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
             writer.writeheader()
-            writer.writerows(row for row in old if (row["case"], row["threads"]) not in done)
-            for row in self.rows:
-                peaks = [round(m["peaks"][row["threads"]], 1) for m in (before, after)]
-                writer.writerow(about | row | dict(zip(("peak_before", "peak_after"), peaks)))
-        print("written:", path)
+            writer.writerows(old + self.rows)
+        os.replace(self.path + ".part", self.path)
