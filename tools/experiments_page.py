@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 """Turns the rows of tools/experiments.py into docs/experiments.md and its plots (needs matplotlib).
 
-Every verdict is computed from the rows: a shape holds when its inequality does for the means over the cameras. What has
-no rows yet is left out.
+Every verdict is computed from the rows, from differences camera by camera: a shape holds when all of its differences
+are surely above 0 (Student's t, 95 %), does not when one is surely below, and is undecided otherwise. What has no rows
+yet is left out.
 """
 import argparse
 import os
 from statistics import mean, stdev
 
+import bounds
 import rows as results
 
 FILTERS = ["farthest-first", "random", "least-confidence", "tfdp", "moderate"]
@@ -23,9 +25,13 @@ def arguments():
     return p.parse_args()
 
 
+SETTINGS = ["group", "camera", "filter", "gamma", "budget", "epochs", "mask", "fraction", "seed"]
+
+
 class Rows:
     def __init__(self, path):
-        self.all = results.read(path)
+        """Of rows with the same settings, made with other weights or another world, the last one counts."""
+        self.all = list({tuple(row[k] for k in SETTINGS): row for row in results.read(path)}.values())
 
     def some(self, **wanted):
         return [r for r in self.all if all(r[k] == str(v) for k, v in wanted.items())]
@@ -87,67 +93,79 @@ def by_camera(rows, cameras, kinds):
 
 
 def masked_against_full(rows, cameras):
-    """Hundredths of mAP50-95 for each mask, a number for each fraction."""
+    """Hundredths of mAP50-95 for each mask: for each fraction a number for each camera."""
     full = rows.of_all(cameras, group="filter", filter="farthest-first", gamma=8, budget=32, mask="full")
     lost = {}
     for mask in MASKS:
         cells = [rows.of_all(cameras, mask=mask, fraction=f) for f in FRACTIONS]
         if full and all(cells):
-            lost[mask] = [100 * mean(v - w for v, w in zip(cell, full)) for cell in cells]
+            lost[mask] = [[100 * (v - w) for v, w in zip(cell, full)] for cell in cells]
     return lost
 
 
 def mask_table(lost):
-    return table(["mask", *(f"{100 * float(f):g} %" for f in FRACTIONS)],
-                 [[mask, *(f"{x:+.1f}" for x in of_mask)] for mask, of_mask in lost.items()])
+    cells = {mask: [f"{mean(x):+.1f} ± {bounds.error(x):.1f}" for x in of_mask] for mask, of_mask in lost.items()}
+    return table(["mask", *(f"{100 * float(f):g} %" for f in FRACTIONS)], [[mask, *row] for mask, row in cells.items()])
 
 
 # ---- Verdicts ----
 
 
+def minus(a, b):
+    """Camera by camera; None where one of them has no rows."""
+    return [x - y for x, y in zip(a, b)] if a and b else None
+
+
+def verdict(differences):
+    """Of a shape that says that every one of these means over cameras is above 0."""
+    signs = [bounds.sign(d) for d in differences]
+    return "does not hold" if -1 in signs else "holds" if all(signs) else "undecided"
+
+
 def verdicts(rows, cameras, masked):
     def m(**wanted):
-        values = rows.of_all(cameras, **wanted)
-        return mean(values) if values else None
+        return rows.of_all(cameras, **wanted)
 
-    filters = {f: m(filter=f, gamma=8, budget=32, mask="full") for f in FILTERS}
+    ff, random, least, tfdp, moderate = (m(filter=f, gamma=8, budget=32, mask="full") for f in FILTERS)
     sbad, sbad8 = m(filter="none", gamma=1, budget=32), m(filter="none", gamma=8, budget=32)
     gammas = [sbad, *(m(filter="farthest-first", gamma=g, budget=32, mask="full") for g in (2, 4, 8))]
     budgets = [m(filter="farthest-first", gamma=2, budget=b, mask="full") for b in (16, 32, 64, 128)]
     before, coded, teacher, teacher_coded = (
-        mean(found) if found else None
-        for found in (rows.column(cameras, n) for n in ("before", "before_as_coded", "teacher", "teacher_as_coded")))
+        rows.column(cameras, n) for n in ("before", "before_as_coded", "teacher", "teacher_as_coded"))
+    seeds = rows.seed_spread(filter="farthest-first", gamma=8, budget=32, mask="full")
     found = []
 
-    def judge(name, what, figures, holds):
-        if None not in figures:
-            found.append([name, what, "holds" if holds(*figures) else "does not hold",
-                          ", ".join(f"{x:.3f}" for x in figures)])
+    def judge(name, what, *differences, margin=0):
+        """margin: how far below 0 is not yet worse."""
+        if None not in differences:
+            found.append([name, what, verdict([[x + margin for x in d] for d in differences]),
+                          ", ".join(f"{mean(d):+.3f} ± {bounds.error(d):.3f}" for d in differences)])
 
-    seeds = rows.seed_spread(filter="farthest-first", gamma=8, budget=32, mask="full")
-    judge("D1", "farthest-first, random, least-confidence, TFDP, moderate: the first is the best",
-          list(filters.values()), lambda ff, *others: ff >= max(others))
-    judge("D1", f"farthest-first and SBAD-8 differ by less than the seeds ({seeds:.3f})",
-          [filters["farthest-first"], sbad8], lambda a, b: abs(a - b) <= seeds)
-    judge("D2", "TFDP and moderate are below SBAD", [filters["tfdp"], filters["moderate"], sbad],
-          lambda t, o, s: t < s and o < s)
-    judge("D3", "200 iterations beat the student before: fair, as coded", [filters["farthest-first"], before, coded],
-          lambda a, b, c: a > b and a > c)
-    judge("D4", "the largest budget beats the teacher: fair", [budgets[-1], teacher], lambda a, t: a > t)
-    judge("D4", "the same, teacher as coded", [budgets[-1], teacher_coded], lambda a, t: a > t)
-    judge("D5", "gamma 1, 2, 4, 8: the first step gains most", gammas, lambda a, b, c, d: b - a > c - b >= d - c)
-    judge("D6", "budgets 16, 32, 64, 128: more is not worse", budgets, lambda *v: list(v) == sorted(v))
-    judge("D7", "random and least-confidence lie between farthest-first and the better of TFDP and moderate",
-          [filters[f] for f in FILTERS], lambda ff, r, l, t, o: ff >= r >= max(t, o) and ff >= l >= max(t, o))
+    judge("D1", "farthest-first is better than random, least-confidence, TFDP, moderate",
+          *(minus(ff, other) for other in (random, least, tfdp, moderate)))
+    judge("D1", f"farthest-first and SBAD-8 differ by less than the seeds ({seeds:.3f})", minus(ff, sbad8),
+          minus(sbad8, ff), margin=seeds)
+    judge("D2", "SBAD is better than TFDP, moderate", minus(sbad, tfdp), minus(sbad, moderate))
+    judge("D3", "200 iterations beat the student before: fair, as coded", minus(ff, before), minus(ff, coded))
+    judge("D4", "the largest budget beats the teacher: fair", minus(budgets[-1], teacher))
+    judge("D4", "the same, teacher as coded", minus(budgets[-1], teacher_coded))
+    first, *others = (minus(b, a) for a, b in zip(gammas, gammas[1:]))
+    judge("D5", "gamma 1, 2, 4, 8: the first step gains more than the second, the third",
+          *(minus(first, other) for other in others))
+    judge("D6", f"budgets 16, 32, 64, 128: no step loses more than the seeds ({seeds:.3f})",
+          *(minus(b, a) for a, b in zip(budgets, budgets[1:])), margin=seeds)
+    judge("D7", "random and least-confidence are below farthest-first and above TFDP and moderate",
+          *(minus(ff, x) for x in (random, least)), *(minus(x, y) for x in (random, least) for y in (tfdp, moderate)))
     lost = masked_against_full(rows, masked)
     if len(lost) == len(MASKS):
-        g, r, fl, f, l = (lost[mask] for mask in MASKS)
-        order = all(a > b > c > max(d, e) for a, b, c, d, e in zip(g, r, fl, f, l))
+        order = [(a, b) for pair in (MASKS[:2], MASKS[1:3], [MASKS[2], MASKS[3]], [MASKS[2], MASKS[4]])
+                 for a, b in zip(*(lost[mask] for mask in pair))]
         found.append(["A5", "gradient > random > first-last > first, last at every fraction",
-                      "holds" if order else "does not hold", "the table of masks"])
-        found.append(["A5", "gradient at 20 % is not worse than all weights", "holds" if g[0] >= 0 else "does not hold",
-                      f"{g[0]:+.1f}"])
-    return table(["", "shape", "here", "figures"], found)
+                      verdict([minus(a, b) for a, b in order]), "the table of masks"])
+        gradient = [x / 100 for x in lost["gradient"][0]]
+        judge("A5", f"gradient at 20 % loses no more than the seeds ({seeds:.3f}) against all weights", gradient,
+              margin=seeds)
+    return table(["", "shape", "here", "differences"], found)
 
 
 # ---- Plots ----
@@ -242,6 +260,10 @@ is that of three seeds of one camera, mean over the cameras.
 
 ## Which shapes hold
 
+A shape is a list of differences that ought to be above 0. Each is taken camera by camera; behind ± is the standard error
+of the mean. It holds when all are above 0 with a confidence of 95 % (Student's t), does not hold when one is below 0 with
+that confidence, and is undecided otherwise.
+
 {verdicts(rows, cameras, masked)}
 ## Filters at equal budget
 
@@ -263,7 +285,8 @@ Farthest-first, gamma 2. Iterations grow with the budget, as in the paper.
     if masked:
         text += f"""## Which weights move
 
-Cameras {", ".join(masked)}, 32 frames, 200 iterations: points of mAP50-95 (in hundredths) against moving all weights.
+Cameras {", ".join(masked)}, 32 frames, 200 iterations: points of mAP50-95 (in hundredths) against moving all
+weights; behind ± is the standard error over cameras.
 
 {mask_table(masked_against_full(rows, masked))}
 """
