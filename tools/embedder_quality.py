@@ -4,20 +4,24 @@
 For each held-out camera of `retort world`, frames of a whole day are embedded; some of them are probes, whose five nearest
 neighbours are looked for among the camera's other frames. A state is light (night, rain, fog, low sun, day) and density
 of traffic (thirds of this camera's counts of vehicles), both from the world's truth. Printed: the share of the neighbours
-that are in the probe's state, its lower 95 % bound over the probes, and what chance would give. Exit status 1 when the
-first embedder is not twice as good as chance, or not surely better than it, or not better than those behind it.
+that are in the probe's state, its lower 95 % bound (Student's t over the cameras), and what chance would give. Exit
+status 1 when the first embedder is not twice as good as chance, or not surely better than it, or not better than those
+behind it.
 
     tools/embedder_quality.py weights/embedder.safetensors weights/pico.safetensors
 """
 import argparse
 import json
-import math
 import os
 import struct
 import subprocess
 import sys
+from statistics import mean
 
-CAMERAS = range(80001, 80006)  # weights/README.md: none of them is trained on
+import bounds
+import worlds
+
+CAMERAS = range(80001, 80011)  # weights/README.md: none of them is trained on
 FRAMES, PROBES, NEIGHBOURS = 120, 20, 5  # of each camera
 VEHICLES = {1, 2, 3, 5, 7}
 
@@ -33,9 +37,7 @@ def arguments():
 def render(retort, folder, seed):
     """12 minutes of the day and 100 seconds of motion from frame to frame."""
     out = f"{folder}/{seed}"
-    if not os.path.exists(f"{out}/manifest.json"):
-        subprocess.run([retort, "world", "--quiet", "--seed", str(seed), "--frames", str(FRAMES), "--fps", "0.01",
-                        "--hours", "0-24", "--out", out], check=True, stdout=subprocess.DEVNULL)
+    worlds.make(retort, out, seed=seed, frames=FRAMES, fps=0.01, hours="0-24")
     with open(f"{out}/truth.jsonl") as lines:
         return [json.loads(line) for line in lines]
 
@@ -80,10 +82,6 @@ def shares(rows, truth):
     return found
 
 
-def mean(values):
-    return sum(values) / len(values)
-
-
 def main():
     args = arguments()
     os.makedirs(args.folder, exist_ok=True)
@@ -91,13 +89,10 @@ def main():
     scores = []
     print(f"{'embedder':40} share   95 % from   chance   times chance")
     for embedder in args.embedders:
-        found = []
-        for seed in CAMERAS:
-            found += shares(vectors(args.retort, args.folder, seed, embedder), truths[seed])
-        near, chance = [f[0] for f in found], mean([f[1] for f in found])
-        share = mean(near)
-        spread = math.sqrt(sum((x - share) ** 2 for x in near) / (len(near) - 1) / len(near))
-        scores.append((share, share - 1.96 * spread, chance))
+        found = [shares(vectors(args.retort, args.folder, seed, embedder), truths[seed]) for seed in CAMERAS]
+        near, random = ([mean(f[k] for f in camera) for camera in found] for k in (0, 1))
+        share, chance = mean(near), mean(random)
+        scores.append((share, bounds.lower(near), chance))
         print(f"{embedder:40} {share:.3f}   {scores[-1][1]:.3f}       {chance:.3f}    {share / chance:.2f}")
     share, bound, chance = scores[0]
     good = share >= 2 * chance and bound > chance and all(share > other[0] for other in scores[1:])

@@ -5,7 +5,8 @@ Every run distils the same student on other frames, or moves other weights; all 
 camera that no run sees. One row a run goes to bench/results/experiments.csv, and what its manifest says to the line of
 the same number of experiments.jsonl beside it, lists of files folded into one hash (so `retort verify` does not read
 it). A run that has its row is not repeated, an interrupted one goes on where it was; a folder that was begun with other
-weights is refused. tools/experiments_page.py turns the rows into docs/experiments.md.
+weights, or by a version that draws other pictures, is refused. tools/experiments_page.py turns the rows into
+docs/experiments.md.
 
     make experiments                       # all of it: about four hours on two cores
     tools/experiments.py --cameras 7,11 --groups filter
@@ -21,15 +22,18 @@ from dataclasses import dataclass
 
 import expressway
 import rows
+import worlds
 
 # weights/README.md: none of them is trained on. 7 is the demo's.
 WORLD = [7, 11, 12, 13, 14, 15]
 MASKED = WORLD[:2]  # the mask table takes 21 runs a camera
 VEHICLES = "2,3,5,7"
 FIELDS = ["group", "camera", "filter", "gamma", "budget", "frames", "epochs", "iterations", "mask", "fraction", "seed",
-          "labels", "student", "before", "before_as_coded", "after", "teacher", "teacher_as_coded", "weights"]
-
-IDENTITY = ["camera", "filter", "gamma", "budget", "epochs", "mask", "fraction", "seed", "labels", "student"]
+          "labels", "student", "labeller", "embedder", "world", "before", "before_as_coded", "after", "teacher",
+          "teacher_as_coded", "weights"]
+# Student, labeller (the teacher, where it labels) and embedder are hashes of weights; world is how pictures are drawn.
+IDENTITY = ["camera", "filter", "gamma", "budget", "epochs", "mask", "fraction", "seed", "labels", "student",
+            "labeller", "embedder", "world"]
 
 
 @dataclass(frozen=True)
@@ -103,19 +107,29 @@ class Camera:
         self.student, self.teacher, self.embedder = (os.path.join(a.weights, name + ".safetensors")
                                                      for name in ("pico", "teacher", "embedder"))
         os.makedirs(self.folder, exist_ok=True)
-        recipe = json.dumps({"quick": a.quick, **{w: hash_of(w) for w in (self.student, self.teacher, self.embedder)}})
+        recipe = json.dumps({"quick": a.quick, "world": self.world(),
+                             **{w: rows.hash_of(w) for w in (self.student, self.teacher, self.embedder)}})
         if not os.path.exists(self.path("recipe.json")):
             self.write(self.path("recipe.json"), recipe)
         with open(self.path("recipe.json")) as f:
             if f.read() != recipe:
-                sys.exit(f"experiments: {self.folder} was begun with other weights: remove it, or give another "
-                         "--folder")
+                sys.exit(f"experiments: {self.folder} was begun with other weights or another world: remove it, "
+                         "or give another --folder")
 
     def path(self, *parts):
         return os.path.join(self.folder, *parts)
 
     def scored(self):
         return self.path("scored")
+
+    def embeds(self):
+        return self.embedder if os.path.exists(self.embedder) else self.student
+
+    def world(self):
+        return ""
+
+    def labeller(self):
+        return rows.hash_of(self.teacher) if self.label_source() == "teacher" else ""
 
     def retort(self, command, *options, out=None):
         """Runs it. out: a file that it makes, which stands for having run."""
@@ -136,8 +150,8 @@ class Camera:
         if not os.path.exists(found):
             self.write(found, self.retort("detect", "-m", self.student, "--size", self.size, "-f", self.stream(),
                                           "--json"))
-        vectors, embedder = self.path("vectors.npy"), self.embedder if os.path.exists(self.embedder) else self.student
-        self.retort("embed", "-m", embedder, "-f", self.stream(), "-o", vectors, out=vectors)
+        vectors = self.path("vectors.npy")
+        self.retort("embed", "-m", self.embeds(), "-f", self.stream(), "-o", vectors, out=vectors)
 
     def choose(self, run):
         """The run's frames, in stream order."""
@@ -155,7 +169,8 @@ class Camera:
     def identity(self, run):
         """The fields of a row that are known before the run and tell it from the others."""
         values = [self.name, run.filter, run.gamma, run.budget, run.epochs, run.mask, run.fraction, run.seed,
-                  self.label_source(), hash_of(self.student)]
+                  self.label_source(), rows.hash_of(self.student), self.labeller(), rows.hash_of(self.embeds()),
+                  self.world()]
         return dict(zip(IDENTITY, map(str, values)))
 
     def run(self, run):
@@ -190,12 +205,13 @@ class WorldCamera(Camera):
         super().__init__(a, name)
         picture, frames, scored = ("320x180", 80, 8) if a.quick else ("640x360", 2400, 160)
         self.warmup = 10 if a.quick else 120
-        world = ["--seed", name, "--size", picture, "--out"]
-        self.retort("world", *world, self.path("stream"), "--frames", frames, "--fps", 2, "--hours", "6-22",
-                    out=self.path("stream", "manifest.json"))
-        self.retort("world", *world, self.path("scored"), "--frames", scored, "--fps", 0.01, "--hours", "6:30-22:30",
-                    out=self.path("scored", "manifest.json"))
+        world = {"threads": a.threads, "seed": int(name), "size": picture}
+        worlds.make(a.retort, self.path("stream"), **world, frames=frames, fps=2, hours="6-22")
+        worlds.make(a.retort, self.path("scored"), **world, frames=scored, fps=0.01, hours="6:30-22:30")
         self.describe()
+
+    def world(self):
+        return worlds.format_of(self.a.retort)
 
     def stream(self):
         return self.path("stream", "images")
@@ -273,14 +289,6 @@ class ExpresswayCamera(Camera):
 
     def teacher_scores(self):
         return "", ""
-
-
-def hash_of(path):
-    """None without the file."""
-    if not os.path.exists(path):
-        return None
-    with open(path, "rb") as f:
-        return hashlib.sha256(f.read()).hexdigest()
 
 
 def brief(path):

@@ -17,6 +17,8 @@ check repeats_nothing cmp rows.csv before.csv
 rm rows.csv rows.jsonl
 check runs_elsewhere experiments --threads 1 --folder run/elsewhere
 check gets_the_same_weights cmp rows.csv before.csv
+sed -i 's/retort-world-[0-9]*/retort-world-0/' run/elsewhere/7/recipe.json
+expect refuses_another_world 1 'or another world' experiments --folder run/elsewhere --results other.csv
 printf ' ' >>weights/pico.safetensors
 expect refuses_other_weights 1 'begun with other weights' experiments
 expect leaves_out_absent_cameras 0 'camera 8701 not run' experiments --cameras 8701 --expressway absent
