@@ -1,5 +1,5 @@
 #!/bin/sh
-# What objects of the library may call.
+# What objects of the library and of the command may call.
 build=${BUILD:-build}
 if [ -n "$SAN" ]; then
     echo "skip: symbols: sanitizers add their own"
@@ -26,6 +26,10 @@ report library_neither_prints_nor_exits "$speak"
 
 chance=$(undefined $objects | grep -E ' (s?rand|rand_r|random|[dlm]rand48|arc4random)$')
 report random_numbers_come_from_rng "$chance"
+
+network=$(undefined $(find "$build/src" -name '*.o') |
+    grep -E ' (socket(pair)?|connect|bind|listen|accept4?|send(to|msg|mmsg)?|recv(from|msg|mmsg)?|getaddrinfo|gethostby.*)$')
+report nothing_speaks_to_a_network "$network"
 
 openmp=$(undefined $objects | grep -E ' (GOMP_|omp_|__kmpc_)' | grep -v 'src/base/par\.o ')
 report threads_come_from_par "$openmp"
