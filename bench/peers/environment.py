@@ -29,7 +29,10 @@ def enter(folder):
     python = wanted or os.path.join(folder, "env/bin/python")
     if not wanted and not os.path.exists(os.path.join(folder, "env/complete")):
         print(f"making {folder}/env", flush=True)
-        subprocess.run([sys.executable, "-m", "venv", os.path.join(folder, "env")], check=True)
+        made = subprocess.run([sys.executable, "-m", "venv", os.path.join(folder, "env")], stdout=subprocess.DEVNULL)
+        if made.returncode:
+            print("no virtual environment can be made (Debian: python3-venv): not compared")
+            sys.exit(0)
         if not install(python):
             print("the other engines cannot be installed (no package index answers): not compared")
             sys.exit(0)
