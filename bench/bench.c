@@ -18,7 +18,7 @@
  *     --serve            does what stdin asks for (bench_serve)
  *     --commit TEXT      printed with the results
  *
- * The cases of a group take turns, one run each a round, after a run that is not counted. */
+ * The cases of a group take turns, one run each a round, after two runs that are not counted. */
 #include "bench.h"
 
 #include "base/json_write.h"
