@@ -272,7 +272,7 @@ static void restarted_heads_have_the_stated_sizes(void **state)
     const size_t kept = copied_class_coordinates(&transfer, &source, &all);
     assert_int_equal(kept, all - 3 * (CLASS_WIDTH + 1));
     assert_int_equal(fresh_coordinates(&source), 0);
-    assert_int_equal(fresh_coordinates(&transfer), 243); /* ams.md 13.4 */
+    assert_int_equal(fresh_coordinates(&transfer), 243); /* [AMS] */
     assert_int_equal(fresh_coordinates(&rebuild), 44035);
     model_free(&source);
     model_free(&transfer);

@@ -1,4 +1,4 @@
-/* Start values for training from nothing (yolo11.md 1.4). */
+/* Start values for training from nothing [YOLO11]. */
 #include "check.h"
 
 #include "detect/model.h"
@@ -131,7 +131,7 @@ static bool rows_agree(const struct model *a, int to, const struct model *b, int
     return same;
 }
 
-/* yolo11.md 6.7: rows whose class names match are the source's. */
+/* [YOLO11]: rows whose class names match are the source's. */
 static void classes_are_found_again_by_name(void **state)
 {
     (void)state;

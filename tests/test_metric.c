@@ -1,4 +1,4 @@
-/* Average precision by the trainer's rule against its own figures, and hand-made cases (dsbad.md 14, T13,
+/* Average precision by the trainer's rule against its own figures, and hand-made cases ([D-SBAD], T13,
  * T14). */
 #include "check.h"
 

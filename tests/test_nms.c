@@ -144,7 +144,7 @@ static void reference_file_is_kept_exactly(void **state)
 }
 #endif
 
-/* Class probabilities of a two-wheeler, a car, a truck; car and truck lie on the same place (dsbad.md 14,
+/* Class probabilities of a two-wheeler, a car, a truck; car and truck lie on the same place ([D-SBAD],
  * T15). */
 static int run_vehicles(struct nms_options options, struct detection *out)
 {

@@ -126,7 +126,7 @@ static int64_t steps_of(const struct schedule_options *options)
     return state.steps;
 }
 
-/* D-SBAD 8.1: optimiser steps at 100 epochs, without and with the older trainer's floor of 100 iterations. */
+/* [D-SBAD]: optimiser steps at 100 epochs, without and with the older trainer's floor of 100 iterations. */
 static void step_counts_are_those_of_the_specification(void **state)
 {
     (void)state;

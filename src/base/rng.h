@@ -1,4 +1,4 @@
-/* Counter-based random numbers: SplitMix64 keyed by FNV-1a names (spec: D-SBAD 2.5).
+/* Counter-based random numbers: SplitMix64 keyed by FNV-1a names.
  *
  * A draw is a pure function of (seed, stream name, step, index), so threads and order cannot matter and any draw can
  * be made without the ones before it. Reals are 53-bit and exact; integers come from one correctly rounded product. */

@@ -28,7 +28,7 @@ static const struct option_choice preset_names[] = {
     {"none", 0}, {"paper", 1}, {"as_coded", 2}, {"field", 3}, {0}};
 /* Stands for weights that only the user has. */
 static const char vit[] = "ViT-S/14";
-/* dsbad.md 16. What it lists and this command does not have stands in docs/guide.md, section 4. */
+/* Presets [D-SBAD]. What they list and this command does not have stands in docs/guide.md, section 4. */
 static const char *const paper[] = {"embedder", vit,          "gamma",        "8",    "val",
                                     "extra",    "val-frames", "300",          "head", "rebuild",
                                     "ship",     "always",     "warmup-floor", "100",  NULL};

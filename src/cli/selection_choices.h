@@ -6,7 +6,7 @@
 #include "select/filter.h"
 #include "select/select.h"
 
-/* Rules that select and distill have in common; the short keys of the specifications come last. */
+/* Rules that select and distill have in common; the short keys of [D-SBAD] come last. */
 /* clang-format off */
 #define SELECTION_RULES                                                                                      \
     {"top-confidence", SELECT_TOP_CONFIDENCE}, {"least-confidence", SELECT_LEAST_CONFIDENCE},                \

@@ -79,7 +79,7 @@ extern const struct option_choice training_optimizers[], training_heads[], train
 /* ERR_USAGE for a size that is no multiple of 32 and for options that contradict or need one another. */
 enum status training_check(const struct training_values *values, struct error *err);
 
-/* "100 epochs, 200 iterations, 51 optimiser steps": sets are compared at equal effort (D-SBAD 8.3). */
+/* "100 epochs, 200 iterations, 51 optimiser steps": sets are compared at equal effort [D-SBAD]. */
 void training_effort(struct text *out, const struct trainer_result *result);
 
 /* What became of the guard set's score, as lines of a result; nothing without a guard. */

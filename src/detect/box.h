@@ -1,4 +1,4 @@
-/* Boxes, detections and the overlaps that the specifications name (yolo11.md 3.2, 3.3, 4.1, 4.2). */
+/* Boxes, detections and the overlaps that suppression, loss and scores take [YOLO11, COCO]. */
 #ifndef RETORT_DETECT_BOX_H
 #define RETORT_DETECT_BOX_H
 

@@ -1,4 +1,4 @@
-/* Average precision and recall as COCO's tool computes them, in double (yolo11.md 4.2): twelve numbers. */
+/* Average precision and recall as COCO's tool computes them, in double [COCO]: twelve numbers. */
 #ifndef RETORT_DETECT_COCO_METRIC_H
 #define RETORT_DETECT_COCO_METRIC_H
 

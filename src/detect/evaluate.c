@@ -74,7 +74,7 @@ static enum status choose_classes(struct job *job, int *classes, const struct mo
     return labels_merge_map(map, own, o->vehicle_list, o->vehicle_count, err);
 }
 
-/* Reads all labels; a picture with more than 300 raises the number of detections (yolo11.md 4.1). */
+/* Reads all labels; a picture with more than 300 raises the number of detections [YOLO11]. */
 static enum status read_labels(struct job *job, const struct dataset_item *items, int classes,
                                struct error *err)
 {

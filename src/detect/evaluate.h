@@ -1,9 +1,9 @@
 /* Scores a model on labelled pictures.
  *
- * Two protocols. The library rule (yolo11.md 2.3, 4.1): validation letterbox, square or in rectangular
+ * Two protocols. The library rule [YOLO11]: validation letterbox, square or in rectangular
  * batches (pictures by ascending height/width, equals in their order), boxes compared in letterbox pixels,
  * unclipped. With ignore_above: the predict call's rectangular letterbox, boxes compared in pixels of the
- * picture, clamped, matching of dsbad.md 10.1; labels and detections that end at or above that line are
+ * picture, clamped, matching as it was in 2024 [D-SBAD]; labels and detections that end at or above that line are
  * dropped.
  *
  * Results depend on weights, pictures, labels and options only. */
@@ -30,7 +30,7 @@ struct evaluate_options {
     float confidence;   /* detections are strictly more confident */
     double iou;         /* of suppression */
     float ignore_above; /* y in pixels of the picture; < 0: the library rule */
-    bool metric_2024;   /* matching, curve end and fitness of dsbad.md 10 */
+    bool metric_2024;   /* matching, curve end and fitness as they were then [D-SBAD] */
     enum net_plan plan;
     bool coco;             /* also the numbers of COCO's tool, in pixels of the picture */
     const int *label_list; /* label classes that become class 0, the others are dropped; NULL: as they are */

@@ -1,4 +1,4 @@
-/* Raw head output to boxes and probabilities in network input pixels (yolo11.md 3.1). */
+/* Raw head output to boxes and probabilities in network input pixels [YOLO11]. */
 #ifndef RETORT_DETECT_HEAD_DECODE_H
 #define RETORT_DETECT_HEAD_DECODE_H
 

@@ -1,4 +1,4 @@
-/* YOLO label files (yolo11.md 2.4, dsbad.md 2.2): one object a line, "class cx cy w h [confidence]", the four
+/* YOLO label files [YOLO11, D-SBAD]: one object a line, "class cx cy w h [confidence]", the four
  * numbers divided by the size of the picture. More than six columns are "class x1 y1 x2 y2 ..." of a polygon;
  * its box is what counts, but for the pictures that training cuts out of pictures.
  *

@@ -1,4 +1,4 @@
-/* Average precision as the reference trainer computes it (yolo11.md 4.1; the older rules of dsbad.md 10 as
+/* Average precision as the reference trainer computes it ([YOLO11]; the older rules of [D-SBAD] as
  * options).
  *
  * Images are added one by one, in a fixed order; boxes of one image share one pixel system. Classes with
@@ -23,10 +23,10 @@ struct truth {
 
 struct metric_options {
     int classes;
-    /* A detection looks at its best-overlapping label only, claimed or not (dsbad.md 10.1), instead of at the
+    /* A detection looks at its best-overlapping label only, claimed or not [D-SBAD], instead of at the
      * best one that is still free. */
     bool match_best_only;
-    /* Precision falls linearly from the last recall to 1 (dsbad.md 10.2) instead of at once. */
+    /* Precision falls linearly from the last recall to 1 [D-SBAD] instead of at once. */
     bool sloped_end;
     bool fitness_2024; /* 0.1 mAP50 + 0.9 mAP50-95 instead of mAP50-95 */
     /* Labels and detections whose bottom edge is at or above this y are dropped; < 0: none. */

@@ -1,4 +1,4 @@
-/* Precision-recall curves, their area, and the confidence of the best F1 (yolo11.md 4.1). */
+/* Precision-recall curves, their area, and the confidence of the best F1 [YOLO11]. */
 #ifndef RETORT_DETECT_METRIC_CURVE_H
 #define RETORT_DETECT_METRIC_CURVE_H
 

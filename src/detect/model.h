@@ -29,7 +29,7 @@ enum status model_open_mapped(struct model *model, const char *path, struct erro
  * frozen. */
 enum status model_make(struct model *model, struct yolo11_config config, struct error *err);
 
-/* Start values for training from nothing (yolo11.md 1.4): weights uniform in +-1/sqrt(fan_in) from the random
+/* Start values for training from nothing [YOLO11]: weights uniform in +-1/sqrt(fan_in) from the random
  * stream "init" of the tensor's name, box biases 2, class biases log(5 / classes / (640 / stride)^2), batch
  * norms that change nothing. */
 enum status model_fresh(struct model *model, struct yolo11_config config, uint64_t seed, struct error *err);
@@ -75,7 +75,7 @@ enum status model_restart(struct model *model, const struct model *source, int c
 
 /* Gives a model that was started anew its classes' names [classes]. A class that source, unless it is NULL,
  * has under the same name, whatever the case and spaces around it, starts from source's rows of the last
- * layer (yolo11.md 6.7). Numbers are no names. */
+ * layer [YOLO11]. Numbers are no names. */
 enum status model_name_classes(struct model *model, const char *const *names, const struct model *source,
                                struct error *err);
 

@@ -1,4 +1,4 @@
-/* Non-maximum suppression of one image (yolo11.md 3.2; dsbad.md 2.2 and 3).
+/* Non-maximum suppression of one image [YOLO11, D-SBAD].
  *
  * Candidates are offered one anchor after the other; at most the 30 000 most confident are held, so memory is
  * fixed when the workspace is made and nothing is allocated per image. Order everywhere: confidence
@@ -27,7 +27,7 @@ struct nms_options {
     bool merge_before; /* apply class_map's new classes before suppression instead of after it */
 };
 
-/* The calls of the specification: predict (0.25, single label) and validation (0.001, multi-label). */
+/* The calls of the reference trainer: predict (0.25, single label) and validation (0.001, multi-label). */
 struct nms_options nms_predict_options(void);
 struct nms_options nms_validation_options(void);
 

@@ -1,4 +1,4 @@
-/* Post-training quantisation of a detector (survey S10).
+/* Post-training quantisation of a detector [survey].
  *
  * Batch norms are folded, the float network runs over pictures of the user's own camera, and every activation
  * gets one scale and zero from what was seen of it; what passes through copies, pooling and upsampling keeps

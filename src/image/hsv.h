@@ -1,4 +1,4 @@
-/* Colour jitter in 8-bit hue, saturation, value (YOLO11 specification 7). */
+/* Colour jitter in 8-bit hue, saturation, value [YOLO11]. */
 #ifndef RETORT_IMAGE_HSV_H
 #define RETORT_IMAGE_HSV_H
 

@@ -1,5 +1,5 @@
 /* Letterbox: a picture of any size on a canvas of the network's size, aspect kept, border 114
- * (YOLO11 specification 2.1 to 2.3, 3.3), and its conversion to network input. */
+ * [YOLO11], and its conversion to network input. */
 #ifndef RETORT_IMAGE_LETTERBOX_H
 #define RETORT_IMAGE_LETTERBOX_H
 

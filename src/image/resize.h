@@ -14,7 +14,7 @@ struct resize_scratch {
 };
 void resize_scratch_free(struct resize_scratch *scratch); /* leaves {0} */
 
-/* Bilinear with half-pixel centres and 11-bit weights (YOLO11 specification 2.2): the detector's resize.
+/* Bilinear with half-pixel centres and 11-bit weights [YOLO11]: the detector's resize.
  * Exact halving of both sides is the rounded mean of 2x2 pixels. */
 enum status resize_bilinear(struct image *out, const struct image *in, int width, int height,
                             struct error *err);
@@ -30,7 +30,7 @@ enum resize_order {
                       */
 };
 
-/* Triangle filter as wide as the reduction, 22-bit weights, 8 bits between the passes (ViT specification 5):
+/* Triangle filter as wide as the reduction, 22-bit weights, 8 bits between the passes [ViT]:
  * the embedder's resize. */
 enum status resize_antialias(struct image *out, const struct image *in, int width, int height,
                              enum resize_order order, struct error *err);

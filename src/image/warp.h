@@ -1,4 +1,4 @@
-/* Affine warp of training pictures (YOLO11 specification 7), float32 in a fixed order. */
+/* Affine warp of training pictures [YOLO11], float32 in a fixed order. */
 #ifndef RETORT_IMAGE_WARP_H
 #define RETORT_IMAGE_WARP_H
 

@@ -1,4 +1,4 @@
-/* Bilinear resize with aligned corners (DeepLab specification 2.5): output i reads source
+/* Bilinear resize with aligned corners [DeepLab]: output i reads source
  * i * (in - 1) / (out - 1), or 0 where out is 1.
  *
  * y = wy0 * (wx0 * a + wx1 * b) + wy1 * (wx0 * c + wx1 * d), in double, rounded once. Backward gathers: every

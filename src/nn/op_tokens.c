@@ -1,4 +1,4 @@
-/* Patch grid to token row (ViT specification 3 and 4): class token, registers, patches, each with its place.
+/* Patch grid to token row [ViT]: class token, registers, patches, each with its place.
  *
  * The packed weights are one row for every token (class token and position, register, position) and the two
  * matrices A_r [rows][grid] and A_c [columns][grid] that resample the stored table: patch (r, c) has the

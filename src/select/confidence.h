@@ -1,4 +1,4 @@
-/* Image confidence: one number for the boxes that a detector kept in a frame (D-SBAD 3). */
+/* Image confidence: one number for the boxes that a detector kept in a frame [D-SBAD]. */
 #ifndef RETORT_SELECT_CONFIDENCE_H
 #define RETORT_SELECT_CONFIDENCE_H
 

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 
 enum embedder_kind {
-    EMBEDDER_VIT,      /* a square, aspect ignored (ViT specification 5) */
+    EMBEDDER_VIT,      /* a square, aspect ignored [ViT] */
     EMBEDDER_DETECTOR, /* letterbox of at most 640 x 640; features of layer 10 */
 };
 

@@ -1,4 +1,4 @@
-/* A set of embeddings as row pointers, and the products that the rules take of them (D-SBAD 5).
+/* A set of embeddings as row pointers, and the products that the rules take of them [D-SBAD].
  *
  * A row with a value that is not finite stands for the zero vector: similarity 0 to everything, itself
  * included. Memory is O(count + width); the values stay where the caller has them. */

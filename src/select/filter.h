@@ -1,4 +1,4 @@
-/* FILTER: which B of the M candidates are kept (D-SBAD 6; exact orders and ties in its recipes).
+/* FILTER: which B of the M candidates are kept [D-SBAD].
  *
  * Results do not depend on threads or ISA: float products are the kernel table's, everything else is double
  * in index order. Zero or non-finite embeddings have similarity 0 to everything and are counted. */

@@ -1,4 +1,4 @@
-/* Quantiles by two-sided linear interpolation (D-SBAD 2.1), in double.
+/* Quantiles by two-sided linear interpolation [D-SBAD], in double.
  *
  * h = (n-1) q, i = floor(h), f = h - i, a = s[i], b = s[min(i+1, n-1)]: a + (b-a) f below f = 0.5, else
  * b - (b-a) (1-f). The two-sided form gives numpy's bits. Values must not be NaN; q in [0, 1]. */

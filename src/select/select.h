@@ -1,4 +1,4 @@
-/* SELECT: which frames of a stream become candidates (D-SBAD 4).
+/* SELECT: which frames of a stream become candidates [D-SBAD].
  *
  * Here over a stored stream of n frames; select/stream.h takes one frame at a time. All comparisons with the
  * threshold are strict, all lists are in stream order, ties go to the lower index. */

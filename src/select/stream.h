@@ -1,4 +1,4 @@
-/* SELECT on a live stream: one frame's confidence at a time (D-SBAD 1.3, 4).
+/* SELECT on a live stream: one frame's confidence at a time [D-SBAD].
  *
  * Memory is the warm-up list; under END_CLOSE also the confidences of the window, because the next threshold
  * is their quantile. Over one window the frames taken are those of select_run with the same options. */

@@ -1,4 +1,4 @@
-/* Vision transformers of the DINOv2 layout (ViT specification) as graphs: the embedder of the selection.
+/* Vision transformers of the DINOv2 layout [ViT] as graphs: the embedder of the selection.
  *
  * Names, shapes and order of the parameters are those of the PyTorch state dict; mask_token, which nothing
  * reads, is no parameter. */

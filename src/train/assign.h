@@ -1,4 +1,4 @@
-/* Task-aligned assignment: which anchor points learn which box (spec: YOLO11 5.2).
+/* Task-aligned assignment: which anchor points learn which box [YOLO11].
  *
  * For each target the ten candidates (anchor centres inside it) with the largest p^0.5 * CIoU^6 are selected;
  * a point that several targets select goes to the one it overlaps best. Double scalar arithmetic; ties go to

@@ -1,4 +1,4 @@
-/* Random changes of training pictures and their labels (spec: YOLO11 7): mosaic of four, scale and shift,
+/* Random changes of training pictures and their labels [YOLO11]: mosaic of four, scale and shift,
  * colour jitter, mirroring.
  *
  * Every draw has a fixed number, so leaving one out moves no other. A picture's draws depend on seed, epoch

@@ -1,6 +1,6 @@
 /* What assignment and loss share about boxes, in double and in a fixed order of operations.
  *
- * Boxes are x1, y1, x2, y2; sides are left, top, right, bottom (spec: YOLO11 3.1 and 5.3). */
+ * Boxes are x1, y1, x2, y2; sides are left, top, right, bottom [YOLO11]. */
 #ifndef RETORT_TRAIN_BOX_TERMS_H
 #define RETORT_TRAIN_BOX_TERMS_H
 

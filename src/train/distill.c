@@ -81,7 +81,7 @@ static enum status make_extra(struct distill *d, struct error *err)
 
 /* ---- Training ---- */
 
-/* Holds frames out at even distances (D-SBAD 4.6), or takes the user's, or none. */
+/* Holds frames out at even distances [D-SBAD], or takes the user's, or none. */
 static enum status split(struct distill *d, struct error *err)
 {
     const int n = d->result->chosen_count;

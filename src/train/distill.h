@@ -1,4 +1,4 @@
-/* The main job (spec: D-SBAD 1): watch a stream with the student, SELECT candidate frames, FILTER them to the
+/* The main job [D-SBAD]: watch a stream with the student, SELECT candidate frames, FILTER them to the
  * budget, let a teacher label them, fine-tune the student on them, and show what it gained.
  *
  * All files go into one folder:
@@ -35,7 +35,7 @@ struct distill_options {
     /* One of these three labels the chosen frames. */
     const char *teacher_weights, *teacher_labels, *teacher_command;
     struct teacher_options teacher;
-    bool merge_before; /* student and detector as teacher: merge the classes before suppression (dsbad.md 3);
+    bool merge_before; /* student and detector as teacher: merge the classes before suppression [D-SBAD];
                         * the teacher's own does not count */
     int budget, gamma;
     struct select_options select; /* policy: END_SHORT, or END_RELAX for sources that can be read twice */
@@ -60,7 +60,7 @@ struct distill_options {
     const char *guard; /* data set against forgetting, or NULL; trainer.guard.loss is its limit */
     const char *test;  /* data set that scores student, result and a teacher's weights, or NULL */
     bool as_coded; /* student and teacher also as the paper's code scores them: only boxes above confidence
-                    * 0.4, of any class (D-SBAD 9) */
+                    * 0.4, of any class [D-SBAD] */
     struct evaluate_options scoring;
     enum net_plan plan; /* of every network here; those of teacher, trainer and scoring do not count */
     const struct kernels *kernels;

@@ -11,7 +11,7 @@ enum status distill_label(struct distill_result *result, const struct distill_op
                           const struct dataset_item *chosen, const struct dataset_item *extra,
                           const struct progress *progress, struct arena *arena, struct error *err);
 
-/* Replaces the boxes of all candidates by the teacher's (dsbad.md 6.5, confidence_source). ERR_INPUT for a
+/* Replaces the boxes of all candidates by the teacher's ([D-SBAD], confidence_source). ERR_INPUT for a
  * label without a confidence. */
 enum status distill_label_candidates(struct distill_result *result, const struct distill_options *options,
                                      const struct progress *progress, struct arena *arena, struct error *err);

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-static const float AS_CODED_CONFIDENCE = 0.4f; /* D-SBAD 9 */
+static const float AS_CODED_CONFIDENCE = 0.4f; /* [D-SBAD] */
 
 static enum status any_class(struct evaluate_options *scoring, int classes, struct arena *arena,
                              struct error *err)

@@ -1,4 +1,4 @@
-/* The detector's training loss and its gradient (spec: YOLO11 5.4 and 5.5).
+/* The detector's training loss and its gradient [YOLO11].
  *
  * Box overlap (CIoU) and box distributions (DFL) over the foreground, class cross-entropy over everything;
  * each is divided by the sum of all target scores. Box terms are computed in double, class terms by the

@@ -1,5 +1,4 @@
-/* Masks: which coordinates may move, one byte each, 0 or 1 (spec: AMS 6 and 13.4; exact counts and ties as in
- * ams_details 2).
+/* Masks: which coordinates may move, one byte each, 0 or 1 [AMS].
  *
  * A mask covers the flat layout of a tensor table. Candidates are the coordinates of trainable tensors,
  * numbered through in table order; everything else is 0. Nothing is sorted: a cut value is found by counting

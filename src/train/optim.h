@@ -1,5 +1,5 @@
-/* Optimiser steps over flat arrays: AdamW, SGD with momentum, masked Adam, weight averaging, gradient norm.
- * (spec: YOLO11 6.3 and 6.5; AMS 5 and 13.4)
+/* Optimiser steps over flat arrays: AdamW, SGD with momentum, masked Adam, weight averaging, gradient norm
+ * [YOLO11, AMS].
  *
  * Weights, gradients and moments share one flat layout, described by a table of tensors in ascending order of
  * offset. Constants are made in double and rounded once; the elementwise work is the kernels'. Tensors that
@@ -58,7 +58,7 @@ void optim_adamw(const struct optim *optim, const struct optim_arrays *arrays, s
                  const struct optim_rates *rates);
 
 /* Adam with OPTIM_EPSILON outside the uncorrected root, one rate for all groups, no decay. With a mask of
- * zeros only the moments move: the moment warm-up of AMS 13.4. */
+ * zeros only the moments move: the moment warm-up of [AMS]. */
 void optim_adam(const struct optim *optim, const struct optim_arrays *arrays, struct optim_clock *clock,
                 double rate);
 

@@ -1,4 +1,4 @@
-/* Which optimiser, what learning rate, and when a step is due (spec: YOLO11 6.2, 6.4, 6.5; D-SBAD 8.1).
+/* Which optimiser, what learning rate, and when a step is due [YOLO11, D-SBAD].
  *
  * Iteration = one mini-batch. Gradients add up over `accumulate` iterations before the optimiser steps. */
 #ifndef RETORT_TRAIN_SCHEDULE_H

@@ -19,7 +19,7 @@ struct teacher_options {
     int size;              /* of the network input, a multiple of 32 */
     float confidence;      /* objects are strictly more confident; label files are taken as they are */
     double iou;            /* of suppression, detectors only */
-    bool merge_before;     /* detectors: merge the classes before suppression, not after it (dsbad.md 3) */
+    bool merge_before;     /* detectors: merge the classes before suppression, not after it [D-SBAD] */
     const int *class_list; /* these become class 0 and the others are dropped; NULL: as they are. A detector
                             * of one class keeps it. Must outlive the teacher. */
     size_t class_count;
@@ -27,7 +27,7 @@ struct teacher_options {
     double timeout;     /* seconds for one answer of a command, and for its end */
 };
 
-/* 640, confidence 0.25, IoU 0.7, classes as they are, 60 s (dsbad.md 7). */
+/* 640, confidence 0.25, IoU 0.7, classes as they are, 60 s [D-SBAD]. */
 struct teacher_options teacher_default_options(void);
 
 /* ERR_USAGE for a class that the model does not have. After OK teacher_close must follow. */

@@ -1,5 +1,5 @@
 /* Fine-tuning: epochs of augmented mini-batches under a schedule, with checkpoints, validation and a mask
- * (spec: YOLO11 6, D-SBAD 8, AMS 13.4). */
+ * [YOLO11, D-SBAD, AMS]. */
 #ifndef RETORT_TRAIN_TRAINER_H
 #define RETORT_TRAIN_TRAINER_H
 

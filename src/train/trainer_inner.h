@@ -42,7 +42,7 @@ enum status trainer_write_checkpoint(struct trainer *t, struct error *err);
 
 /* ---- trainer_mask.c ---- */
 
-/* Chooses the coordinates that may move (AMS 13.4). */
+/* Chooses the coordinates that may move [AMS]. */
 enum status trainer_choose_mask(struct trainer *t, struct error *err);
 
 #endif

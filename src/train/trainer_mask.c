@@ -73,7 +73,7 @@ enum status trainer_choose_mask(struct trainer *t, struct error *err)
     float *score = arena_alloc(t->arena, learner->coordinates, sizeof *score);
     bool *forced = arena_alloc(t->arena, (size_t)table.count, sizeof *forced);
     if (!mask || !score || !forced) return fail_memory(err, "the update mask", 5 * learner->coordinates);
-    /* Random values must be able to move whatever the rule scores (ams.md 13.4). */
+    /* Random values must be able to move whatever the rule scores [AMS]. */
     for (int i = 0; i < table.count; i++) forced[i] = learner->tensors[i].fresh;
     if (ranks(o->mask)) TRY(rank(t, mask, score, err));
     mask_make(mask, table, o->mask, o->fraction, score, forced, o->seed, 1);
