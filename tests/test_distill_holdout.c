@@ -2,6 +2,7 @@
 #include "check_distill.h"
 
 #include "base/file.h"
+#include "base/text.h"
 
 #include <string.h>
 
@@ -71,6 +72,41 @@ static void held_out_frames_validate(void **state)
     assert_non_null(strstr(f->result.withheld, "nobody knows"));
 }
 
+/* A student that does not change scores the same, and the fifth decimal does not make it better. */
+static void an_equal_score_is_no_rise(void **state)
+{
+    struct check_distill *const f = *state;
+    struct model student;
+    struct distill_options o = check_distill_options(&f->arena, "equal", 1);
+    check_ok(model_make(&student, (struct yolo11_config){.scale = YOLO11_PICO, .classes = 1}, &f->err), &f->err);
+    for (int i = 0; i < student.params.count; i++) {
+        const struct param *p = student.params.list + i;
+        check_synth(params_values(&student.params, i), p->name, p->shape, p->dims);
+    }
+    o.student = check_distill_path(&f->arena, "one.safetensors");
+    check_ok(model_save(&student, o.student, false, NULL, NULL, &f->err), &f->err);
+    model_free(&student);
+    o.validation = DISTILL_HOLDOUT;
+    o.scoring.size = 4 * SIDE; /* boxes of fresh weights are some 120 pixels wide */
+    o.budget = FRAMES;
+    o.ship_better = o.trainer.frozen_norm = true;
+    o.trainer.epochs = 1;
+    o.trainer.schedule.optimizer = OPTIMIZER_SGD;
+    o.trainer.schedule.rate = o.trainer.schedule.warmup_bias_rate = 1e-30;
+    struct text label = {0};
+    for (int i = 0; i < 16; i++)
+        text_format(&label, "1 0.%d 0.%d 0.%d 0.%d\n", 3 + i % 4, 3 + i / 4, 4 + i % 3, 4 + i % 3);
+    for (int i = 0; i < FRAMES; i++)
+        check_ok(file_write(arena_printf(&f->arena, "%s/labels/%02d.txt", check_folder(), i), label.data,
+                            label.size, &f->err),
+                 &f->err);
+    text_free(&label);
+    check_ok(distill_run(&f->result, &o, NULL, &f->arena, &f->err), &f->err);
+    assert_true(f->result.training.best_score == trainer_rounded(f->result.validation_before));
+    assert_true(f->result.training.best_score > f->result.validation_before); /* by rounding up */
+    assert_non_null(f->result.withheld);
+}
+
 /* Below eight frames none is held out, else at least four; a tenth of many: tests/cli/distill.sh. */
 static void at_least_four_are_held_out(void **state)
 {
@@ -97,6 +133,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CHECK_DISTILL_TEST(held_out_frames_do_not_teach),
         CHECK_DISTILL_TEST(held_out_frames_validate),
+        CHECK_DISTILL_TEST(an_equal_score_is_no_rise),
         CHECK_DISTILL_TEST(at_least_four_are_held_out),
     };
     return cmocka_run_group_tests_name("distill_holdout", tests, NULL, NULL);

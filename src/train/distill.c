@@ -186,7 +186,7 @@ static enum status train(struct distill *d, struct error *err)
 static enum status judge(struct distill *d, struct error *err)
 {
     struct distill_result *const r = d->result;
-    const double before = r->validation_before, after = r->training.best_score;
+    const double before = trainer_rounded(r->validation_before), after = r->training.best_score;
     if (!d->options->ship_better || !d->validation.count || after > before) return OK;
     r->withheld =
         !d->validation.labels

@@ -115,14 +115,13 @@ static enum status run_epoch(struct trainer *t, int epoch, struct error *err)
 
 /* ---- Validation ---- */
 
-/* Five decimals, as the reference compares them; a later equal epoch replaces an earlier one. */
-static double rounded(double score) { return rint(score * 1e5) / 1e5; }
+double trainer_rounded(double score) { return rint(score * 1e5) / 1e5; }
 
 /* True when the guard set's score fell by more than the limit. */
 static bool refused(const struct trainer *t, double guard)
 {
     const struct trainer_guard *g = &t->options->guard;
-    return g->set.score && g->loss >= 0 && !(rounded(guard + g->loss) >= rounded(g->start));
+    return g->set.score && g->loss >= 0 && !(trainer_rounded(guard + g->loss) >= trainer_rounded(g->start));
 }
 
 static enum status keep_best(struct trainer *t, int epoch, double score, struct error *err)
@@ -135,7 +134,8 @@ static enum status keep_best(struct trainer *t, int epoch, double score, struct 
     return path ? model_save(&t->best, path, false, NULL, NULL, err) : fail_memory(err, "a path", 1);
 }
 
-/* Without validation the last epoch that the guard lets pass is the best one. */
+/* A later equal epoch replaces an earlier one. Without validation the last epoch that the guard lets pass is the
+ * best one. */
 static enum status validate(struct trainer *t, int epoch, struct error *err)
 {
     const struct trainer_validation *v = &t->options->validation;
@@ -143,7 +143,7 @@ static enum status validate(struct trainer *t, int epoch, struct error *err)
     if (g->set.score) TRY(g->set.score(g->set.context, &t->learner.average, &t->now->guard, err));
     if (v->score) TRY(v->score(v->context, &t->learner.average, &t->now->score, err));
     if (!v->score && (!g->set.score || g->loss < 0)) return OK;
-    const double score = v->score ? rounded(t->now->score) : 0;
+    const double score = v->score ? trainer_rounded(t->now->score) : 0;
     const bool none = t->state.best_epoch < 0, worse = !none && score < t->state.best_score;
     const bool passed = !refused(t, t->now->guard);
     const bool rose = passed && (score > t->state.best_score || t->state.best_score == 0 || none);

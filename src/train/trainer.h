@@ -71,6 +71,9 @@ struct trainer_result {
     size_t moved; /* coordinates that the mask let move */
 };
 
+/* Scores are compared in five decimals, as the reference does: best_score is rounded so. */
+double trainer_rounded(double score);
+
 /* The guard set's score of the epoch that is the result; NaN without a guard. */
 double trainer_guard_after(const struct trainer_result *result);
 
