@@ -96,6 +96,7 @@ static void sizes_come_from_headers(void **state)
         assert_int_equal(image_read_size(&width, &height, corpus(wrong[i]), &err), ERR_INPUT);
     if (HAVE_JPEG) {
         assert_int_equal(image_read(&image, corpus("cut.jpg"), &err), ERR_INPUT);
+        assert_null(image.pixels);
         check_ok(image_read_size(&width, &height, corpus("cut.jpg"), &err), &err);
         assert_true(width == 37 && height == 23);
     }

@@ -64,5 +64,6 @@ enum status image_read(struct image *out, const char *path, struct error *err)
     TRY(file_map(&view, path, err));
     const enum status status = image_decode(out, view.data, view.size, path, err);
     file_unmap(&view);
+    if (status != OK) image_free(out);
     return status;
 }

@@ -15,7 +15,7 @@
 
 #include <stdbool.h>
 
-/* name is for messages. */
+/* name is for messages. image_read leaves {0} when it fails. */
 enum status image_decode(struct image *out, const uint8_t *data, size_t n, const char *name,
                          struct error *err);
 enum status image_read(struct image *out, const char *path, struct error *err);

@@ -35,8 +35,8 @@ static enum status load_all(struct pictures *p, const struct dataset_item *items
         return fail_memory(err, "the list of pictures", count * sizeof *p->list);
     for (size_t i = 0; i < count; i++) {
         struct picture *picture = p->list + i;
+        p->count++; /* what resizing reserved is freed, too */
         TRY(load_image(picture, items[i].image, p->size, err));
-        p->count++;
         TRY(labels_read(&picture->labels, &p->arena, items[i].labels, map ? 0 : classes, err));
         if (map) labels_map(&picture->labels, map, map_size);
         p->all_labels += (int64_t)picture->labels.count;
