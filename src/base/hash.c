@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const uint32_t round_constants[64] = {
@@ -82,6 +83,12 @@ void sha256_add_floats(struct sha256 *hash, const float *values, size_t n)
         const uint8_t word[4] = {(uint8_t)bits, (uint8_t)(bits >> 8), (uint8_t)(bits >> 16), (uint8_t)(bits >> 24)};
         sha256_add(hash, word, sizeof word);
     }
+}
+
+void sha256_add_number(struct sha256 *hash, double value)
+{
+    char text[40];
+    sha256_add(hash, text, (size_t)snprintf(text, sizeof text, "%a;", value));
 }
 
 void sha256_bytes(const void *data, size_t n, char hex[SHA256_HEX])

@@ -22,6 +22,9 @@ void sha256_hex(struct sha256 *hash, char hex[SHA256_HEX]); /* finishes; *hash m
 /* Adds n floats as little-endian words; every NaN counts as one pattern. */
 void sha256_add_floats(struct sha256 *hash, const float *values, size_t n);
 
+/* Adds a number as text that keeps every bit. */
+void sha256_add_number(struct sha256 *hash, double value);
+
 void sha256_bytes(const void *data, size_t n, char hex[SHA256_HEX]);
 enum status sha256_file(const char *path, char hex[SHA256_HEX], struct error *err);
 

@@ -1,5 +1,6 @@
 #include "base/file.h"
 #include "train/distill_watch.h"
+#include "train/earlier_run.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -34,17 +35,12 @@ static enum status clear(const char *folder, struct arena *arena, struct error *
 enum status distill_prepare_folder(const char *folder, bool resume, struct arena *arena, struct error *err)
 {
     static const char *const made[] = {
-        "set", "candidates", "validation", "train", "selection.jsonl", "weights.safetensors", "report.html"};
+        "set", "candidates", "validation", "train", "selection.jsonl", "weights.safetensors", "report.html",
+        NULL};
     static const char *const filled[] = {"set/images", "set/labels", "candidates", "validation/images",
                                          "validation/labels"};
-    for (size_t i = 0; !resume && i < sizeof made / sizeof *made; i++) {
-        const char *path = arena_printf(arena, "%s/%s", folder, made[i]);
-        if (!path) return fail_memory(err, folder, strlen(folder));
-        if (file_exists(path))
-            return fail(err, ERR_USAGE,
-                        "%s: is of an earlier run; go on with it by --resume, or give another folder", path);
-    }
-    for (size_t i = 0; resume && i < sizeof filled / sizeof *filled; i++) {
+    if (!resume) return earlier_run_refuse(folder, made, err);
+    for (size_t i = 0; i < sizeof filled / sizeof *filled; i++) {
         const char *path = arena_printf(arena, "%s/%s", folder, filled[i]);
         if (!path) return fail_memory(err, folder, strlen(folder));
         TRY(clear(path, arena, err));

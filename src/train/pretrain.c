@@ -5,6 +5,7 @@
 #include "base/json_write.h"
 #include "base/par.h"
 #include "select/embed.h"
+#include "train/earlier_run.h"
 #include "train/optim.h"
 #include "train/pretrain_state.h"
 #include "train/train_log.h"
@@ -163,10 +164,8 @@ static enum status open_folder(struct pretrain *p, struct error *err)
     const char *path = arena_printf(&p->arena, "%s/checkpoint.safetensors", o->folder);
     const char *log = arena_printf(&p->arena, "%s/train.jsonl", o->folder);
     if (!path || !log) return fail_memory(err, "a path", strlen(o->folder));
-    if (!o->resume && (file_exists(path) || file_exists(log)))
-        return fail(err, ERR_USAGE,
-                    "%s: is of an earlier run; go on with it by --resume, or give another folder",
-                    file_exists(path) ? path : log);
+    static const char *const made[] = {"checkpoint.safetensors", "train.jsonl", NULL};
+    if (!o->resume) TRY(earlier_run_refuse(o->folder, made, err));
     if (file_exists(path)) TRY(pretrain_state_read(path, &p->state, p->params, err));
     const int every = o->checkpoint_every ? o->checkpoint_every : o->steps;
     TRY(train_log_cut(log, (p->state.steps + every - 1) / every, err));

@@ -22,12 +22,6 @@ enum status pretrain_state_make(struct pretrain_state *state, struct arena *aren
     return OK;
 }
 
-static void add_number(struct sha256 *hash, double value)
-{
-    char text[40];
-    sha256_add(hash, text, (size_t)snprintf(text, sizeof text, "%a;", value));
-}
-
 void pretrain_recipe(char recipe[SHA256_HEX], const struct pretrain_options *o, const struct views *views)
 {
     const double numbers[] = {o->dim,          o->depth, o->pairs,        o->moments,     o->steps,
@@ -35,8 +29,8 @@ void pretrain_recipe(char recipe[SHA256_HEX], const struct pretrain_options *o, 
                               (double)o->seed, o->plan,  views->side};
     struct sha256 hash;
     sha256_init(&hash);
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) add_number(&hash, numbers[i]);
-    for (int i = 0; i < views->camera_count; i++) add_number(&hash, views->cameras[i].count);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) sha256_add_number(&hash, numbers[i]);
+    for (int i = 0; i < views->camera_count; i++) sha256_add_number(&hash, views->cameras[i].count);
     for (int i = 0; i < views->count; i++)
         sha256_add(&hash, views->list[i].pixels, image_bytes(views->list + i));
     sha256_hex(&hash, recipe);

@@ -2,18 +2,11 @@
 
 #include "nn/load.h"
 
-#include <stdio.h>
 #include <string.h>
-
-static void add_number(struct sha256 *hash, double value)
-{
-    char text[40];
-    sha256_add(hash, text, (size_t)snprintf(text, sizeof text, "%a;", value));
-}
 
 static void add_set(struct sha256 *hash, const struct trainer_validation *set)
 {
-    add_number(hash, set->score != NULL);
+    sha256_add_number(hash, set->score != NULL);
     if (set->recipe) sha256_add(hash, set->recipe, strlen(set->recipe) + 1);
 }
 
@@ -57,7 +50,7 @@ void recipe_hash(char recipe[SHA256_HEX], const struct trainer_options *o, const
     struct sha256 hash;
     char hex[SHA256_HEX];
     sha256_init(&hash);
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) add_number(&hash, numbers[i]);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) sha256_add_number(&hash, numbers[i]);
     params_hash(&model->params, hex);
     sha256_add(&hash, hex, sizeof hex);
     for (int i = 0; i < pictures->count; i++) {

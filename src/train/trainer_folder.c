@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "nn/load.h"
+#include "train/earlier_run.h"
 #include "train/train_log.h"
 
 const char *trainer_path(struct trainer *t, const char *name)
@@ -52,25 +53,12 @@ static enum status restore(struct trainer *t, struct error *err)
     return status;
 }
 
-/* Two runs in one folder would be mixed, and a forgotten --resume would cost the first. */
-static enum status refuse_earlier_run(struct trainer *t, struct error *err)
-{
-    static const char *const made[] = {"checkpoint.safetensors", "best.safetensors", "train.jsonl"};
-    for (size_t i = 0; i < sizeof made / sizeof *made; i++) {
-        const char *path = trainer_path(t, made[i]);
-        if (!path) return fail_memory(err, "a path", 1);
-        if (file_exists(path))
-            return fail(err, ERR_USAGE,
-                        "%s: is of an earlier run; go on with it by --resume, or give another folder", path);
-    }
-    return OK;
-}
-
 enum status trainer_open_folder(struct trainer *t, struct error *err)
 {
     if (!t->options->folder) return OK;
+    static const char *const made[] = {"checkpoint.safetensors", "best.safetensors", "train.jsonl", NULL};
     TRY(file_make_folder(t->options->folder, err));
-    TRY(t->options->resume ? restore(t, err) : refuse_earlier_run(t, err));
+    TRY(t->options->resume ? restore(t, err) : earlier_run_refuse(t->options->folder, made, err));
     const char *log = trainer_path(t, "train.jsonl");
     if (!log) return fail_memory(err, "a path", 1);
     TRY(train_log_resume(t->result->epochs, &t->result->count, log, t->state.epoch, err));
