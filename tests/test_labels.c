@@ -85,6 +85,25 @@ static void polygons_are_kept(void **state)
     assert_string_not_equal(hex[0], hex[2]);
 }
 
+/* A hash is of what is learned: a teacher that is as sure in other digits teaches the same. */
+static void confidences_are_not_hashed(void **state)
+{
+    (void)state;
+    static const char *const rows[] = {"0 .5 .5 .1 .1 .25\n", "0 .5 .5 .1 .1\n", "0 .5 .5 .1 .2 .25\n"};
+    char hex[3][SHA256_HEX];
+    for (int i = 0; i < 3; i++) {
+        struct labels l;
+        struct error err;
+        struct sha256 hash;
+        check_ok(parse(&l, rows[i], 1, &err), &err);
+        sha256_init(&hash);
+        labels_hash(&hash, &l);
+        sha256_hex(&hash, hex[i]);
+    }
+    assert_string_equal(hex[0], hex[1]);
+    assert_string_not_equal(hex[0], hex[2]);
+}
+
 static void wrong_files_are_refused_by_line(void **state)
 {
     (void)state;
@@ -205,6 +224,7 @@ int main(void)
         cmocka_unit_test(duplicates_go_and_leave_rows_sorted),
         cmocka_unit_test(polygons_become_boxes),
         cmocka_unit_test(polygons_are_kept),
+        cmocka_unit_test(confidences_are_not_hashed),
         cmocka_unit_test(wrong_files_are_refused_by_line),
         cmocka_unit_test(files_are_written_and_read_alike),
         cmocka_unit_test(files_that_cannot_be_opened_are_refused),

@@ -223,9 +223,10 @@ enum status labels_write(const char *path, const struct label *rows, size_t coun
 void labels_hash(struct sha256 *hash, const struct labels *labels)
 {
     for (size_t i = 0; i < labels->count; i++) {
-        const struct label *const l = &labels->rows[i];
-        sha256_add(hash, l, offsetof(struct label, points));
-        if (l->points) sha256_add(hash, l->points, (size_t)l->point_count * 2 * sizeof *l->points);
+        struct label l = labels->rows[i];
+        l.confidence = -1;
+        sha256_add(hash, &l, offsetof(struct label, points));
+        if (l.points) sha256_add(hash, l.points, (size_t)l.point_count * 2 * sizeof *l.points);
     }
 }
 
