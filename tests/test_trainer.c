@@ -370,6 +370,56 @@ static void a_damaged_count_is_refused(void **state)
     done(&s);
 }
 
+/* Its format is checked before anything is believed; and the log has a line for each of its epochs. */
+static void what_belongs_to_a_checkpoint_is_checked(void **state)
+{
+    (void)state;
+    struct setup s;
+    struct error err;
+    struct trainer_result result;
+    struct model start;
+    prepare(&s, 1, "belongs");
+    struct trainer_options o = options_for(&s, 1, 2);
+    check_ok(model_copy(&start, &s.model, &err), &err);
+    check_ok(trainer_run(&result, &s.model, &s.pictures, s.kernels, &o, NULL, &s.arena, &err), &err);
+    memcpy(s.model.params.values, start.params.values, start.params.total * sizeof(float));
+    model_free(&start);
+    o.resume = true;
+    const char *const path = arena_printf(&s.arena, "%s/checkpoint.safetensors", s.folder),
+                     *const log = arena_printf(&s.arena, "%s/train.jsonl", s.folder);
+    check_ok(train_log_cut(log, 1, &err), &err);
+    if (HAVE_JANSSON) {
+        assert_int_equal(trainer_run(&result, &s.model, &s.pictures, s.kernels, &o, NULL, &s.arena, &err),
+                         ERR_INPUT);
+        assert_non_null(strstr(err.message, "train.jsonl: expected a line for each of the checkpoint's 2"));
+    }
+    struct file_view view;
+    check_ok(file_map(&view, path, &err), &err);
+    char *const bytes = arena_alloc(&s.arena, view.size, 1), *at = bytes;
+    memcpy(bytes, view.data, view.size);
+    while (strncmp(at, "retort-checkpoint-1", 19)) at++;
+    at[18] = '2';
+    check_ok(file_write(path, bytes, view.size, &err), &err);
+    file_unmap(&view);
+    assert_int_equal(trainer_run(&result, &s.model, &s.pictures, s.kernels, &o, NULL, &s.arena, &err),
+                     ERR_INPUT);
+    assert_non_null(strstr(err.message, "expected retort-checkpoint-1, found retort-checkpoint-2"));
+    done(&s);
+}
+
+/* The epoch is looked up, wherever it stands. */
+static void the_guards_score_is_that_of_the_best_epoch(void **state)
+{
+    (void)state;
+    struct trainer_epoch epochs[2] = {{.epoch = 3, .guard = 0.25}, {.epoch = 4, .guard = 0.5}};
+    struct trainer_result result = {.epochs = epochs, .count = 2, .best_epoch = 3};
+    assert_true(trainer_guard_after(&result) == 0.25);
+    result.best_epoch = -1;
+    assert_true(trainer_guard_after(&result) == 0.5);
+    result.best_epoch = 1;
+    assert_true(isnan(trainer_guard_after(&result)));
+}
+
 static void frozen_layers_belong_to_the_recipe(void **state)
 {
     (void)state;
@@ -515,6 +565,8 @@ int main(void)
         cmocka_unit_test(a_checkpoint_of_another_run_is_refused),
         cmocka_unit_test(patience_survives_resuming),
         cmocka_unit_test(a_damaged_count_is_refused),
+        cmocka_unit_test(what_belongs_to_a_checkpoint_is_checked),
+        cmocka_unit_test(the_guards_score_is_that_of_the_best_epoch),
         cmocka_unit_test(frozen_layers_belong_to_the_recipe),
         cmocka_unit_test(scored_sets_belong_to_the_recipe),
         cmocka_unit_test(a_guard_refuses_what_forgets),

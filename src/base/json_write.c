@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void put_string(FILE *stream, const char *text)
 {
@@ -161,6 +162,12 @@ enum status json_log_end(struct json_log *log, struct error *err)
         fwrite(log->line.text, 1, log->line.size, log->file) == log->line.size && fflush(log->file) == 0;
     free(log->line.text);
     return written ? OK : fail(err, ERR_SYSTEM, "cannot write %s: %s", log->path, strerror(errno));
+}
+
+enum status json_log_sync(struct json_log *log, struct error *err)
+{
+    if (!fsync(fileno(log->file)) || errno == EINVAL) return OK; /* EINVAL: no file of a disk */
+    return fail(err, ERR_SYSTEM, "cannot write %s: %s", log->path, strerror(errno));
 }
 
 enum status json_log_close(struct json_log *log, struct error *err)

@@ -64,6 +64,7 @@ struct json_log {
 enum status json_log_open(struct json_log *log, const char *path, struct error *err); /* appends */
 enum status json_log_begin(struct json_log *log, struct error *err); /* opens the line's object */
 enum status json_log_end(struct json_log *log, struct error *err);
+enum status json_log_sync(struct json_log *log, struct error *err); /* waits for the disk */
 enum status json_log_close(struct json_log *log, struct error *err);
 
 #endif

@@ -8,6 +8,7 @@
 #include <string.h>
 
 enum { ARRAYS = 6, FIELDS = 16, FIELD_LENGTH = 80 };
+#define FORMAT "retort-checkpoint-1"
 
 /* The flat arrays of a learner; those it does not have are NULL. */
 struct array {
@@ -60,7 +61,7 @@ enum status checkpoint_write(const char *path, const struct learner *learner, co
                              struct error *err)
 {
     struct fields fields = {0};
-    put(&fields, "format", "retort-checkpoint-1");
+    put(&fields, "format", FORMAT);
     put(&fields, "recipe", state->recipe);
     put_int(&fields, "epoch", state->epoch);
     put_int(&fields, "last", state->schedule.last);
@@ -115,8 +116,11 @@ static enum status read_mask(const struct weights *file, struct learner *learner
 enum status checkpoint_restore(const struct weights *file, struct learner *learner, struct checkpoint *state,
                                struct error *err)
 {
-    const char *const recipe = weights_metadata(file, "recipe");
+    const char *const format = weights_metadata(file, "format"), *const recipe = weights_metadata(file, "recipe");
     int64_t epoch, best_epoch, since_best;
+    if (!format || strcmp(format, FORMAT))
+        return fail(err, ERR_INPUT, "%s: metadata \"format\": expected %s, found %.40s", file->path, FORMAT,
+                    format ? format : "nothing");
     if (!recipe || strcmp(recipe, state->recipe))
         return fail(err, ERR_INPUT,
                     "%s: belongs to a run with other options, data or start weights; give the same ones "

@@ -3,6 +3,7 @@
 #include "base/rng.h"
 #include "train/recipe.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -205,7 +206,7 @@ static enum status start(struct trainer *t, struct model *model, const struct ke
     schedule.classes = model->config.classes;
     TRY(schedule_make(&t->schedule, &schedule, err));
     struct learner_options options = learner_options_of(o, t->pictures->count);
-    options.size = t->pictures->size;
+    assert(options.size == t->pictures->size);
     options.max_targets = pictures_most_targets(t->pictures, o->batch);
     options.optimizer = t->schedule.optimizer;
     TRY(learner_make(&t->learner, model, kernels, &options, err));
@@ -239,8 +240,11 @@ static enum status epochs(struct trainer *t, struct error *err)
 
 double trainer_guard_after(const struct trainer_result *result)
 {
-    const int epoch = result->best_epoch >= 0 ? result->best_epoch : result->count - 1;
-    return epoch >= 0 && epoch < result->count ? result->epochs[epoch].guard : NAN;
+    const struct trainer_epoch *const last = result->epochs + result->count - 1;
+    if (result->best_epoch < 0) return result->count ? last->guard : NAN;
+    for (int i = 0; i < result->count; i++)
+        if (result->epochs[i].epoch == result->best_epoch) return result->epochs[i].guard;
+    return NAN;
 }
 
 /* What the epochs came to; the result goes into the model. */

@@ -81,7 +81,7 @@ double trainer_guard_after(const struct trainer_result *result);
 enum status trainer_check_memory(const struct model *model, int pictures, const struct kernels *kernels,
                                  const struct trainer_options *options, struct error *err);
 
-/* Trains model on the pictures (whose size is the network's) and leaves the result in it: the average of the
+/* Trains model on the pictures (whose size is augment.size, the network's) and leaves the result in it: the average of the
  * best epoch, or of the last one without validation. ERR_INTERRUPTED leaves the last checkpoint; ERR_CHECK
  * names the tensor or place that is not finite and leaves the model's weights as they were at the last good
  * step; or the guard refused every epoch. */

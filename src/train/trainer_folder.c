@@ -33,6 +33,7 @@ enum status trainer_write_checkpoint(struct trainer *t, struct error *err)
     const int every = t->options->checkpoint_every, next = t->state.epoch;
     if (!t->options->folder || !every || (next % every && next < t->schedule.epochs)) return OK;
     const char *path = trainer_path(t, "checkpoint.safetensors");
+    TRY(json_log_sync(&t->log, err)); /* no checkpoint is ahead of its log */
     return path ? checkpoint_write(path, &t->learner, &t->state, err) : fail_memory(err, "a path", 1);
 }
 
@@ -62,6 +63,9 @@ enum status trainer_open_folder(struct trainer *t, struct error *err)
     const char *log = trainer_path(t, "train.jsonl");
     if (!log) return fail_memory(err, "a path", 1);
     TRY(train_log_resume(t->result->epochs, &t->result->count, log, t->state.epoch, err));
+    if (HAVE_JANSSON && t->result->count < t->state.epoch)
+        return fail(err, ERR_INPUT, "%s: expected a line for each of the checkpoint's %d epochs, found %d", log,
+                    t->state.epoch, t->result->count);
     t->result->iterations = (int64_t)t->state.epoch * t->schedule.batches;
     return json_log_open(&t->log, log, err);
 }
