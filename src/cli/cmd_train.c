@@ -217,6 +217,7 @@ static enum status train(struct run *run, struct job *job, struct error *err)
     trainer.resume = v->resume;
     TRY(trainer_run(&result, &job->student, &job->pictures, kernels, &trainer, &run->progress, &run->arena,
                     err));
+    if (v->training.half) params_round_half(&job->student.params); /* the hash is of what is written */
     const char *path = arena_printf(&run->arena, "%s/weights.safetensors", v->out);
     if (!path) return fail_memory(err, "a path", 1);
     TRY(model_save(&job->student, path, v->training.half, NULL, NULL, err));

@@ -2,6 +2,7 @@
 
 #include "base/flush.h"
 #include "base/hash.h"
+#include "nn/half.h"
 #include "nn/quant.h"
 #include "nn/safetensors.h"
 
@@ -187,6 +188,12 @@ enum status params_save(const struct params *params, const char *path, bool half
         safetensors_write(path, items, (size_t)params->count, metadata, metadata_count, err);
     free(items);
     return status;
+}
+
+void params_round_half(struct params *params)
+{
+    for (size_t i = 0; i < params->total; i++)
+        if (half_fits(params->values[i])) params->values[i] = half_to_float(half_from_float(params->values[i]));
 }
 
 void params_hash(const struct params *params, char hex[65])

@@ -23,6 +23,9 @@ enum status params_load_matching(struct params *params, const struct weights *we
 enum status params_save(const struct params *params, const char *path, bool half,
                         const struct weight_text *metadata, size_t metadata_count, struct error *err);
 
+/* Makes the values those that a float16 file would give; what does not fit stays, for params_save to refuse. */
+void params_round_half(struct params *params);
+
 /* SHA-256 over names, shapes and values. */
 void params_hash(const struct params *params, char hex[65]);
 
