@@ -34,8 +34,11 @@ static enum status plan(struct embedder *e, int width, int height, struct error 
 {
     if (e->width == width && e->height == height) return OK;
     TRY(build(e, width, height, err));
-    const struct net_options options = {
-        .batch = 1, .threads = e->threads, .mode = NET_INFERENCE, .plan = e->plan};
+    const struct net_options options = {.batch = 1,
+                                        .threads = e->threads,
+                                        .mode = NET_INFERENCE,
+                                        .plan = e->plan,
+                                        .memory_limit = e->memory_limit};
     TRY(net_create(&e->net, &e->graph, e->kernels, options, err));
     e->width = width;
     e->height = height;

@@ -25,6 +25,7 @@ struct embedder {
     const struct kernels *kernels;
     int threads;
     enum net_plan plan; /* fast, unless the caller sets another before the first picture */
+    size_t memory_limit; /* of a plan, as in struct net_options; may be set likewise */
     union {
         struct vit_config vit;
         struct yolo11_config detector;

@@ -56,6 +56,7 @@ static enum status open_model(struct teacher *teacher, const char *weights, cons
     nms.merge_before = o->merge_before;
     detector_begin(&teacher->detector, &teacher->model, kernels, threads, &nms);
     teacher->detector.plan = o->plan;
+    teacher->detector.memory_limit = o->memory_limit;
     return OK;
 }
 

@@ -23,7 +23,8 @@ struct teacher_options {
     const int *class_list; /* these become class 0 and the others are dropped; NULL: as they are. A detector
                             * of one class keeps it. Must outlive the teacher. */
     size_t class_count;
-    enum net_plan plan; /* of a detector */
+    enum net_plan plan;  /* of a detector */
+    size_t memory_limit; /* of its plan, as in struct net_options */
     double timeout;     /* seconds for one answer of a command, and for its end */
 };
 
