@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "base/rng.h"
 #include "image/encode.h"
+#include "nn/load.h"
 #include "train/distill_watch.h"
 
 #include <math.h>
@@ -168,6 +169,108 @@ static void a_relaxed_threshold_reads_twice(void **state)
         assert_int_equal(f->result.frames[selection.frames[i]].candidate, i);
         assert_true(file_exists(f->result.candidates[i].file));
     }
+}
+
+/* Another run's folder is refused before anything in it is touched. */
+static void resuming_with_other_options_changes_nothing(void **state)
+{
+    struct check_distill *const f = *state;
+    static const char *const files[] = {"selection.jsonl", "weights.safetensors", "report.html", "recipe",
+                                        "set/labels/000001.txt"};
+    enum { FILES = sizeof files / sizeof *files };
+    char before[FILES][SHA256_HEX], after[SHA256_HEX];
+    struct distill_options o = check_distill_options(&f->arena, "changed", 1);
+    o.filter.rule = FILTER_NONE;
+    o.budget = FRAMES;
+    check_ok(distill_run(&f->result, &o, NULL, &f->arena, &f->err), &f->err);
+    for (int i = 0; i < FILES; i++)
+        check_ok(sha256_file(arena_printf(&f->arena, "%s/%s", o.folder, files[i]), before[i], &f->err), &f->err);
+    struct distill_options others[] = {o, o, o};
+    others[0].select.rule = SELECT_N_FIRST;
+    others[1].trainer.epochs++;
+    others[2].teacher_labels = check_distill_path(&f->arena, "frames");
+    for (size_t k = 0; k < sizeof others / sizeof *others; k++) {
+        others[k].trainer.resume = true;
+        assert_int_equal(distill_run(&f->result, &others[k], NULL, &f->arena, &f->err), ERR_INPUT);
+        assert_non_null(strstr(f->err.message, "changed/recipe: belongs to a run with other options"));
+        for (int i = 0; i < FILES; i++) {
+            check_ok(sha256_file(arena_printf(&f->arena, "%s/%s", o.folder, files[i]), after, &f->err), &f->err);
+            assert_string_equal(before[i], after);
+        }
+    }
+}
+
+/* A teacher that answers otherwise is not asked again, but for what is missing or of another picture. */
+static void labels_of_the_teacher_are_kept(void **state)
+{
+    struct check_distill *const f = *state;
+    if (!HAVE_JANSSON) skip();
+    struct distill_options o = check_distill_options(&f->arena, "kept", 1);
+    const char *const asked = check_distill_path(&f->arena, "asked"),
+                     *const manifest = check_distill_path(&f->arena, "kept/manifest.json");
+    o.teacher_labels = NULL;
+    o.teacher_command = arena_printf(
+        &f->arena,
+        "while read -r p; do echo >>'%s'; n=$(wc -l <'%s'); echo '{\"width\":64,\"height\":64,\"detections\":"
+        "[{\"class_id\":1,\"confidence\":0.'$((50 + n))',\"box\":[8,8,'$((20 + n))',40]}]}'; done",
+        asked, asked);
+    o.filter.rule = FILTER_NONE;
+    o.budget = FRAMES;
+    check_ok(distill_run(&f->result, &o, NULL, &f->arena, &f->err), &f->err);
+    char first[SHA256_HEX];
+    memcpy(first, f->result.weights_hash, sizeof first);
+    struct file_view view;
+    check_ok(file_write(manifest, "{}", 2, &f->err), &f->err);
+    o.trainer.resume = true;
+    check_ok(distill_run(&f->result, &o, NULL, &f->arena, &f->err), &f->err);
+    assert_string_equal(f->result.weights_hash, first);
+    assert_int_equal(f->result.candidates[0].labels, 1);
+    assert_false(file_exists(manifest)); /* of the earlier end */
+    check_ok(file_map(&view, asked, &f->err), &f->err);
+    assert_int_equal(view.size, FRAMES);
+    file_unmap(&view);
+    /* Another stream under the same name: nothing of the old labels is believed. */
+    check_distill_break(&f->arena, 3);
+    assert_int_equal(distill_run(&f->result, &o, NULL, &f->arena, &f->err), ERR_INPUT);
+    assert_non_null(strstr(f->err.message, "checkpoint.safetensors"));
+    check_ok(file_map(&view, asked, &f->err), &f->err);
+    assert_int_equal(view.size, 2 * FRAMES - 1);
+    file_unmap(&view);
+}
+
+/* What a teacher is to see of a stream without files is asked for at its first frame. */
+static void an_original_must_be_a_file(void **state)
+{
+    struct check_distill *const f = *state;
+    static const char video[] = "YUV4MPEG2 W2 H2 Cmono\nFRAME\nabcdFRAME\nbroken";
+    struct distill_options o = check_distill_options(&f->arena, "original", 1);
+    o.frames = check_distill_path(&f->arena, "short.y4m");
+    o.label_original = true;
+    o.teacher_labels = NULL;
+    o.teacher_weights = o.student;
+    check_ok(file_write(o.frames, video, sizeof video - 1, &f->err), &f->err);
+    assert_int_equal(distill_run(&f->result, &o, NULL, &f->arena, &f->err), ERR_USAGE);
+    assert_non_null(strstr(f->err.message, "is no file"));
+    assert_false(file_exists(o.folder));
+}
+
+/* What is hashed and scored is what is delivered. */
+static void half_precision_is_what_is_hashed(void **state)
+{
+    struct check_distill *const f = *state;
+    struct distill_options o = check_distill_options(&f->arena, "half", 1);
+    struct model delivered;
+    char hash[SHA256_HEX];
+    o.half = true;
+    check_ok(distill_run(&f->result, &o, NULL, &f->arena, &f->err), &f->err);
+    check_ok(model_open(&delivered, f->result.weights_file, &f->err), &f->err);
+    params_hash(&delivered.params, hash);
+    assert_string_equal(f->result.weights_hash, hash);
+    model_free(&delivered);
+    check_ok(model_open(&delivered, o.student, &f->err), &f->err);
+    params_hash(&delivered.params, hash);
+    assert_string_equal(f->result.student_hash, hash);
+    model_free(&delivered);
 }
 
 /* Frames of a stream with a rate have a time, pictures none. */
@@ -351,6 +454,10 @@ int main(void)
         CHECK_DISTILL_TEST(a_jpeg_is_stored_as_it_is),
         CHECK_DISTILL_TEST(extra_frames_validate),
         CHECK_DISTILL_TEST(a_relaxed_threshold_reads_twice),
+        CHECK_DISTILL_TEST(resuming_with_other_options_changes_nothing),
+        CHECK_DISTILL_TEST(labels_of_the_teacher_are_kept),
+        CHECK_DISTILL_TEST(an_original_must_be_a_file),
+        CHECK_DISTILL_TEST(half_precision_is_what_is_hashed),
         CHECK_DISTILL_TEST(times_are_in_the_ledger),
         CHECK_DISTILL_TEST(a_raised_chance_keeps_its_draws),
         CHECK_DISTILL_TEST(steps_take_their_options),

@@ -154,7 +154,10 @@ static char *page_of(const struct fixture *f, const struct distill_options *o, c
 {
     struct error err;
     size_t size;
-    check_ok(distill_report(f->report, o, r, &f->before, &f->after, &err), &err);
+    struct dataset test = {0};
+    if (o->test) check_ok(dataset_open(&test, o->test, DATASET_VAL, &err), &err);
+    check_ok(distill_report(f->report, o, r, &test, &f->before, &f->after, &err), &err);
+    dataset_close(&test);
     char *page = (char *)check_bytes(f->report, &size);
     page[size] = 0;
     return page;
@@ -360,7 +363,8 @@ static void leaves_no_file_after_an_error(void **state)
     candidates[0].file = "/nowhere/000000.jpg";
     r.candidates = candidates;
     snprintf(path, sizeof path, "%s/other.html", check_folder());
-    assert_int_equal(distill_report(path, &o, &r, &f->before, &f->after, &err), ERR_INPUT);
+    const struct dataset none = {0};
+    assert_int_equal(distill_report(path, &o, &r, &none, &f->before, &f->after, &err), ERR_INPUT);
     assert_non_null(strstr(err.message, "/nowhere/000000.jpg"));
     assert_false(file_exists(path));
 }

@@ -157,8 +157,10 @@ static const struct option options[] = {
 static enum status check(const struct values *v, struct error *err)
 {
     TRY(training_check(&v->training, err));
-    if (!!v->teacher + !!v->teacher_labels + !!v->teacher_command != 1)
-        return fail(err, ERR_USAGE, "expected one of --teacher, --teacher-labels and --teacher-command");
+    const int teachers = !!v->teacher + !!v->teacher_labels + !!v->teacher_command;
+    if (teachers != 1)
+        return fail(err, ERR_USAGE, "expected one of --teacher, --teacher-labels and --teacher-command, found %s",
+                    teachers ? "more" : "none");
     if (v->teacher_size % 32)
         return fail(err, ERR_USAGE, "--teacher-size: expected a multiple of 32, found %lld",
                     (long long)v->teacher_size);
@@ -170,7 +172,8 @@ static enum status check(const struct values *v, struct error *err)
                     "--embedder detector",
                     vit);
     if (v->budget * v->gamma > 10000000)
-        return fail(err, ERR_USAGE, "--budget times --gamma is more than 10000000");
+        return fail(err, ERR_USAGE, "--budget times --gamma: expected at most 10000000, found %lld",
+                    (long long)(v->budget * v->gamma));
     return OK;
 }
 
@@ -266,6 +269,9 @@ static enum status print_json(struct run *run, const struct distill_result *r, s
     if (r->teacher_as_coded.defined) score_json(out, "teacher_as_coded", &r->teacher_as_coded);
     json_put_int(out, "frames", r->frame_count);
     if (r->unreadable) json_put_int(out, "unreadable", r->unreadable);
+    json_put_double(out, "tau", r->tau);
+    json_put_bool(out, "threshold_relaxed", r->relaxed);
+    json_put_bool(out, "short", r->short_of_budget);
     json_put_int(out, "candidates", r->candidate_count);
     json_put_int(out, "selected", r->chosen_count);
     json_put_int(out, "validation", r->validation_frames);
@@ -278,11 +284,14 @@ static enum status print_json(struct run *run, const struct distill_result *r, s
     json_put_int(out, "epochs", r->training.count);
     json_put_int(out, "iterations", r->training.iterations);
     json_put_int(out, "steps", r->training.steps);
+    if (r->training.best_epoch >= 0) json_put_int(out, "best_epoch", r->training.best_epoch);
     if (!isnan(r->guard_before)) {
         json_put_double(out, "guard_before", r->guard_before);
         json_put_double(out, "guard_after", trainer_guard_after(&r->training));
         json_put_int(out, "guard_refused", r->training.refused);
     }
+    if (r->withheld) json_put_text(out, "withheld", r->withheld);
+    json_put_text(out, "student_hash", r->student_hash);
     json_put_text(out, "weights_hash", r->weights_hash);
     json_close(out);
     return console_print_json(&run->console, &json, err);
@@ -319,7 +328,7 @@ static enum status print_result(struct run *run, const struct distill_result *r,
     text_add(&out, "\n");
     training_guard_lines(&out, r->guard_before, &r->training);
     score_lines(&out, r);
-    text_format(&out, "weights %s\n", r->weights_hash);
+    text_format(&out, "weights %s%s\n", r->weights_hash, r->withheld ? ", not delivered" : "");
     return console_print_buffer(&run->console, &out, err);
 }
 

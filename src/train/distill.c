@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "detect/labels.h"
 #include "nn/load.h"
+#include "train/distill_folder.h"
 #include "train/distill_label.h"
 #include "train/distill_score.h"
 #include "train/distill_watch.h"
@@ -29,6 +30,7 @@ struct distill {
     struct dataset_item *extra;  /* [extra_count] the same of the extra validation frames */
     struct dataset_item *training, *held;
     size_t training_count, held_count;
+    char recipe[SHA256_HEX];
 };
 
 static const char *path_in(struct distill *d, const char *format, const char *name)
@@ -39,44 +41,58 @@ static const char *path_in(struct distill *d, const char *format, const char *na
 
 /* ---- Upload: the chosen frames become a data set ---- */
 
-static enum status make_set(struct distill *d, struct error *err)
+/* Moves the stored picture into images/ of the set, and says where its labels are. */
+static enum status move_picture(struct distill *d, struct dataset_item *item, const char *set,
+                                struct distill_candidate *c, struct error *err)
 {
-    struct distill_result *r = d->result;
-    const char *images = path_in(d, "%s", "set/images"), *labels = path_in(d, "set/labels", "");
-    d->chosen = arena_alloc(d->arena, (size_t)r->chosen_count, sizeof *d->chosen);
-    if (!images || !labels || !d->chosen)
-        return fail_memory(err, "the chosen frames", (size_t)r->chosen_count);
-    TRY(file_make_folder(images, err));
-    TRY(file_make_folder(labels, err));
-    for (int i = 0; i < r->chosen_count; i++) {
-        struct distill_candidate *c = r->candidates + r->chosen[i];
-        const char *name = strrchr(c->file, '/') + 1;
-        char *stem = arena_strndup(d->arena, name, strcspn(name, "."));
-        if (!stem) return fail_memory(err, "a path", strlen(name));
-        d->chosen[i].image = path_in(d, "set/images/%s.jpg", stem);
-        d->chosen[i].labels = path_in(d, "set/labels/%s.txt", stem);
-        if (!d->chosen[i].image || !d->chosen[i].labels) return fail_memory(err, "a path", strlen(name));
-        if (rename(c->file, d->chosen[i].image)) return fail_errno(err, "move", c->file);
-        c->file = d->chosen[i].image;
-    }
+    const char *const name = strrchr(c->file, '/') + 1;
+    const int stem = (int)strcspn(name, ".");
+    const char *const folder = d->options->folder;
+    item->image = arena_printf(d->arena, "%s/%s/images/%.*s.jpg", folder, set, stem, name);
+    item->labels = arena_printf(d->arena, "%s/%s/labels/%.*s.txt", folder, set, stem, name);
+    if (!item->image || !item->labels) return fail_memory(err, "a path", strlen(name));
+    if (rename(c->file, item->image)) return fail_errno(err, "move", c->file);
+    c->file = item->image;
     return OK;
 }
 
-static enum status make_extra(struct distill *d, struct error *err)
+/* A data set of `count` pictures; which: numbers in the list, or NULL for all. */
+static enum status make_set(struct distill *d, struct dataset_item **items, const char *set,
+                            struct distill_candidate *list, const int *which, int count, struct error *err)
+{
+    const char *const images = path_in(d, "%s/images", set), *const labels = path_in(d, "%s/labels", set);
+    *items = arena_alloc(d->arena, (size_t)count, sizeof **items);
+    if (!images || !labels || !*items) return fail_memory(err, "a data set", (size_t)count * sizeof **items);
+    TRY(file_make_folder(images, err));
+    TRY(file_make_folder(labels, err));
+    for (int i = 0; i < count; i++)
+        TRY(move_picture(d, *items + i, set, list + (which ? which[i] : i), err));
+    return OK;
+}
+
+static enum status add_picture(struct sha256 *hash, const char *file, struct error *err)
+{
+    char hex[SHA256_HEX];
+    TRY(sha256_file(file, hex, err));
+    const char *const name = strrchr(file, '/'); /* folders may move */
+    sha256_add(hash, name, strlen(name) + 1);
+    sha256_add(hash, hex, sizeof hex);
+    return OK;
+}
+
+static enum status make_sets(struct distill *d, struct error *err)
 {
     struct distill_result *r = d->result;
-    const char *labels = path_in(d, "%s", "validation/labels");
-    if (!r->extra_count) return OK;
-    d->extra = arena_alloc(d->arena, (size_t)r->extra_count, sizeof *d->extra);
-    if (!labels || !d->extra) return fail_memory(err, "the validation frames", (size_t)r->extra_count);
-    TRY(file_make_folder(labels, err));
-    for (int i = 0; i < r->extra_count; i++) {
-        const char *name = strrchr(r->extra[i].file, '/') + 1;
-        d->extra[i].image = r->extra[i].file;
-        d->extra[i].labels = arena_printf(d->arena, "%s/%.*s.txt", labels, (int)strcspn(name, "."), name);
-        if (!d->extra[i].labels) return fail_memory(err, "a path", strlen(name));
-    }
-    return OK;
+    struct sha256 hash;
+    char pictures[SHA256_HEX];
+    sha256_init(&hash);
+    for (int i = 0; i < r->chosen_count; i++)
+        TRY(add_picture(&hash, r->candidates[r->chosen[i]].file, err));
+    for (int i = 0; i < r->extra_count; i++) TRY(add_picture(&hash, r->extra[i].file, err));
+    sha256_hex(&hash, pictures);
+    TRY(distill_open_sets(d->options->folder, d->recipe, pictures, d->arena, err));
+    TRY(make_set(d, &d->chosen, "set", r->candidates, r->chosen, r->chosen_count, err));
+    return r->extra_count ? make_set(d, &d->extra, "validation", r->extra, NULL, r->extra_count, err) : OK;
 }
 
 /* ---- Training ---- */
@@ -186,8 +202,12 @@ static enum status train(struct distill *d, struct error *err)
 static enum status judge(struct distill *d, struct error *err)
 {
     struct distill_result *const r = d->result;
-    const double before = trainer_rounded(r->validation_before), after = r->training.best_score;
-    if (!d->options->ship_better || !d->validation.count || after > before) return OK;
+    if (!d->options->ship_better || !d->validation.count) return OK;
+    r->validation_after = r->training.best_score;
+    if (d->options->half) /* other weights than those that were trained */
+        TRY(scored_set_score(&d->validation, &d->student, &r->validation_after, d->progress, err));
+    const double before = trainer_rounded(r->validation_before), after = trainer_rounded(r->validation_after);
+    if (after > before) return OK;
     r->withheld =
         !d->validation.labels
             ? "the validation frames have no object, so nobody knows whether the student got better"
@@ -218,13 +238,15 @@ static enum status deliver(struct distill *d, struct error *err)
 {
     const struct distill_options *o = d->options;
     struct distill_result *const r = d->result;
+    TRY(distill_forget_end(o->folder, d->arena, err)); /* only now that the run has gone on */
+    if (o->half) params_round_half(&d->student.params);
     TRY(judge(d, err));
     TRY(score_test(d, err));
     params_hash(&d->student.params, r->weights_hash);
     if (!r->withheld) TRY(write_weights(d, err));
     const char *report = path_in(d, "%s", "report.html");
     if (!report) return fail_memory(err, "a path", 1);
-    return distill_report(report, o, r, &d->before, &d->student, err);
+    return distill_report(report, o, r, &d->test, &d->before, &d->student, err);
 }
 
 /* Frames that score the result have no part in making it. */
@@ -242,21 +264,23 @@ static enum status run(struct distill *d, struct error *err)
     const struct distill_options *o = d->options;
     TRY(model_open(&d->before, o->student, err));
     TRY(model_check_trainable(&d->before, o->student, err));
+    params_hash(&d->before.params, d->result->student_hash);
     TRY(check_memory(d, err));
-    TRY(distill_prepare_folder(o->folder, o->trainer.resume, d->arena, err));
+    TRY(distill_recipe(d->recipe, o, &d->before, err));
+    TRY(distill_check_folder(o->folder, o->trainer.resume, d->recipe, d->arena, err));
     if (o->test) {
         TRY(dataset_open(&d->test, o->test, DATASET_VAL, err));
         TRY(know_test_frames(d, err));
         TRY(distill_score(&d->result->before, o, &d->test, &d->before, o->scoring.size, false, d->progress,
                           d->arena, err));
     }
+    TRY(distill_open_folder(o->folder, d->recipe, d->arena, err));
     TRY(distill_watch(d->result, o, &d->before, &d->known, d->progress, d->arena, err));
     TRY(distill_filter(d->result, o, d->progress, d->arena, err));
     const char *ledger = path_in(d, "%s", "selection.jsonl");
     if (!ledger) return fail_memory(err, "a path", 1);
     TRY(distill_ledger(ledger, o, d->result, err));
-    TRY(make_set(d, err));
-    TRY(make_extra(d, err));
+    TRY(make_sets(d, err));
     TRY(distill_label(d->result, o, d->chosen, d->extra, d->progress, d->arena, err));
     TRY(train(d, err));
     return deliver(d, err);
@@ -265,10 +289,12 @@ static enum status run(struct distill *d, struct error *err)
 enum status distill_run(struct distill_result *result, const struct distill_options *options,
                         const struct progress *progress, struct arena *arena, struct error *err)
 {
-    *result = (struct distill_result){.tau = NAN, .guard_before = NAN, .validation_before = NAN};
+    *result = (struct distill_result){
+        .tau = NAN, .guard_before = NAN, .validation_before = NAN, .validation_after = NAN};
     struct distill_options own = *options;
     own.teacher.merge_before = own.merge_before;
     own.teacher.plan = own.trainer.plan = own.scoring.plan = own.plan;
+    own.teacher.memory_limit = own.scoring.memory_limit = own.trainer.memory_limit;
     struct distill d = {.result = result, .options = &own, .progress = progress, .arena = arena};
     const enum status status = run(&d, err);
     pictures_free(&d.pictures);

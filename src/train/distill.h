@@ -10,9 +10,12 @@
  * - train/: log, checkpoint and best weights of the training
  * - weights.safetensors: the distilled student
  * - report.html: pictures, curves and tables of the run
+ * - recipe: a hash of what decides selection, labels and training, and one of the pictures in set and validation
  *
- * A folder that holds an earlier run is refused without resume. Everything but the training is repeated on
- * resume, and gives the same bits. */
+ * A folder that holds an earlier run is refused without resume, and on resume one of another recipe, before
+ * anything in it is touched. On resume watching and choosing are repeated and give the same bits; the teacher's
+ * labels are recorded inputs and stay where the pictures are the same, so that it is asked only for what is
+ * missing (but for its confidences in candidates, which are asked again); the training goes on. */
 #ifndef RETORT_TRAIN_DISTILL_H
 #define RETORT_TRAIN_DISTILL_H
 
@@ -107,11 +110,11 @@ struct distill_result {
     size_t uploaded_bytes, candidate_bytes;
     int validation_frames; /* of the chosen ones, held out */
     struct trainer_result training;
-    double validation_before; /* as guard_before, where ship_better asks for it */
+    double validation_before, validation_after; /* as guard_before, where ship_better asks for them */
     double guard_before;      /* mAP50-95 of the student on the guard set; NaN: none */
     /* On the test frames; not defined: none. */
     struct metric_result before, after, teacher, before_as_coded, teacher_as_coded;
-    char weights_hash[65];
+    char student_hash[65], weights_hash[65]; /* of the weights before, and after as they are delivered */
     const char *weights_file;
     const char *withheld; /* why ship_better wrote no weights; NULL: it wrote them */
 };
@@ -123,9 +126,9 @@ enum status distill_run(struct distill_result *result, const struct distill_opti
                         const struct progress *progress, struct arena *arena, struct error *err);
 
 /* The report of a run (distill_report.c). before and after are the weights that were compared; pictures that
- * show both are taken from the test frames, or else from the chosen ones. */
+ * show both are taken from the test frames, or else, where there are none, from the chosen ones. */
 enum status distill_report(const char *path, const struct distill_options *options,
-                           const struct distill_result *result, const struct model *before,
-                           const struct model *after, struct error *err);
+                           const struct distill_result *result, const struct dataset *test,
+                           const struct model *before, const struct model *after, struct error *err);
 
 #endif

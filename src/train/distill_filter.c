@@ -16,6 +16,7 @@ static enum status embed_candidates(float **rows, int *width, const struct disti
     TRY(embedder_open(&embedder, options->embedder ? options->embedder : options->student, options->kernels,
                       options->threads, err));
     embedder.plan = options->plan;
+    embedder.memory_limit = options->trainer.memory_limit;
     enum status status = OK;
     *width = embedder.dim;
     *rows = arena_alloc(arena, (size_t)result->candidate_count * (size_t)embedder.dim, sizeof **rows);

@@ -19,8 +19,6 @@ static enum status ask(struct teacher *teacher, const struct distill_options *o,
 {
     const char *const shown = o->label_original && !o->teacher_labels ? original : stored;
     struct image picture = {0};
-    if (o->label_original && !file_exists(original))
-        return fail(err, ERR_USAGE, "%s: is no file, so only the uploaded picture can be labelled", original);
     TRY(image_read(&picture, shown, err));
     const enum status status =
         teacher_label(teacher, o->teacher_labels ? original : shown, &picture, labels, arena, err);
@@ -38,17 +36,24 @@ struct work {
     struct arena *arena;
 };
 
-static enum status label_frame(const struct work *work, struct teacher *teacher, struct distill_candidate *c,
+/* What the teacher has said once is an input that was recorded (D-SBAD 7): it is not asked again, since a program
+ * may answer with other digits. */
+static enum status label_frame(const struct work *work, struct teacher **teacher, struct distill_candidate *c,
                                const struct dataset_item *item, struct error *err)
 {
+    const struct distill_options *const o = work->options;
     struct labels labels;
-    TRY(ask(teacher, work->options, work->result->frames[c->frame].name, item->image, &labels, work->arena,
-            err));
+    if (!file_exists(item->labels)) {
+        if (!*teacher) TRY(open_teacher(teacher, o, err));
+        TRY(ask(*teacher, o, work->result->frames[c->frame].name, item->image, &labels, work->arena, err));
+        TRY(labels_write(item->labels, labels.rows, labels.count, err));
+    }
+    TRY(labels_read(&labels, work->arena, item->labels, 0, err));
     c->labels = (int)labels.count;
-    return labels_write(item->labels, labels.rows, labels.count, err);
+    return OK;
 }
 
-static enum status label_list(const struct work *work, struct teacher *teacher, int64_t *total,
+static enum status label_list(const struct work *work, struct teacher **teacher, int64_t *total,
                               struct error *err)
 {
     struct distill_result *const r = work->result;
@@ -61,7 +66,7 @@ static enum status label_list(const struct work *work, struct teacher *teacher, 
         if (!progress_report(work->progress, "label", i + 1, count, ""))
             return fail(err, ERR_INTERRUPTED, "interrupted while the teacher labels");
     }
-    return OK;
+    return *teacher ? teacher_finish(*teacher, err) : OK;
 }
 
 enum status distill_label(struct distill_result *result, const struct distill_options *options,
@@ -69,11 +74,9 @@ enum status distill_label(struct distill_result *result, const struct distill_op
                           const struct progress *progress, struct arena *arena, struct error *err)
 {
     const struct work work = {result, options, chosen, extra, progress, arena};
-    struct teacher *teacher;
+    struct teacher *teacher = NULL;
     int64_t total = 0;
-    TRY(open_teacher(&teacher, options, err));
-    enum status status = label_list(&work, teacher, &total, err);
-    if (status == OK) status = teacher_finish(teacher, err);
+    const enum status status = label_list(&work, &teacher, &total, err);
     teacher_close(teacher);
     if (status == OK && !total)
         return fail(err, ERR_INPUT,

@@ -261,8 +261,8 @@ static enum status write_report(struct report *report, const char *path, struct 
 }
 
 enum status distill_report(const char *path, const struct distill_options *options,
-                           const struct distill_result *result, const struct model *before,
-                           const struct model *after, struct error *err)
+                           const struct distill_result *result, const struct dataset *test,
+                           const struct model *before, const struct model *after, struct error *err)
 {
     struct report report;
     struct words words = {0};
@@ -271,7 +271,7 @@ enum status distill_report(const char *path, const struct distill_options *optio
         WORDS(&words, "%s for %s", report_name(options->student), words_folder(&words, options->frames)));
     head(&report, &words, options, result);
     scores(&report, &words, result);
-    enum status status = distill_report_pairs(&report, options, result, before, after, &words.arena, err);
+    enum status status = distill_report_pairs(&report, options, result, test, before, after, &words.arena, err);
     report_section(&report, "Selection");
     timeline(&report, &words, result);
     reasons(&report, &words, result);

@@ -142,6 +142,7 @@ static enum status side_begin(struct side *side, const char *when, const struct 
     }
     detector_begin(&side->detector, model, options->kernels, options->threads, &nms);
     side->detector.plan = options->plan;
+    side->detector.memory_limit = options->trainer.memory_limit;
     return OK;
 }
 
@@ -231,27 +232,25 @@ static void pairs_section(struct report *report, const struct report_pair *pairs
 }
 
 enum status distill_report_pairs(struct report *report, const struct distill_options *options,
-                                 const struct distill_result *result, const struct model *before,
-                                 const struct model *after, struct arena *arena, struct error *err)
+                                 const struct distill_result *result, const struct dataset *test,
+                                 const struct model *before, const struct model *after, struct arena *arena,
+                                 struct error *err)
 {
     if (!HAVE_JPEG) return OK;
     struct report_pair pairs[PAIR_MOST] = {0};
     struct side *sides = arena_alloc(arena, 2, sizeof *sides);
-    struct dataset test = {0};
     if (!sides) return fail_memory(err, "two detectors", 2 * sizeof *sides);
-    if (options->test) TRY(dataset_open(&test, options->test, DATASET_VAL, err));
-    const size_t count = options->test ? test.count : (size_t)result->chosen_count;
+    const size_t count = test->count ? test->count : (size_t)result->chosen_count;
     const int shown = count < PAIR_MOST ? (int)count : PAIR_MOST;
     enum status status = side_begin(&sides[0], "before", before, options, arena, err);
     if (status == OK) status = side_begin(&sides[1], "after", after, options, arena, err);
-    if (status == OK) status = draw_pairs(pairs, shown, sides, &test, options, result, arena, err);
-    if (status == OK) pairs_section(report, pairs, shown, options->test, options);
+    if (status == OK) status = draw_pairs(pairs, shown, sides, test, options, result, arena, err);
+    if (status == OK) pairs_section(report, pairs, shown, test->count, options);
     for (int i = 0; i < PAIR_MOST; i++) {
         release(&pairs[i].before, 1);
         release(&pairs[i].after, 1);
     }
     detector_end(&sides[0].detector);
     detector_end(&sides[1].detector);
-    dataset_close(&test);
     return status;
 }

@@ -12,7 +12,8 @@ enum status distill_report_sheet(struct report *report, const struct distill_opt
 
 /* Up to six test frames, or else chosen ones, at even distances, with the boxes above 0.25. */
 enum status distill_report_pairs(struct report *report, const struct distill_options *options,
-                                 const struct distill_result *result, const struct model *before,
-                                 const struct model *after, struct arena *arena, struct error *err);
+                                 const struct distill_result *result, const struct dataset *test,
+                                 const struct model *before, const struct model *after, struct arena *arena,
+                                 struct error *err);
 
 #endif

@@ -6,6 +6,7 @@
 #include "image/source.h"
 #include "select/confidence.h"
 #include "select/stream.h"
+#include "train/distill_folder.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -17,7 +18,7 @@ struct watch {
     struct distill_result *result;
     const struct distill_options *options;
     const struct known_pictures *test;
-    const char *candidates, *extra; /* folders */
+    const char *candidates; /* folder */
     const struct progress *progress;
     struct arena *arena;
     struct detector detector;
@@ -103,7 +104,7 @@ static enum status add_extra(struct watch *w, const struct frame *frame, struct 
         arena_grow(w->arena, r->extra, r->extra_count, &w->extra_capacity, sizeof *list);
     if (!list) return fail_memory(err, "the validation frames", (size_t)w->extra_capacity * sizeof *list);
     r->extra = list;
-    TRY(distill_store(seen, frame, w->extra, w->test, w->arena, err));
+    TRY(distill_store(seen, frame, w->candidates, w->test, w->arena, err));
     list[r->extra_count++] = *seen;
     r->extra_bytes += seen->bytes;
     return OK;
@@ -142,6 +143,9 @@ static enum status watch_frame(struct watch *w, const struct frame *frame, struc
 {
     struct distill_result *r = w->result;
     struct distill_candidate seen = {.frame = r->frame_count, .rank = -1, .score = NAN};
+    const struct distill_options *const o = w->options;
+    if (o->label_original && !o->teacher_labels && !file_exists(frame->name))
+        return fail(err, ERR_USAGE, "%s: is no file, so only the uploaded picture can be labelled", frame->name);
     TRY(distill_refuse_test_frame(w->test, &frame->image, frame->name, err));
     TRY(list_frame(w, frame, err));
     struct distill_frame *f = r->frames + r->frame_count;
@@ -319,6 +323,7 @@ static enum status begin_detector(struct watch *w, const struct model *student, 
     }
     detector_begin(&w->detector, student, o->kernels, o->threads, &nms);
     w->detector.plan = o->plan;
+    w->detector.memory_limit = o->trainer.memory_limit;
     return OK;
 }
 
@@ -345,7 +350,6 @@ static enum status watch(struct watch *w, const struct model *student, struct er
     enum status status = source_open(&source, o->frames, err);
     if (status == OK) status = open_stream(w, source_count(source), err);
     if (status == OK) status = file_make_folder(w->candidates, err);
-    if (status == OK && o->validation == DISTILL_EXTRA) status = file_make_folder(w->extra, err);
     if (status == OK) status = watch_stream(w, source, &frame, err);
     if (status == OK) status = relax(w, &frame, err);
     image_free(&frame.image);
@@ -363,8 +367,7 @@ enum status distill_watch(struct distill_result *result, const struct distill_op
     const enum select_rule rule = options->select.rule;
     const bool thresholded = rule == SELECT_TOP_CONFIDENCE || rule == SELECT_LEAST_CONFIDENCE;
     w.candidates = arena_printf(arena, "%s/candidates", options->folder);
-    w.extra = arena_printf(arena, "%s/validation/images", options->folder);
-    if (!w.candidates || !w.extra) return fail_memory(err, "a path", 1);
+    if (!w.candidates) return fail_memory(err, "a path", 1);
     w.key = rng_key(options->trainer.seed, "uniform_select");
     enum status status = watch(&w, student, err);
     result->tau = thresholded && w.stream.warm ? w.stream.tau : NAN;

@@ -1,4 +1,4 @@
-/* The first half of the main job: from the stream to the chosen frames, and the folder for them. */
+/* The first half of the main job: from the stream to the chosen frames. */
 #ifndef RETORT_TRAIN_DISTILL_WATCH_H
 #define RETORT_TRAIN_DISTILL_WATCH_H
 
@@ -6,18 +6,11 @@
 #include "train/distill.h"
 #include "train/known_pictures.h"
 
-/* Readies the output folder, which watching makes. ERR_USAGE when it holds an earlier run, so that no two are
- * mixed; on resume, what that run stored goes, because watching stores it again. */
-enum status distill_prepare_folder(const char *folder, bool resume, struct arena *arena, struct error *err);
-
-/* Removes the pictures that watching stored and the folders it made, unless something else is in them: a
- * watch that failed is not to be taken for an earlier run. */
-void distill_leave_nothing(const struct distill_result *result, const char *folder, struct arena *arena);
-
-/* Watches the stream and fills frames, candidates, tau, warmup_end and candidate_bytes; candidate pictures
- * are stored below the output folder: a JPEG file of the stream as it is, anything else encoded. ERR_INPUT,
- * too, for a frame with the pixels of a test frame, whether it would be taken or not: all have a part in the
- * selection. Leaves nothing after an error other than ERR_INTERRUPTED. */
+/* Watches the stream and fills frames, candidates, extra, tau, warmup_end and bytes; pictures of candidates and of
+ * extra frames are stored in candidates/ of the output folder: a JPEG file of the stream as it is, anything else
+ * encoded. ERR_INPUT, too, for a frame with the pixels of a test frame, whether it would be taken or not: all have
+ * a part in the selection; ERR_USAGE for one that is no file where the teacher is to see it. Leaves nothing after
+ * an error other than ERR_INTERRUPTED. */
 enum status distill_watch(struct distill_result *result, const struct distill_options *options,
                           const struct model *student, const struct known_pictures *test,
                           const struct progress *progress, struct arena *arena, struct error *err);

@@ -10,8 +10,7 @@ static void add_set(struct sha256 *hash, const struct trainer_validation *set)
     if (set->recipe) sha256_add(hash, set->recipe, strlen(set->recipe) + 1);
 }
 
-void recipe_hash(char recipe[SHA256_HEX], const struct trainer_options *o, const struct pictures *pictures,
-                 const struct model *model)
+void recipe_add_options(struct sha256 *hash, const struct trainer_options *o, int freeze)
 {
     const struct schedule_options *s = &o->schedule;
     const struct augment_options *a = &o->augment;
@@ -21,7 +20,7 @@ void recipe_hash(char recipe[SHA256_HEX], const struct trainer_options *o, const
                               o->clip,
                               o->frozen_norm,
                               o->plan,
-                              model->config.freeze,
+                              freeze,
                               (double)o->seed,
                               o->mask,
                               o->fraction,
@@ -47,10 +46,16 @@ void recipe_hash(char recipe[SHA256_HEX], const struct trainer_options *o, const
                               a->flip,
                               o->guard.start,
                               o->guard.loss};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) sha256_add_number(hash, numbers[i]);
+}
+
+void recipe_hash(char recipe[SHA256_HEX], const struct trainer_options *o, const struct pictures *pictures,
+                 const struct model *model)
+{
     struct sha256 hash;
     char hex[SHA256_HEX];
     sha256_init(&hash);
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) sha256_add_number(&hash, numbers[i]);
+    recipe_add_options(&hash, o, model->config.freeze);
     params_hash(&model->params, hex);
     sha256_add(&hash, hex, sizeof hex);
     for (int i = 0; i < pictures->count; i++) {
