@@ -1,6 +1,6 @@
 /* Files of a pretraining run with three weights. */
 /* Parser: src/train/pretrain_state.c -pretrain_state_make -pretrain_state_write -pretrain_state_read */
-/* Parser: -pretrain_recipe -add_number -arrays_of */
+/* Parser: -pretrain_recipe -arrays_of */
 #include "nn/safetensors.h"
 #include "train/pretrain_state.h"
 

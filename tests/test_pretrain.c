@@ -141,24 +141,31 @@ static void an_interrupted_run_ends_with_the_same_bits(void **state)
     struct file_view view;
     snprintf(folder, sizeof folder, "%s/pretrain", check_folder());
     snprintf(log, sizeof log, "%s/train.jsonl", folder);
-    pretrain(&whole, &views, &o, NULL, OK);
+    const struct contrast_items last = pretrain(&whole, &views, &o, NULL, OK).items;
     o.folder = folder;
     pretrain(&part, &views, &o, &stop, ERR_INTERRUPTED);
     params_free(&part);
     pretrain(&part, &views, &o, NULL, ERR_USAGE); /* without resume */
     params_free(&part);
     o.resume = true;
-    pretrain(&again, &views, &o, NULL, OK);
-    assert_memory_equal(whole.values, again.values, whole.total * sizeof *whole.values);
-    params_free(&again);
+    for (int i = 0; i < 2; i++) { /* the second time there is nothing left to do */
+        const struct contrast_items items = pretrain(&again, &views, &o, NULL, OK).items;
+        assert_memory_equal(whole.values, again.values, whole.total * sizeof *whole.values);
+        assert_true(items.loss == last.loss && items.found == last.found);
+        params_free(&again);
+    }
     check_ok(file_map(&view, log, &err), &err);
     int lines = 0;
     for (size_t i = 0; i < view.size; i++) lines += view.data[i] == '\n';
     assert_int_equal(lines, 3);
     file_unmap(&view);
-    o.rate = 1e-3;
-    pretrain(&part, &views, &o, NULL, ERR_INPUT); /* another recipe */
-    params_free(&part);
+    struct pretrain_options others[] = {o, o};
+    others[0].rate = 1e-3;
+    others[1].checkpoint_every = 3; /* other lines in the log */
+    for (int i = 0; i < 2; i++) {
+        pretrain(&part, &views, &others[i], NULL, ERR_INPUT); /* another recipe */
+        params_free(&part);
+    }
     params_free(&whole);
     views_free(&views);
 }

@@ -222,6 +222,18 @@ void optim_scale(const struct optim *optim, float *g, double factor)
     visit(optim, scale_piece, &job);
 }
 
+enum status optim_prepare(double *norm, const struct optim *optim, float *g, double scale, double clip,
+                          double *sums, struct error *err)
+{
+    double found;
+    optim_scale(optim, g, 1 / scale);
+    TRY(optim_norm(&found, optim, g, sums, err));
+    if (norm) *norm = found;
+    const double factor = clip > 0 ? optim_clip_factor(found, clip) : 1;
+    if (factor < 1) optim_scale(optim, g, factor);
+    return OK;
+}
+
 /* ---- averaging ---- */
 
 struct average_job {

@@ -80,6 +80,11 @@ double optim_clip_factor(double norm, double limit);
  * values that are not finite stay so. */
 void optim_scale(const struct optim *optim, float *g, double factor);
 
+/* Makes a gradient that was multiplied by `scale` ready for a step: divides it again and brings its norm to at most
+ * `clip`; 0: no limit. *norm, or NULL, gets the norm before that. sums and ERR_CHECK as in optim_norm. */
+enum status optim_prepare(double *norm, const struct optim *optim, float *g, double scale, double clip,
+                          double *sums, struct error *err);
+
 /* average += (1 - decay) * (w - average); where mask is 0 average = w. n floats; running statistics take no
  * mask. */
 void optim_average(const struct optim *optim, float *average, const float *w, const uint8_t *mask,

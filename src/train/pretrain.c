@@ -54,7 +54,8 @@ struct pretrain {
     double *sums;
     struct json_log log;
     int step; /* the one under way */
-    struct contrast_items since;
+    struct contrast_items since; /* sums since the last line of the log, where checkpoints are written, too */
+    int counted;                 /* steps in them */
 };
 
 static int rows(const struct pretrain *p) { return 2 * p->options->pairs; }
@@ -116,15 +117,12 @@ static enum status one_step(struct pretrain *p, struct error *err)
     const struct optim_arrays arrays = {
         .w = p->params->values, .m = p->state.m, .v = p->state.v, .g = p->state.gradient};
     struct contrast_items items;
-    double norm;
     TRY(gradient(p, &items, err));
-    optim_scale(&p->optim, p->state.gradient, 1 / LOSS_SCALE);
-    TRY(optim_norm(&norm, &p->optim, p->state.gradient, p->sums, err));
-    const double factor = o->clip > 0 ? optim_clip_factor(norm, o->clip) : 1;
-    if (factor < 1) optim_scale(&p->optim, p->state.gradient, factor);
+    TRY(optim_prepare(NULL, &p->optim, p->state.gradient, LOSS_SCALE, o->clip, p->sums, err));
     optim_adamw(&p->optim, &arrays, &p->state.clock, &rates);
     p->since.loss += items.loss;
     p->since.found += items.found;
+    p->counted++;
     return OK;
 }
 
@@ -132,10 +130,10 @@ static enum status one_step(struct pretrain *p, struct error *err)
 
 static enum status write_line(struct pretrain *p, int steps, struct error *err)
 {
-    const int every = p->options->checkpoint_every;
-    const int counted = every && steps % every ? steps % every : every ? every : steps;
-    p->result->items = (struct contrast_items){p->since.loss / counted, p->since.found / counted};
+    p->result->items = p->state.items =
+        (struct contrast_items){p->since.loss / p->counted, p->since.found / p->counted};
     p->since = (struct contrast_items){0};
+    p->counted = 0;
     if (!p->log.file) return OK;
     TRY(json_log_begin(&p->log, err));
     json_put_int(&p->log.line.out, "steps", steps);
@@ -234,14 +232,17 @@ static enum status allocate(struct pretrain *p, struct error *err)
 static enum status steps(struct pretrain *p, struct error *err)
 {
     const struct pretrain_options *o = p->options;
-    char note[80];
+    char note[80] = "";
     for (p->step = p->state.steps; p->step < o->steps; p->step++) {
         TRY(one_step(p, err));
         TRY(keep(p, p->step + 1, err));
-        snprintf(note, sizeof note, "loss %.4f  found %.3f", p->result->items.loss, p->result->items.found);
+        if (isfinite(p->result->items.loss))
+            snprintf(note, sizeof note, "loss %.4f  found %.3f", p->result->items.loss,
+                     p->result->items.found);
         if (!progress_report(p->progress, "pretrain", p->step + 1, o->steps, note))
-            return fail(err, ERR_INTERRUPTED, "interrupted after %d of %d steps; --resume goes on",
-                        p->step + 1, o->steps);
+            return fail(err, ERR_INTERRUPTED, "interrupted after %d of %d steps%s", p->step + 1, o->steps,
+                        o->folder && o->checkpoint_every ? "; --resume goes on from the last checkpoint"
+                                                         : "");
     }
     return OK;
 }
@@ -255,6 +256,7 @@ static enum status run(struct pretrain *p, const struct kernels *kernels, struct
     pretrain_recipe(p->state.recipe, p->options, p->views);
     TRY(open_folder(p, err));
     p->result->weights = p->params->trainable;
+    p->result->items = p->state.items;
     return steps(p, err);
 }
 

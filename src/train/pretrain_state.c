@@ -2,18 +2,19 @@
 
 #include "nn/safetensors.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { ARRAYS = 3, FIELDS = 5, FIELD_LENGTH = 80 };
+enum { ARRAYS = 3, FIELDS = 7, FIELD_LENGTH = 80 };
 #define FORMAT "retort-pretrain-1"
 
 enum status pretrain_state_make(struct pretrain_state *state, struct arena *arena,
                                 const struct params *params, struct error *err)
 {
     const size_t n = params->trainable;
-    *state = (struct pretrain_state){.clock = OPTIM_CLOCK_START};
+    *state = (struct pretrain_state){.clock = OPTIM_CLOCK_START, .items = {NAN, NAN}};
     state->gradient = arena_alloc(arena, n, sizeof *state->gradient);
     state->m = arena_alloc(arena, n, sizeof *state->m);
     state->v = arena_alloc(arena, n, sizeof *state->v);
@@ -24,9 +25,9 @@ enum status pretrain_state_make(struct pretrain_state *state, struct arena *aren
 
 void pretrain_recipe(char recipe[SHA256_HEX], const struct pretrain_options *o, const struct views *views)
 {
-    const double numbers[] = {o->dim,          o->depth, o->pairs,        o->moments,     o->steps,
-                              o->warmup,       o->rate,  o->weight_decay, o->temperature, o->clip,
-                              (double)o->seed, o->plan,  views->side};
+    const double numbers[] = {o->dim,          o->depth, o->pairs,        o->moments,         o->steps,
+                              o->warmup,       o->rate,  o->weight_decay, o->temperature,     o->clip,
+                              (double)o->seed, o->plan,  views->side,     o->checkpoint_every};
     struct sha256 hash;
     sha256_init(&hash);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) sha256_add_number(&hash, numbers[i]);
@@ -49,16 +50,16 @@ static void arrays_of(const struct pretrain_state *state, const struct params *p
 enum status pretrain_state_write(const char *path, const struct pretrain_state *state,
                                  const struct params *params, struct error *err)
 {
-    char text[3][FIELD_LENGTH];
+    char text[5][FIELD_LENGTH];
     struct safetensors_item items[ARRAYS];
     snprintf(text[0], FIELD_LENGTH, "%d", state->steps);
     snprintf(text[1], FIELD_LENGTH, "%a", state->clock.power1); /* every bit survives */
     snprintf(text[2], FIELD_LENGTH, "%a", state->clock.power2);
-    const struct weight_text fields[FIELDS] = {{"format", FORMAT},
-                                               {"recipe", state->recipe},
-                                               {"steps", text[0]},
-                                               {"power1", text[1]},
-                                               {"power2", text[2]}};
+    snprintf(text[3], FIELD_LENGTH, "%a", state->items.loss);
+    snprintf(text[4], FIELD_LENGTH, "%a", state->items.found);
+    const struct weight_text fields[FIELDS] = {
+        {"format", FORMAT},  {"recipe", state->recipe}, {"steps", text[0]}, {"power1", text[1]},
+        {"power2", text[2]}, {"loss", text[3]},         {"found", text[4]}};
     arrays_of(state, params, items);
     return safetensors_write(path, items, ARRAYS, fields, FIELDS, err);
 }
@@ -76,6 +77,8 @@ enum status pretrain_state_restore(const struct weights *file, struct pretrain_s
     TRY(weights_metadata_count(&steps, file, "steps", 0, err));
     TRY(weights_metadata_real(&state->clock.power1, file, "power1", err));
     TRY(weights_metadata_real(&state->clock.power2, file, "power2", err));
+    TRY(weights_metadata_real(&state->items.loss, file, "loss", err));
+    TRY(weights_metadata_real(&state->items.found, file, "found", err));
     state->steps = (int)steps;
     state->clock.step = state->steps;
     TRY(weights_read_row(params->values, file, "weights", params->trainable, err));

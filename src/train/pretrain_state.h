@@ -9,6 +9,7 @@
 struct pretrain_state {
     int steps; /* done */
     struct optim_clock clock;
+    struct contrast_items items; /* of the last line of the log; NaN before the first */
     float *gradient, *m, *v; /* [trainable] */
     char recipe[SHA256_HEX];
 };
@@ -17,7 +18,7 @@ struct pretrain_state {
 enum status pretrain_state_make(struct pretrain_state *state, struct arena *arena,
                                 const struct params *params, struct error *err);
 
-/* Everything that the weights depend on. */
+/* Everything that the weights and the log depend on. */
 void pretrain_recipe(char recipe[SHA256_HEX], const struct pretrain_options *options,
                      const struct views *views);
 
