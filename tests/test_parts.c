@@ -126,7 +126,20 @@ static void parts_take_less_memory(void **state)
     assert_int_equal(learner_check_memory(&model, kernels, &options, &err), ERR_SYSTEM);
     assert_non_null(strstr(err.message, "for 16 pictures of 640x640"));
     options.part = 1;
+    options.pictures = 17; /* the last one goes through the network of the others */
     check_ok(learner_check_memory(&model, kernels, &options, &err), &err);
+    /* The network of a smaller last mini-batch lies beside that of the others. */
+    options.part = 0;
+    options.pictures = 32;
+    options.memory_limit = 1;
+    assert_int_equal(learner_check_memory(&model, kernels, &options, &err), ERR_SYSTEM);
+    assert_null(strstr(err.message, "for the last"));
+    const double whole = atof(strpbrk(err.message, "0123456789"));
+    options.memory_limit = (size_t)((whole + 1) * 1048576);
+    check_ok(learner_check_memory(&model, kernels, &options, &err), &err);
+    options.pictures = 40;
+    assert_int_equal(learner_check_memory(&model, kernels, &options, &err), ERR_SYSTEM);
+    assert_non_null(strstr(err.message, "for the last 8, "));
     model_free(&model);
 }
 

@@ -420,6 +420,24 @@ static void the_guards_score_is_that_of_the_best_epoch(void **state)
     assert_true(isnan(trainer_guard_after(&result)));
 }
 
+static void what_is_not_finite_is_placed(void **state)
+{
+    (void)state;
+    struct setup s;
+    struct error err;
+    struct trainer_result result;
+    prepare(&s, 1, "infinite");
+    struct trainer_options o = options_for(&s, 1, 1);
+    o.folder = NULL;
+    for (int i = 0; i < s.model.params.count; i++)
+        if (strstr(s.model.params.list[i].name, "cv3.0.2.bias"))
+            *params_values(&s.model.params, i) = INFINITY;
+    assert_int_equal(trainer_run(&result, &s.model, &s.pictures, s.kernels, &o, NULL, &s.arena, &err),
+                     ERR_CHECK);
+    assert_non_null(strstr(err.message, "epoch 1, mini-batch 1: loss: image 0 of the batch, stride 8"));
+    done(&s);
+}
+
 static void frozen_layers_belong_to_the_recipe(void **state)
 {
     (void)state;
@@ -567,6 +585,7 @@ int main(void)
         cmocka_unit_test(a_damaged_count_is_refused),
         cmocka_unit_test(what_belongs_to_a_checkpoint_is_checked),
         cmocka_unit_test(the_guards_score_is_that_of_the_best_epoch),
+        cmocka_unit_test(what_is_not_finite_is_placed),
         cmocka_unit_test(frozen_layers_belong_to_the_recipe),
         cmocka_unit_test(scored_sets_belong_to_the_recipe),
         cmocka_unit_test(a_guard_refuses_what_forgets),

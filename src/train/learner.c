@@ -5,6 +5,7 @@
 #include "train/learner_parts.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 #define LOSS_SCALE 0x1p32
@@ -71,6 +72,13 @@ static int piece_of(const struct learner_options *o)
     return o->part && o->part < o->batch ? o->part : o->batch;
 }
 
+/* The most images of a smaller one, behind the last whole piece of a mini-batch; 0: there is none. */
+static int rest_of(const struct learner_options *o)
+{
+    const int piece = piece_of(o), whole = o->batch % piece, last = o->pictures % o->batch % piece;
+    return whole > last ? whole : last;
+}
+
 static bool in_parts(const struct learner *learner, int images)
 {
     return images > piece_of(&learner->options);
@@ -96,7 +104,7 @@ static size_t spare_for(const struct learner *learner, int images)
     const struct learner_options *o = &learner->options;
     const size_t spare = images == o->batch ? pages_spare() : 0;
     if (!o->memory_limit) return spare;
-    const size_t beside = bytes_beside(o, learner->model),
+    const size_t beside = bytes_beside(o, learner->model) + learner->rest_bytes,
                  left = o->memory_limit > beside ? o->memory_limit - beside : 0;
     return spare < left ? spare : left;
 }
@@ -113,40 +121,56 @@ static enum status plan_net(struct learner *learner, struct learner_net *n, int 
     return OK;
 }
 
-static enum status check_plan(const struct model *model, const struct graph *graph, size_t network,
-                              const struct learner_options *o, struct error *err)
-{
-    const size_t rest = bytes_beside(o, model);
-    if (network + rest <= o->memory_limit) return OK;
-    return fail(err, ERR_SYSTEM,
-                "training needs %.1f MiB: %.1f for %d picture%s of %dx%d, %.1f for weights, gradient and "
-                "moments; the limit is %.1f",
-                (double)(network + rest) / MIB, (double)network / MIB, piece_of(o),
-                piece_of(o) == 1 ? "" : "s", graph->tensors[graph->input].width,
-                graph->tensors[graph->input].height, (double)rest / MIB, (double)o->memory_limit / MIB);
-}
-
-enum status learner_check_memory(const struct model *model, const struct kernels *kernels,
-                                 const struct learner_options *options, struct error *err)
+static enum status planned_bytes(size_t *bytes, const struct model *model, const struct kernels *kernels,
+                                 const struct learner_options *o, int images, struct error *err)
 {
     struct graph graph;
     struct yolo11 network;
     struct net net = {0};
-    if (!options->memory_limit) return OK;
+    *bytes = 0;
+    if (!images) return OK;
     graph_begin(&graph, (struct params *)&model->params); /* sealed: nothing new is declared */
-    enum status status = yolo11_build(&network, &graph, model->config, options->size, options->size, err);
-    if (status == OK)
-        status = net_plan(&net, &graph, kernels, net_options_of(options, piece_of(options), 0), err);
-    if (status == OK) status = check_plan(model, &graph, net.total_bytes, options, err);
+    enum status status = yolo11_build(&network, &graph, model->config, o->size, o->size, err);
+    if (status == OK) status = net_plan(&net, &graph, kernels, net_options_of(o, images, 0), err);
+    *bytes = net.total_bytes;
     net_free(&net);
     graph_free(&graph);
     return status;
 }
 
+/* *last: of the network of smaller mini-batches. */
+static enum status check_memory(size_t *last, const struct model *model, const struct kernels *kernels,
+                                const struct learner_options *o, struct error *err)
+{
+    const int piece = piece_of(o), rest = rest_of(o);
+    const size_t beside = bytes_beside(o, model);
+    size_t full;
+    *last = 0;
+    if (!o->memory_limit) return OK;
+    TRY(planned_bytes(&full, model, kernels, o, piece, err));
+    TRY(planned_bytes(last, model, kernels, o, rest, err));
+    const size_t all = full + *last + beside;
+    if (all <= o->memory_limit) return OK;
+    char smaller[60] = "";
+    if (rest) snprintf(smaller, sizeof smaller, "%.1f for the last %d, ", (double)*last / MIB, rest);
+    return fail(err, ERR_SYSTEM,
+                "training needs %.1f MiB: %.1f for %d picture%s of %dx%d, %s%.1f for weights, gradient and "
+                "moments; the limit is %.1f",
+                (double)all / MIB, (double)full / MIB, piece, piece == 1 ? "" : "s", o->size, o->size,
+                smaller, (double)beside / MIB, (double)o->memory_limit / MIB);
+}
+
+enum status learner_check_memory(const struct model *model, const struct kernels *kernels,
+                                 const struct learner_options *options, struct error *err)
+{
+    size_t last;
+    return check_memory(&last, model, kernels, options, err);
+}
+
 static enum status make(struct learner *learner, struct error *err)
 {
     const struct learner_options *o = &learner->options;
-    TRY(learner_check_memory(learner->model, learner->kernels, o, err));
+    TRY(check_memory(&learner->rest_bytes, learner->model, learner->kernels, o, err));
     TRY(model_copy(&learner->average, learner->model, err));
     TRY(describe_tensors(learner, err));
     TRY(allocate(learner, err));
@@ -253,12 +277,8 @@ static void average(struct learner *learner)
 enum status learner_step(struct learner *learner, const struct optim_rates *rates, double momentum,
                          double *norm, struct error *err)
 {
-    double found;
-    optim_scale(&learner->optim, learner->gradient, 1.0 / LOSS_SCALE);
-    TRY(optim_norm(&found, &learner->optim, learner->gradient, learner->sums, err));
-    if (norm) *norm = found;
-    const double factor = learner->options.clip > 0 ? optim_clip_factor(found, learner->options.clip) : 1.0;
-    if (factor < 1.0) optim_scale(&learner->optim, learner->gradient, factor);
+    TRY(optim_prepare(norm, &learner->optim, learner->gradient, LOSS_SCALE, learner->options.clip,
+                      learner->sums, err));
     apply(learner, rates, momentum);
     average(learner);
     memset(learner->gradient, 0, learner->coordinates * sizeof(float));

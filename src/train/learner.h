@@ -14,6 +14,7 @@
 
 struct learner_options {
     int batch, size, threads;
+    int pictures; /* of an epoch: its smaller last mini-batch has a network of its own; 0: there is none */
     int part; /* images that go through the network at a time: a power of two, with frozen_norm only; 0, or
                  batch and more: all. The same bits, in less memory and about a third more time */
     int max_targets; /* boxes in one mini-batch, at most */
@@ -50,6 +51,7 @@ struct learner {
     struct model *model;           /* the weights that move */
     struct model average;          /* their moving average, statistics included */
     struct learner_net full, rest; /* whole mini-batches or parts; smaller last ones */
+    size_t rest_bytes;             /* that the plan of the latter may take; 0 without a limit */
     struct learner_parts parts;
     struct loss_detect loss;
     struct optim optim;
@@ -62,7 +64,7 @@ struct learner {
     double *sums;                /* scratch */
 };
 
-/* ERR_SYSTEM with what is needed, before anything of it is allocated, when the network's plan, the weights
+/* ERR_SYSTEM with what is needed, before anything of it is allocated, when the plans of the network, the weights
  * and their average, gradient and moments take more than options->memory_limit. Pictures and loss come on
  * top. */
 enum status learner_check_memory(const struct model *model, const struct kernels *kernels,

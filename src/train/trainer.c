@@ -83,6 +83,18 @@ static bool show(struct trainer *t, int epoch, int i, const struct loss_items *i
     return progress_report(t->progress, "train", epoch * batches + i + 1, t->schedule.epochs * batches, note);
 }
 
+static enum status run_batch(struct trainer *t, int epoch, int i, struct loss_items *items, struct error *err)
+{
+    const struct schedule_step step = schedule_next(&t->schedule, &t->state.schedule, epoch, i);
+    TRY(trainer_gradient(t, epoch, i, items, err));
+    if (step.due) {
+        const struct optim_rates rates = rates_of(t, &step);
+        TRY(learner_step(&t->learner, &rates, step.momentum, &t->now->norm, err));
+    }
+    t->now->rate = step.rate;
+    return OK;
+}
+
 static enum status run_epoch(struct trainer *t, int epoch, struct error *err)
 {
     const int batches = t->schedule.batches;
@@ -90,13 +102,11 @@ static enum status run_epoch(struct trainer *t, int epoch, struct error *err)
     trainer_shuffle(t, epoch);
     for (int i = 0; i < batches; i++) {
         struct loss_items items;
-        const struct schedule_step step = schedule_next(&t->schedule, &t->state.schedule, epoch, i);
-        TRY(trainer_gradient(t, epoch, i, &items, err));
-        if (step.due) {
-            const struct optim_rates rates = rates_of(t, &step);
-            TRY(learner_step(&t->learner, &rates, step.momentum, &t->now->norm, err));
-        }
-        t->now->rate = step.rate;
+        struct error where;
+        const enum status status = run_batch(t, epoch, i, &items, &where);
+        if (status == ERR_CHECK)
+            return fail(err, status, "epoch %d, mini-batch %d: %s", epoch + 1, i + 1, where.message);
+        if (status != OK) return fail(err, status, "%s", where.message);
         add_items(&t->now->loss, &items);
         t->result->iterations++;
         if (!show(t, epoch, i, &items))
@@ -178,6 +188,7 @@ static enum status allocate(struct trainer *t, struct model *model, struct error
 static struct learner_options learner_options_of(const struct trainer_options *o, int pictures)
 {
     return (struct learner_options){.batch = o->batch < pictures ? o->batch : pictures,
+                                    .pictures = pictures,
                                     .size = o->augment.size,
                                     .threads = o->threads,
                                     .part = o->part,
