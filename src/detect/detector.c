@@ -58,7 +58,6 @@ enum status detector_run(struct detector *detector, const struct image *picture,
     letterbox_input(net_value(&detector->net, detector->graph.input).data, &detector->canvas);
     net_forward(&detector->net);
     const struct head head = yolo11_head(&detector->network, &detector->net, false);
-    nms_begin(&detector->nms);
     head_decode_candidates(detector->kernels, &head, 0, detector->row, &detector->nms);
     *count = nms_run(&detector->nms, found);
     return OK;

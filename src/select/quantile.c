@@ -33,11 +33,3 @@ double quantile_sorted(const double *sorted, size_t n, double q)
     const struct quantile_place at = quantile_place(n, q);
     return quantile_between(sorted[at.below], sorted[at.below + 1 < n ? at.below + 1 : n - 1], at.share);
 }
-
-enum status quantile(double *result, double *values, size_t n, double q, struct error *err)
-{
-    if (!n) return fail(err, ERR_INPUT, "quantile %g: expected values, found none", q);
-    quantile_sort(values, n);
-    *result = quantile_sorted(values, n, q);
-    return OK;
-}

@@ -5,8 +5,6 @@
 #ifndef RETORT_SELECT_QUANTILE_H
 #define RETORT_SELECT_QUANTILE_H
 
-#include "base/status.h"
-
 #include <stddef.h>
 
 void quantile_sort(double *values, size_t n); /* ascending */
@@ -21,8 +19,5 @@ struct quantile_place quantile_place(size_t n, double q);
 double quantile_between(double a, double b, double share);
 
 double quantile_sorted(const double *sorted, size_t n, double q); /* n >= 1 */
-
-/* Sorts values in place. ERR_INPUT when there are none. */
-enum status quantile(double *result, double *values, size_t n, double q, struct error *err);
 
 #endif

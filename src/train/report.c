@@ -111,7 +111,7 @@ void report_timeline(struct report *report, const char *caption, const struct sv
 
 static void picture(struct text *html, const struct report_picture *shown)
 {
-    text_add(html, shown->marked ? "<figure class=\"chosen\"><img alt=\"" : "<figure><img alt=\"");
+    text_add(html, "<figure><img alt=\"");
     text_html(html, shown->caption);
     text_add(html, "\" src=\"data:image/jpeg;base64,");
     text_base64(html, shown->jpeg, shown->size);

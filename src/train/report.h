@@ -32,7 +32,6 @@ struct report_picture {
     size_t size;
     const char *caption;
     const char *note; /* a second, quieter line, or NULL */
-    bool marked;      /* framed as chosen */
 };
 
 struct report_pair {

@@ -96,7 +96,7 @@ void svg_chart(struct text *out, const struct svg_chart *chart, int width, int h
         const struct svg_series *series = &chart->series[i];
         double end_x, end_y;
         if (!last_point(series, &end_x, &end_y)) continue;
-        text_format(out, "<path class=\"line s%d%s\" d=\"", i % SVG_COLOURS, series->dashed ? " dashed" : "");
+        text_format(out, "<path class=\"line s%d\" d=\"", i % SVG_COLOURS);
         svg_path(out, &frame, series->x, series->y, series->count);
         text_add(out, "\"/>");
         const struct label label = {svg_place(&frame.x, end_x), svg_place(&frame.y, end_y), i};

@@ -16,7 +16,6 @@ struct svg_series {
     const double *x;   /* ascending, or NULL for 0, 1, 2, ... */
     const double *y;
     int count;
-    bool dashed;
 };
 
 struct svg_chart {
