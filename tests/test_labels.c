@@ -140,6 +140,10 @@ static void wrong_files_are_refused_by_line(void **state)
     struct error err;
     assert_int_equal(parse(&l, "7 .5 .5 .1 .1\n", 4, &err), ERR_INPUT);
     assert_non_null(strstr(err.message, "a class number from 0 to 3, found 7"));
+    assert_int_equal(parse(&l, "0 .5 .5 .1 1.02\n", 4, &err), ERR_INPUT);
+    assert_non_null(strstr(err.message, "found 1.02"));
+    assert_int_equal(parse(&l, "ca\x1br .5 .5 .1 .1\n", 4, &err), ERR_INPUT);
+    assert_non_null(strstr(err.message, "found ca?r"));
 }
 
 static void files_are_written_and_read_alike(void **state)
@@ -193,16 +197,19 @@ static void files_that_cannot_be_opened_are_refused(void **state)
 static void classes_are_merged(void **state)
 {
     (void)state;
-    int map[5];
+    int *map;
     const int vehicles[] = {0, 1, 2, 4}, wrong[] = {5};
     struct labels l;
     struct error err;
-    check_ok(labels_merge_map(map, 5, vehicles, 4, &err), &err);
+    check_ok(labels_make_map(&map, &arena, 5, vehicles, 4, true, "list", &err), &err);
     check_ok(parse(&l, "3 .5 .5 .1 .1\n4 .6 .5 .1 .1\n0 .5 .5 .1 .1\n7 .5 .5 .1 .1\n", 0, &err), &err);
     labels_map(&l, map, 5);
     assert_int_equal(l.count, 2);
     assert_true(l.rows[0].class_id == 0 && l.rows[0].cx == 0.6f && l.rows[1].class_id == 0);
-    assert_int_equal(labels_merge_map(map, 5, wrong, 1, &err), ERR_USAGE);
+    check_ok(labels_make_map(&map, &arena, 5, vehicles, 4, false, "list", &err), &err);
+    for (int i = 0; i < 5; i++) assert_int_equal(map[i], i == 3 ? -1 : i);
+    assert_int_equal(labels_make_map(&map, &arena, 5, wrong, 1, true, "--some-classes", &err), ERR_USAGE);
+    assert_string_equal(err.message, "--some-classes: expected numbers from 0 to 4, found 5");
 }
 
 static void coco_names(void **state)

@@ -55,9 +55,8 @@ static enum status load(struct job *job, const struct progress *progress, struct
     const struct retort_adapt_options *o = job->options;
     int *map = NULL;
     if (o->label_classes) {
-        map = arena_alloc(&job->arena, LABELS_MAX_CLASSES, sizeof *map);
-        if (!map) return fail_memory(err, "the class map", LABELS_MAX_CLASSES * sizeof *map);
-        TRY(labels_merge_map(map, LABELS_MAX_CLASSES, o->label_classes, (size_t)o->label_class_count, err));
+        TRY(labels_make_map(&map, &job->arena, LABELS_MAX_CLASSES, o->label_classes,
+                            (size_t)o->label_class_count, true, "label_classes", err));
     }
     return pictures_load(&job->pictures, job->data.items, job->data.count, job->student->model.config.classes,
                          map, LABELS_MAX_CLASSES, o->size, job->threads, progress, err);

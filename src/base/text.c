@@ -89,6 +89,14 @@ void text_base64(struct text *text, const uint8_t *bytes, size_t n)
     text->size = (size_t)(out - text->data);
 }
 
+const char *text_shown(char out[TEXT_SHOWN], const char *bytes, size_t n)
+{
+    if (n > TEXT_SHOWN - 1) n = TEXT_SHOWN - 1;
+    for (size_t i = 0; i < n; i++) out[i] = bytes[i] < ' ' || bytes[i] > '~' ? '?' : bytes[i];
+    out[n] = 0;
+    return out;
+}
+
 enum status text_check(const struct text *text, const char *purpose, struct error *err)
 {
     return text->failed ? fail_memory(err, purpose, text->capacity) : OK;

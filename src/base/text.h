@@ -27,6 +27,10 @@ static inline const char *text_plural(int64_t count) { return count == 1 ? "" : 
  * characters go. */
 void text_html(struct text *text, const char *string);
 
+/* The first of n bytes of a file for a message; what is not printable ASCII becomes '?'. Returns out. */
+enum { TEXT_SHOWN = 65 };
+const char *text_shown(char out[TEXT_SHOWN], const char *bytes, size_t n);
+
 /* n bytes as base64 (RFC 4648) with padding. */
 void text_base64(struct text *text, const uint8_t *bytes, size_t n);
 

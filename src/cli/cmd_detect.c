@@ -169,22 +169,6 @@ static enum status prepare_drawing(struct job *job, struct error *err)
                                                    : fail_memory(err, "labels", most * sizeof *job->texts);
 }
 
-/* Classes not listed map to -1. */
-static enum status choose_classes(const int **map, struct job *job, struct error *err)
-{
-    const struct option_ints *const list = &job->values->classes;
-    const int classes = job->model.config.classes;
-    *map = NULL;
-    if (!list->count) return OK;
-    int *const chosen = arena_alloc(&job->run->arena, (size_t)classes, sizeof *chosen);
-    if (!chosen) return fail_memory(err, "a list of classes", (size_t)classes * sizeof *chosen);
-    TRY(labels_merge_map(chosen, classes, list->values, (size_t)list->count, err));
-    for (int c = 0; c < classes; c++)
-        if (chosen[c] >= 0) chosen[c] = c;
-    *map = chosen;
-    return OK;
-}
-
 static enum status detect(struct job *job, struct error *err)
 {
     struct run *const run = job->run;
@@ -199,7 +183,12 @@ static enum status detect(struct job *job, struct error *err)
     nms.iou = v->iou;
     nms.agnostic = v->agnostic;
     nms.max_detections = (int)v->most;
-    TRY(choose_classes(&nms.class_map, job, err));
+    if (v->classes.count) {
+        int *map;
+        TRY(labels_make_map(&map, &run->arena, job->model.config.classes, v->classes.values,
+                            (size_t)v->classes.count, false, "--classes", err));
+        nms.class_map = map;
+    }
     job->found = arena_alloc(&run->arena, (size_t)v->most, sizeof *job->found);
     job->rows = arena_alloc(&run->arena, (size_t)v->most, sizeof *job->rows);
     if (!job->found || !job->rows)

@@ -100,10 +100,8 @@ static enum status load_pictures(struct run *run, struct job *job, struct error 
     const struct values *v = job->values;
     int *map = NULL;
     if (v->label_classes.count) {
-        map = arena_alloc(&run->arena, LABELS_MAX_CLASSES, sizeof *map);
-        if (!map) return fail_memory(err, "the class map", LABELS_MAX_CLASSES * sizeof *map);
-        TRY(labels_merge_map(map, LABELS_MAX_CLASSES, v->label_classes.values, (size_t)v->label_classes.count,
-                             err));
+        TRY(labels_make_map(&map, &run->arena, LABELS_MAX_CLASSES, v->label_classes.values,
+                            (size_t)v->label_classes.count, true, "--label-classes", err));
     }
     return pictures_load(&job->pictures, job->data.items, job->data.count, job->student.config.classes, map,
                          LABELS_MAX_CLASSES, (int)v->training.size, run->threads, &run->progress, err);

@@ -47,9 +47,8 @@ static enum status make_label_map(struct job *job, struct error *err)
     if (!o->label_list) return OK;
     for (size_t i = 0; i < o->label_count; i++)
         if (o->label_list[i] >= job->label_map_size) job->label_map_size = o->label_list[i] + 1;
-    job->label_map = arena_alloc(&job->arena, (size_t)job->label_map_size, sizeof *job->label_map);
-    if (!job->label_map) return fail_memory(err, "a list of classes", (size_t)job->label_map_size);
-    return labels_merge_map(job->label_map, job->label_map_size, o->label_list, o->label_count, err);
+    return labels_make_map(&job->label_map, &job->arena, job->label_map_size, o->label_list, o->label_count,
+                           true, "label classes", err);
 }
 
 /* The number of classes compared, and the suppression that goes with it. */
@@ -67,11 +66,12 @@ static enum status choose_classes(struct job *job, int *classes, const struct mo
     job->nms.iou = o->iou;
     job->nms.multi_label = job->nms.multi_label && !merged;
     if (own == 1 || !o->vehicle_list) return OK;
-    int *const map = arena_alloc(&job->arena, (size_t)own, sizeof *map);
-    if (!map) return fail_memory(err, "a list of classes", (size_t)own * sizeof *map);
+    int *map;
+    TRY(labels_make_map(&map, &job->arena, own, o->vehicle_list, o->vehicle_count, true, "vehicle classes",
+                        err));
     job->nms.agnostic = true;
     job->nms.class_map = map;
-    return labels_merge_map(map, own, o->vehicle_list, o->vehicle_count, err);
+    return OK;
 }
 
 /* Reads all labels; a picture with more than 300 raises the number of detections [YOLO11]. */

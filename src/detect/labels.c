@@ -1,9 +1,9 @@
 #include "detect/labels.h"
 
 #include "base/file.h"
+#include "base/text.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +24,13 @@ static enum status bad(const struct reader *r, const char *expected, const char 
     return fail(r->err, ERR_INPUT, "%s:%zu: expected %s, found %.64s", r->name, r->line, expected, found);
 }
 
+static enum status bad_value(const struct reader *r, const char *expected, double found)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%.8g", found);
+    return bad(r, expected, text);
+}
+
 static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f'; }
 
 static void skip_blanks(struct reader *r)
@@ -34,12 +41,12 @@ static void skip_blanks(struct reader *r)
 /* One plain decimal number. strtod would also take hexadecimal, infinities and NaN. */
 static enum status read_number(double *value, struct reader *r)
 {
-    char token[MAX_TOKEN + 1];
+    char token[MAX_TOKEN + 1], shown[TEXT_SHOWN];
     size_t n = 0;
     while (r->at < r->end && !is_blank(*r->at) && n < MAX_TOKEN) token[n++] = *r->at++;
     token[n] = 0;
     if (strspn(token, "+-.0123456789eE") != n || (r->at < r->end && !is_blank(*r->at)))
-        return bad(r, "a decimal number", "something else");
+        return bad(r, "a decimal number", text_shown(shown, token, n));
     char *end;
     *value = strtod(token, &end);
     if (!n || end != token + n || !(*value > -1e30 && *value < 1e30))
@@ -51,10 +58,10 @@ static enum status check_row(const struct reader *r, const struct label *l)
 {
     const float v[4] = {l->cx, l->cy, l->w, l->h};
     for (int i = 0; i < 4; i++) {
-        if (v[i] > 1.01f) return bad(r, "coordinates up to 1 (fractions of the picture)", "a larger one");
-        if (v[i] < (i < 2 ? -0.01f : 0.f)) return bad(r, "coordinates from 0", "a negative one");
+        if (v[i] > 1.01f) return bad_value(r, "coordinates up to 1 (fractions of the picture)", v[i]);
+        if (v[i] < (i < 2 ? -0.01f : 0.f)) return bad_value(r, "coordinates from 0", v[i]);
     }
-    if (l->confidence > 1) return bad(r, "a confidence in [0, 1]", "a larger one");
+    if (l->confidence > 1) return bad_value(r, "a confidence in [0, 1]", l->confidence);
     return OK;
 }
 
@@ -73,7 +80,9 @@ static enum status read_polygon(struct label *label, struct reader *r, struct ar
 {
     const size_t n = have + count_tokens(r);
     if (n % 2 || n >= LABELS_MAX_COLUMNS)
-        return bad(r, "pairs of polygon coordinates", "an odd or excessive number of values");
+        return fail(r->err, ERR_INPUT,
+                    "%s:%zu: expected pairs of polygon coordinates, at most %d, found %zu values", r->name,
+                    r->line, LABELS_MAX_COLUMNS / 2, n);
     float *const points = arena_alloc(arena, n, sizeof *points);
     if (!points) return fail_memory(r->err, "a polygon", n * sizeof *points);
     float low[2] = {(float)v[0], (float)v[1]}, high[2] = {(float)v[0], (float)v[1]};
@@ -105,10 +114,12 @@ static enum status read_row(struct label *label, struct reader *r, struct arena 
         if (r->at == r->end) break;
         TRY(read_number(&v[n], r));
     }
-    if (n < 4) return bad(r, "class cx cy w h", "fewer columns");
+    if (n < 4)
+        return fail(r->err, ERR_INPUT, "%s:%zu: expected class cx cy w h, found %zu columns", r->name,
+                    r->line, n + 1);
     *label = (struct label){(int)class_id, (float)v[0], (float)v[1], (float)v[2], (float)v[3], -1, NULL, 0};
     if (n == 5) {
-        if (v[4] < 0) return bad(r, "a confidence in [0, 1]", "a negative one");
+        if (v[4] < 0) return bad_value(r, "a confidence in [0, 1]", v[4]);
         label->confidence = (float)v[4];
     }
     if (n == 6) TRY(read_polygon(label, r, arena, v, n));
@@ -242,14 +253,17 @@ void labels_map(struct labels *labels, const int *map, int map_size)
     labels->count = n;
 }
 
-enum status labels_merge_map(int *map, int map_size, const int *list, size_t list_size, struct error *err)
+enum status labels_make_map(int **map, struct arena *arena, int map_size, const int *list, size_t list_size,
+                            bool merge, const char *name, struct error *err)
 {
-    for (int c = 0; c < map_size; c++) map[c] = -1;
+    int *const m = *map = arena_alloc(arena, (size_t)map_size, sizeof *m);
+    if (!m) return fail_memory(err, name, (size_t)map_size * sizeof *m);
+    for (int c = 0; c < map_size; c++) m[c] = -1;
     for (size_t i = 0; i < list_size; i++) {
         if (list[i] < 0 || list[i] >= map_size)
-            return fail(err, ERR_USAGE, "class list: expected numbers from 0 to %d, found %d", map_size - 1,
+            return fail(err, ERR_USAGE, "%s: expected numbers from 0 to %d, found %d", name, map_size - 1,
                         list[i]);
-        map[list[i]] = 0;
+        m[list[i]] = merge ? 0 : list[i];
     }
     return OK;
 }

@@ -14,6 +14,7 @@
 #include "base/status.h"
 #include "detect/box.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -57,9 +58,10 @@ void labels_hash(struct sha256 *hash, const struct labels *labels);
 /* Replaces each class c by map[c] and drops rows where that is < 0 or c >= map_size; keeps the order. */
 void labels_map(struct labels *labels, const int *map, int map_size);
 
-/* map[c] = 0 for each class in list, -1 elsewhere: the listed classes become one, the others are dropped.
- * ERR_USAGE for a class outside [0, map_size). */
-enum status labels_merge_map(int *map, int map_size, const int *list, size_t list_size, struct error *err);
+/* A map in the arena with a number for each class in list, its own or, to make them one, 0, and -1 for the others,
+ * which are dropped. ERR_USAGE, with the name of the list in front, for a class outside [0, map_size). */
+enum status labels_make_map(int **map, struct arena *arena, int map_size, const int *list, size_t list_size,
+                            bool merge, const char *name, struct error *err);
 
 /* Between fractions and corners in pixels of a width x height picture. */
 struct box label_box(const struct label *label, float width, float height);

@@ -131,12 +131,8 @@ static enum status side_begin(struct side *side, const char *when, const struct 
     const int classes = model->config.classes;
     side->when = when;
     if (classes > 1) {
-        side->map = arena_alloc(arena, (size_t)classes, sizeof *side->map);
-        if (!side->map) return fail_memory(err, "the class map", (size_t)classes * sizeof *side->map);
-        for (int i = 0; i < classes; i++) side->map[i] = -1;
-        for (int i = 0; i < options->vehicle_count; i++)
-            if (options->vehicles[i] >= 0 && options->vehicles[i] < classes)
-                side->map[options->vehicles[i]] = 0;
+        TRY(labels_make_map(&side->map, arena, classes, options->vehicles, (size_t)options->vehicle_count,
+                            true, "vehicle classes", err));
         nms.class_map = side->map;
         nms.agnostic = nms.merge_before = true;
     }

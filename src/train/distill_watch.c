@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/rng.h"
 #include "detect/detector.h"
+#include "detect/labels.h"
 #include "image/source.h"
 #include "select/confidence.h"
 #include "select/stream.h"
@@ -309,15 +310,9 @@ static enum status begin_detector(struct watch *w, const struct model *student, 
     const struct distill_options *o = w->options;
     struct nms_options nms = nms_predict_options();
     if (student->config.classes > 1) {
-        int *map = arena_alloc(w->arena, (size_t)student->config.classes, sizeof *map);
-        if (!map) return fail_memory(err, "the class map", (size_t)student->config.classes * sizeof *map);
-        for (int i = 0; i < student->config.classes; i++) map[i] = -1;
-        for (int i = 0; i < o->vehicle_count; i++) {
-            if (o->vehicles[i] < 0 || o->vehicles[i] >= student->config.classes)
-                return fail(err, ERR_USAGE, "vehicle class %d: the student has classes 0 to %d",
-                            o->vehicles[i], student->config.classes - 1);
-            map[o->vehicles[i]] = o->merge_before ? 0 : o->vehicles[i];
-        }
+        int *map;
+        TRY(labels_make_map(&map, w->arena, student->config.classes, o->vehicles, (size_t)o->vehicle_count,
+                            o->merge_before, "vehicle classes of the student", err));
         nms.class_map = map;
         nms.merge_before = o->merge_before;
     }

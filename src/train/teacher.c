@@ -38,9 +38,8 @@ static enum status make_map(struct teacher *teacher, int size, struct error *err
     const struct teacher_options *const o = &teacher->options;
     if (!o->class_list) return OK;
     teacher->class_map_size = size;
-    teacher->class_map = arena_alloc(&teacher->arena, (size_t)size, sizeof *teacher->class_map);
-    if (!teacher->class_map) return fail_memory(err, "a list of classes", (size_t)size * sizeof(int));
-    return labels_merge_map(teacher->class_map, size, o->class_list, o->class_count, err);
+    return labels_make_map(&teacher->class_map, &teacher->arena, size, o->class_list, o->class_count, true,
+                           "the teacher's classes", err);
 }
 
 static enum status open_model(struct teacher *teacher, const char *weights, const struct kernels *kernels,
