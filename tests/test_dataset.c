@@ -108,6 +108,7 @@ static void wrong_yaml_is_refused_by_line(void **state)
         assert_int_equal(data_yaml_parse(&yaml, &arena, texts[i], strlen(texts[i]), "d.yaml", &err),
                          ERR_INPUT);
         assert_true(!strncmp(err.message, "d.yaml:2: ", 10));
+        if (i == 2) assert_non_null(strstr(err.message, "a number up to 10000, found \"many\""));
     }
     struct data_yaml yaml;
     static const char differs[] = "nc: 2\nnames: [a]\n";

@@ -154,16 +154,21 @@ enum status json_read_file(struct json **root, const char *path, size_t limit, s
     return status;
 }
 
-static enum status mismatch(const struct json *object, const char *key, const char *where,
-                            const char *expected, struct error *err)
+const char *json_kind_name(const struct json *value)
 {
     static const char *const names[] = {"nothing", "null",     "a truth value", "an integer",
                                         "a real",  "a string", "an array",      "an object"};
+    return names[json_kind(value)];
+}
+
+static enum status mismatch(const struct json *object, const char *key, const char *where,
+                            const char *expected, struct error *err)
+{
     if (json_kind(object) != JSON_KIND_OBJECT)
         return fail(err, ERR_INPUT, "%s: expected an object with \"%s\", found %s", where, key,
-                    names[json_kind(object)]);
+                    json_kind_name(object));
     return fail(err, ERR_INPUT, "%s: \"%s\": expected %s, found %s", where, key, expected,
-                names[json_kind(json_member(object, key))]);
+                json_kind_name(json_member(object, key)));
 }
 
 enum status json_get_int(int64_t *value, const struct json *object, const char *key, int64_t min, int64_t max,

@@ -37,6 +37,7 @@ void json_free(struct json *root); /* NULL is fine */
 
 /* Questions that cannot fail. NULL and a value of another kind are allowed everywhere. */
 enum json_kind json_kind(const struct json *value);
+const char *json_kind_name(const struct json *value); /* "an array", "nothing"; for messages */
 const struct json *json_member(const struct json *object, const char *key); /* NULL when absent */
 size_t json_count(const struct json *value);                                /* of items or members, else 0 */
 const struct json *json_item(const struct json *array, size_t i);           /* NULL beyond the end */

@@ -1,6 +1,7 @@
 #include "detect/data_yaml.h"
 
-#include <stdbool.h>
+#include "base/text.h"
+
 #include <string.h>
 
 struct span {
@@ -17,9 +18,11 @@ struct reader {
     struct error *err;
 };
 
-static enum status bad(const struct reader *r, const char *expected)
+static enum status bad(const struct reader *r, const char *expected, struct span found)
 {
-    return fail(r->err, ERR_INPUT, "%s:%zu: expected %s, found something else", r->name, r->line, expected);
+    char shown[TEXT_SHOWN];
+    return fail(r->err, ERR_INPUT, "%s:%zu: expected %s, found \"%s\"", r->name, r->line, expected,
+                text_shown(shown, found.at, (size_t)(found.end - found.at)));
 }
 
 static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
@@ -57,7 +60,7 @@ static enum status copy_text(const char **out, struct reader *r, struct span s)
 {
     s = trim(s);
     if (s.end - s.at >= 2 && (*s.at == '"' || *s.at == '\'') && s.end[-1] == *s.at) s.at++, s.end--;
-    if (memchr(s.at, 0, (size_t)(s.end - s.at))) return bad(r, "text without NUL characters");
+    if (memchr(s.at, 0, (size_t)(s.end - s.at))) return bad(r, "text without NUL characters", s);
     *out = arena_strndup(r->arena, s.at, (size_t)(s.end - s.at));
     return *out ? OK : fail_memory(r->err, "text", (size_t)(s.end - s.at));
 }
@@ -77,7 +80,7 @@ static bool parse_int(int *value, struct span s)
 
 static enum status add_name(struct reader *r, struct span text)
 {
-    if (r->count == DATA_YAML_MAX_CLASSES) return bad(r, "at most 10000 names");
+    if (r->count == DATA_YAML_MAX_CLASSES) return bad(r, "at most 10000 names", text);
     return copy_text(&r->yaml->names[r->count++], r, text);
 }
 
@@ -86,9 +89,9 @@ static enum status add_numbered(struct reader *r, struct span pair)
 {
     bool found;
     int number;
-    const struct span key = split(&pair, ':', &found);
+    const struct span whole = pair, key = split(&pair, ':', &found);
     if (!found || !parse_int(&number, key) || number != r->count)
-        return bad(r, "class numbers 0, 1, 2, ... with names");
+        return bad(r, "class numbers 0, 1, 2, ... with names", whole);
     return add_name(r, pair);
 }
 
@@ -96,7 +99,7 @@ static enum status read_bracketed(struct reader *r, struct span s)
 {
     const bool map = *s.at == '{';
     if (s.end[-1] != (map ? '}' : ']') || s.end - s.at < 2)
-        return bad(r, "a closing bracket on the same line");
+        return bad(r, "a closing bracket on the same line", s);
     s.at++, s.end--;
     for (bool more = true; more;) {
         const struct span item = split(&s, ',', &more);
@@ -109,8 +112,8 @@ static enum status read_bracketed(struct reader *r, struct span s)
 static enum status read_key(struct reader *r, struct span line)
 {
     bool found;
-    const struct span key = split(&line, ':', &found);
-    if (!found) return bad(r, "key: value");
+    const struct span whole = line, key = split(&line, ':', &found);
+    if (!found) return bad(r, "key: value", whole);
     const struct span value = trim(line);
     const size_t n = (size_t)(key.end - key.at);
     const struct {
@@ -120,18 +123,19 @@ static enum status read_key(struct reader *r, struct span line)
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (n == strlen(texts[i].key) && !memcmp(key.at, texts[i].key, n)) {
             if (value.at == value.end) return OK;
-            if (*value.at == '[' || *value.at == '{') return bad(r, "one folder");
+            if (*value.at == '[' || *value.at == '{') return bad(r, "one folder", value);
             return copy_text(texts[i].text, r, value);
         }
     if (n == 2 && !memcmp(key.at, "nc", 2))
-        return parse_int(&r->nc, value) ? OK : bad(r, "nc: a number up to 10000");
+        return parse_int(&r->nc, value) ? OK : bad(r, "nc: a number up to 10000", value);
     if (n != 5 || memcmp(key.at, "names", 5)) return OK;
-    if (r->yaml->names) return bad(r, "names once");
+    if (r->yaml->names) return bad(r, "names once", whole);
     r->yaml->names = arena_alloc(r->arena, DATA_YAML_MAX_CLASSES, sizeof *r->yaml->names);
     if (!r->yaml->names) return fail_memory(r->err, "class names", DATA_YAML_MAX_CLASSES * sizeof(char *));
     r->in_names = value.at == value.end;
     if (r->in_names) return OK;
-    return *value.at == '[' || *value.at == '{' ? read_bracketed(r, value) : bad(r, "a list or map of names");
+    return *value.at == '[' || *value.at == '{' ? read_bracketed(r, value)
+                                                : bad(r, "a list or map of names", value);
 }
 
 static enum status read_line(struct reader *r, struct span raw)
