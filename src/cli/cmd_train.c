@@ -116,6 +116,7 @@ static enum status open_sets(struct run *run, struct job *job, struct trainer_op
     o.size = (int)v->training.size;
     o.rectangular = true;
     o.plan = (enum net_plan)v->training.plan;
+    o.memory_limit = (size_t)v->training.memory_limit;
     if (v->label_classes.count) {
         o.label_list = v->label_classes.values;
         o.label_count = (size_t)v->label_classes.count;
