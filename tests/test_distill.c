@@ -184,7 +184,8 @@ static void resuming_with_other_options_changes_nothing(void **state)
     o.budget = FRAMES;
     check_ok(distill_run(&f->result, &o, NULL, &f->arena, &f->err), &f->err);
     for (int i = 0; i < FILES; i++)
-        check_ok(sha256_file(arena_printf(&f->arena, "%s/%s", o.folder, files[i]), before[i], &f->err), &f->err);
+        check_ok(sha256_file(arena_printf(&f->arena, "%s/%s", o.folder, files[i]), before[i], &f->err),
+                 &f->err);
     struct distill_options others[] = {o, o, o};
     others[0].select.rule = SELECT_N_FIRST;
     others[1].trainer.epochs++;
@@ -194,7 +195,8 @@ static void resuming_with_other_options_changes_nothing(void **state)
         assert_int_equal(distill_run(&f->result, &others[k], NULL, &f->arena, &f->err), ERR_INPUT);
         assert_non_null(strstr(f->err.message, "changed/recipe: belongs to a run with other options"));
         for (int i = 0; i < FILES; i++) {
-            check_ok(sha256_file(arena_printf(&f->arena, "%s/%s", o.folder, files[i]), after, &f->err), &f->err);
+            check_ok(sha256_file(arena_printf(&f->arena, "%s/%s", o.folder, files[i]), after, &f->err),
+                     &f->err);
             assert_string_equal(before[i], after);
         }
     }
@@ -206,8 +208,8 @@ static void labels_of_the_teacher_are_kept(void **state)
     struct check_distill *const f = *state;
     if (!HAVE_JANSSON) skip();
     struct distill_options o = check_distill_options(&f->arena, "kept", 1);
-    const char *const asked = check_distill_path(&f->arena, "asked"),
-                     *const manifest = check_distill_path(&f->arena, "kept/manifest.json");
+    const char *const asked = check_distill_path(&f->arena, "asked"), *const manifest = check_distill_path(
+                                                                          &f->arena, "kept/manifest.json");
     o.teacher_labels = NULL;
     o.teacher_command = arena_printf(
         &f->arena,

@@ -78,7 +78,8 @@ static void an_equal_score_is_no_rise(void **state)
     struct check_distill *const f = *state;
     struct model student;
     struct distill_options o = check_distill_options(&f->arena, "equal", 1);
-    check_ok(model_make(&student, (struct yolo11_config){.scale = YOLO11_PICO, .classes = 1}, &f->err), &f->err);
+    check_ok(model_make(&student, (struct yolo11_config){.scale = YOLO11_PICO, .classes = 1}, &f->err),
+             &f->err);
     for (int i = 0; i < student.params.count; i++) {
         const struct param *p = student.params.list + i;
         check_synth(params_values(&student.params, i), p->name, p->shape, p->dims);

@@ -386,7 +386,7 @@ static void what_belongs_to_a_checkpoint_is_checked(void **state)
     model_free(&start);
     o.resume = true;
     const char *const path = arena_printf(&s.arena, "%s/checkpoint.safetensors", s.folder),
-                     *const log = arena_printf(&s.arena, "%s/train.jsonl", s.folder);
+                      *const log = arena_printf(&s.arena, "%s/train.jsonl", s.folder);
     check_ok(train_log_cut(log, 1, &err), &err);
     if (HAVE_JANSSON) {
         assert_int_equal(trainer_run(&result, &s.model, &s.pictures, s.kernels, &o, NULL, &s.arena, &err),

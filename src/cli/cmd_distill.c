@@ -159,7 +159,8 @@ static enum status check(const struct values *v, struct error *err)
     TRY(training_check(&v->training, err));
     const int teachers = !!v->teacher + !!v->teacher_labels + !!v->teacher_command;
     if (teachers != 1)
-        return fail(err, ERR_USAGE, "expected one of --teacher, --teacher-labels and --teacher-command, found %s",
+        return fail(err, ERR_USAGE,
+                    "expected one of --teacher, --teacher-labels and --teacher-command, found %s",
                     teachers ? "more" : "none");
     if (v->teacher_size % 32)
         return fail(err, ERR_USAGE, "--teacher-size: expected a multiple of 32, found %lld",

@@ -193,7 +193,8 @@ enum status params_save(const struct params *params, const char *path, bool half
 void params_round_half(struct params *params)
 {
     for (size_t i = 0; i < params->total; i++)
-        if (half_fits(params->values[i])) params->values[i] = half_to_float(half_from_float(params->values[i]));
+        if (half_fits(params->values[i]))
+            params->values[i] = half_to_float(half_from_float(params->values[i]));
 }
 
 void params_hash(const struct params *params, char hex[65])

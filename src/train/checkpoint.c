@@ -116,7 +116,8 @@ static enum status read_mask(const struct weights *file, struct learner *learner
 enum status checkpoint_restore(const struct weights *file, struct learner *learner, struct checkpoint *state,
                                struct error *err)
 {
-    const char *const format = weights_metadata(file, "format"), *const recipe = weights_metadata(file, "recipe");
+    const char *const format = weights_metadata(file, "format"), *const recipe =
+                                                                     weights_metadata(file, "recipe");
     int64_t epoch, best_epoch, since_best;
     if (!format || strcmp(format, FORMAT))
         return fail(err, ERR_INPUT, "%s: metadata \"format\": expected %s, found %.40s", file->path, FORMAT,

@@ -65,8 +65,7 @@ static enum status make_set(struct distill *d, struct dataset_item **items, cons
     if (!images || !labels || !*items) return fail_memory(err, "a data set", (size_t)count * sizeof **items);
     TRY(file_make_folder(images, err));
     TRY(file_make_folder(labels, err));
-    for (int i = 0; i < count; i++)
-        TRY(move_picture(d, *items + i, set, list + (which ? which[i] : i), err));
+    for (int i = 0; i < count; i++) TRY(move_picture(d, *items + i, set, list + (which ? which[i] : i), err));
     return OK;
 }
 
@@ -86,8 +85,7 @@ static enum status make_sets(struct distill *d, struct error *err)
     struct sha256 hash;
     char pictures[SHA256_HEX];
     sha256_init(&hash);
-    for (int i = 0; i < r->chosen_count; i++)
-        TRY(add_picture(&hash, r->candidates[r->chosen[i]].file, err));
+    for (int i = 0; i < r->chosen_count; i++) TRY(add_picture(&hash, r->candidates[r->chosen[i]].file, err));
     for (int i = 0; i < r->extra_count; i++) TRY(add_picture(&hash, r->extra[i].file, err));
     sha256_hex(&hash, pictures);
     TRY(distill_open_sets(d->options->folder, d->recipe, pictures, d->arena, err));

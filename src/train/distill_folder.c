@@ -31,8 +31,8 @@ static void add_list(struct sha256 *hash, const int *list, size_t count)
     for (size_t i = 0; i < count; i++) sha256_add_number(hash, list[i]);
 }
 
-enum status distill_recipe(char recipe[SHA256_HEX], const struct distill_options *o, const struct model *student,
-                           struct error *err)
+enum status distill_recipe(char recipe[SHA256_HEX], const struct distill_options *o,
+                           const struct model *student, struct error *err)
 {
     const struct select_options *s = &o->select;
     const struct filter_options *f = &o->filter;
@@ -140,8 +140,9 @@ static enum status clear(const char *folder, struct arena *arena, struct error *
 enum status distill_check_folder(const char *folder, bool resume, const char *recipe, struct arena *arena,
                                  struct error *err)
 {
-    static const char *const made[] = {"set",         "candidates", "validation", "train", "selection.jsonl",
-                                       "weights.safetensors", "report.html", "recipe", NULL};
+    static const char *const made[] = {"set",         "candidates",      "validation",
+                                       "train",       "selection.jsonl", "weights.safetensors",
+                                       "report.html", "recipe",          NULL};
     bool same;
     if (!resume) return earlier_run_refuse(folder, made, err);
     const char *path = path_in(folder, "recipe", arena), *text = recipe_text(recipe, NULL, arena);
@@ -154,7 +155,8 @@ enum status distill_check_folder(const char *folder, bool resume, const char *re
                 path);
 }
 
-enum status distill_open_folder(const char *folder, const char *recipe, struct arena *arena, struct error *err)
+enum status distill_open_folder(const char *folder, const char *recipe, struct arena *arena,
+                                struct error *err)
 {
     const char *path = path_in(folder, "recipe", arena), *text = recipe_text(recipe, NULL, arena);
     const char *candidates = path_in(folder, "candidates", arena);
@@ -164,10 +166,11 @@ enum status distill_open_folder(const char *folder, const char *recipe, struct a
     return file_exists(path) ? OK : file_write(path, text, strlen(text), err);
 }
 
-enum status distill_open_sets(const char *folder, const char *recipe, const char *pictures, struct arena *arena,
-                              struct error *err)
+enum status distill_open_sets(const char *folder, const char *recipe, const char *pictures,
+                              struct arena *arena, struct error *err)
 {
-    static const char *const filled[] = {"set/images", "validation/images", "set/labels", "validation/labels"};
+    static const char *const filled[] = {"set/images", "validation/images", "set/labels",
+                                         "validation/labels"};
     enum { IMAGES = 2, ALL = 4 };
     const char *path = path_in(folder, "recipe", arena), *text = recipe_text(recipe, pictures, arena);
     bool same;

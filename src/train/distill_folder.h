@@ -16,12 +16,13 @@ enum status distill_check_folder(const char *folder, bool resume, const char *re
                                  struct error *err);
 
 /* Makes the folder and writes the recipe. Candidates that are there go, because watching stores them again. */
-enum status distill_open_folder(const char *folder, const char *recipe, struct arena *arena, struct error *err);
+enum status distill_open_folder(const char *folder, const char *recipe, struct arena *arena,
+                                struct error *err);
 
 /* Before the pictures of set/ and validation/ are put there: earlier ones go; labels stay when they are of these
  * pictures (a hash of them all), or else go, too. */
-enum status distill_open_sets(const char *folder, const char *recipe, const char *pictures, struct arena *arena,
-                              struct error *err);
+enum status distill_open_sets(const char *folder, const char *recipe, const char *pictures,
+                              struct arena *arena, struct error *err);
 
 /* Removes what an earlier end of the run wrote, which another one, with --ship say, need not write. */
 enum status distill_forget_end(const char *folder, struct arena *arena, struct error *err);

@@ -271,7 +271,8 @@ enum status distill_report(const char *path, const struct distill_options *optio
         WORDS(&words, "%s for %s", report_name(options->student), words_folder(&words, options->frames)));
     head(&report, &words, options, result);
     scores(&report, &words, result);
-    enum status status = distill_report_pairs(&report, options, result, test, before, after, &words.arena, err);
+    enum status status =
+        distill_report_pairs(&report, options, result, test, before, after, &words.arena, err);
     report_section(&report, "Selection");
     timeline(&report, &words, result);
     reasons(&report, &words, result);

@@ -146,7 +146,8 @@ static enum status watch_frame(struct watch *w, const struct frame *frame, struc
     struct distill_candidate seen = {.frame = r->frame_count, .rank = -1, .score = NAN};
     const struct distill_options *const o = w->options;
     if (o->label_original && !o->teacher_labels && !file_exists(frame->name))
-        return fail(err, ERR_USAGE, "%s: is no file, so only the uploaded picture can be labelled", frame->name);
+        return fail(err, ERR_USAGE, "%s: is no file, so only the uploaded picture can be labelled",
+                    frame->name);
     TRY(distill_refuse_test_frame(w->test, &frame->image, frame->name, err));
     TRY(list_frame(w, frame, err));
     struct distill_frame *f = r->frames + r->frame_count;

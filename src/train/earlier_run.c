@@ -14,8 +14,9 @@ enum status earlier_run_refuse(const char *folder, const char *const *made, stru
         if (!path)
             status = fail_memory(err, "a path", strlen(folder));
         else if (file_exists(path))
-            status = fail(err, ERR_USAGE,
-                          "%s: is of an earlier run; go on with it by --resume, or give another folder", path);
+            status =
+                fail(err, ERR_USAGE,
+                     "%s: is of an earlier run; go on with it by --resume, or give another folder", path);
     }
     arena_free(&arena);
     return status;

@@ -64,8 +64,8 @@ enum status trainer_open_folder(struct trainer *t, struct error *err)
     if (!log) return fail_memory(err, "a path", 1);
     TRY(train_log_resume(t->result->epochs, &t->result->count, log, t->state.epoch, err));
     if (HAVE_JANSSON && t->result->count < t->state.epoch)
-        return fail(err, ERR_INPUT, "%s: expected a line for each of the checkpoint's %d epochs, found %d", log,
-                    t->state.epoch, t->result->count);
+        return fail(err, ERR_INPUT, "%s: expected a line for each of the checkpoint's %d epochs, found %d",
+                    log, t->state.epoch, t->result->count);
     t->result->iterations = (int64_t)t->state.epoch * t->schedule.batches;
     return json_log_open(&t->log, log, err);
 }
