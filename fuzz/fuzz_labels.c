@@ -1,5 +1,5 @@
 /* Label files. */
-/* Parser: src/detect/labels.c -labels_read -labels_write -labels_map -labels_merge_map -label_of_detection */
+/* Parser: src/detect/labels.c -labels_read -labels_write -labels_map -labels_make_map -label_of_detection */
 #include "detect/labels.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

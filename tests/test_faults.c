@@ -7,7 +7,7 @@
 #include "cli/manifest.h"
 #include "detect/dataset.h"
 #include "image/source_list.h"
-#include "train/distill_watch.h"
+#include "train/distill_folder.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -68,7 +68,7 @@ static void folders_that_cannot_be_read_are_refused(void **state)
     assert_int_equal(manifest_hash(&entry, "frames", images, 1, &arena, &err), ERR_SYSTEM);
     assert_non_null(strstr(err.message, "/images/: "));
     entries = 0;
-    assert_int_equal(distill_prepare_folder(folder, true, &arena, &err), ERR_SYSTEM);
+    assert_int_equal(distill_open_folder(folder, "recipe", &arena, &err), ERR_SYSTEM);
     assert_non_null(strstr(err.message, "/candidates: "));
     arena_free(&arena);
 }
