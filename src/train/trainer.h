@@ -81,10 +81,10 @@ double trainer_guard_after(const struct trainer_result *result);
 enum status trainer_check_memory(const struct model *model, int pictures, const struct kernels *kernels,
                                  const struct trainer_options *options, struct error *err);
 
-/* Trains model on the pictures (whose size is augment.size, the network's) and leaves the result in it: the average of the
- * best epoch, or of the last one without validation. ERR_INTERRUPTED leaves the last checkpoint; ERR_CHECK
- * names the tensor or place that is not finite and leaves the model's weights as they were at the last good
- * step; or the guard refused every epoch. */
+/* Trains model on the pictures (whose size is augment.size, the network's) and leaves the result in it: the
+ * average of the best epoch, or of the last one without validation. ERR_INTERRUPTED leaves the last checkpoint;
+ * ERR_CHECK names the tensor or place that is not finite and leaves the model's weights as they were at the last
+ * good step; or the guard refused every epoch. */
 enum status trainer_run(struct trainer_result *result, struct model *model, struct pictures *pictures,
                         const struct kernels *kernels, const struct trainer_options *options,
                         const struct progress *progress, struct arena *arena, struct error *err);
