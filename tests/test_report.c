@@ -62,11 +62,11 @@ static void charts_bear_any_values(void **state)
     const double holes[] = {NAN, 1, INFINITY, 2, NAN}, none[] = {NAN, NAN},
                  huge[] = {-1e300, 1e300, 1.7e308, -1.7e308}, same[] = {3, 3, 3}, x[] = {10, 20, 40};
     const struct svg_series cases[][2] = {
-        {{"dense", NULL, dense, MANY, false}, {"holes", NULL, holes, 5, true}},
-        {{"none", NULL, none, 2, false}, {"empty", NULL, NULL, 0, false}},
-        {{"huge", NULL, huge, 4, false}, {NULL, NULL, huge, 1, false}},
-        {{"same", x, same, 3, false},
-         {"a long label with <tags> & \xE2\x82\xAC signs in it", x, same, 3, false}},
+        {{"dense", NULL, dense, MANY}, {"holes", NULL, holes, 5}},
+        {{"none", NULL, none, 2}, {"empty", NULL, NULL, 0}},
+        {{"huge", NULL, huge, 4}, {NULL, NULL, huge, 1}},
+        {{"same", x, same, 3},
+         {"a long label with <tags> & \xE2\x82\xAC signs in it", x, same, 3}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const struct svg_chart chart = {"title", "x", "y", cases[i], 2, 0, 0};
@@ -86,7 +86,7 @@ static void lines_reach_their_pixels(void **state)
 {
     (void)state;
     const double y[] = {0, 1};
-    const struct svg_series series = {"s", NULL, y, 2, false};
+    const struct svg_series series = {"s", NULL, y, 2};
     const struct svg_chart chart = {"title", "x", "y", &series, 1, 0, 1};
     struct text text = {0};
     svg_chart(&text, &chart, 400, 240);
@@ -126,7 +126,7 @@ static void reports_are_whole_and_closed(void **state)
     const struct report_fact fact = {"mAP", "0.5", NULL};
     const char *const heads[] = {"class", "AP"}, *const cells[] = {"<b>", "0.5", "car", NULL};
     const struct report_table table = {"caption", 2, 2, "lr", heads, cells};
-    const struct report_picture picture = {(const uint8_t *)"\xFF\xD8\xFF", 3, "one \"frame\"", NULL, true};
+    const struct report_picture picture = {(const uint8_t *)"\xFF\xD8\xFF", 3, "one \"frame\"", NULL};
     const struct report_pair pair = {picture, picture};
     report_begin(&report, "A & B", "sub");
     report_facts(&report, &fact, 1);
