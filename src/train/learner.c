@@ -211,6 +211,15 @@ enum status learner_plan(struct learner_net **planned, struct learner *learner, 
     return plan_net(learner, *planned, images, err);
 }
 
+void learner_pack(struct learner_net *n)
+{
+    if (n->packed)
+        net_pack_trained(&n->net);
+    else
+        net_pack(&n->net);
+    n->packed = true;
+}
+
 enum status learner_input(struct learner *learner, int images, float **input, struct error *err)
 {
     assert(images >= 1 && images <= learner->options.batch);
@@ -230,11 +239,7 @@ enum status learner_gradient(struct learner *learner, int images, const struct t
     if (in_parts(learner, images))
         return learner_parts_gradient(learner, images, targets, count, LOSS_SCALE, items, err);
     TRY(learner_plan(&n, learner, images, err));
-    if (n->packed)
-        net_pack_trained(&n->net);
-    else
-        net_pack(&n->net);
-    n->packed = true;
+    learner_pack(n);
     net_forward(&n->net);
     const struct head head = yolo11_head(&n->network, &n->net, false);
     const struct head gradient = yolo11_head(&n->network, &n->net, true);

@@ -114,7 +114,7 @@ static enum status forward(struct learner_net **planned, struct learner *learner
     const size_t image = input_floats(&learner->options);
     TRY(learner_plan(planned, learner, images, err));
     struct net *net = &(*planned)->net;
-    if (pack) net_pack(net);
+    if (pack) learner_pack(*planned);
     memcpy(net_value(net, net->graph->input).data, learner->parts.input + (size_t)begin * image,
            (size_t)images * image * sizeof(float));
     net_forward(net);

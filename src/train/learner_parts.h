@@ -18,8 +18,9 @@ enum status learner_parts_make(struct learner *learner, struct error *err);
 enum status learner_parts_gradient(struct learner *learner, int images, const struct target *targets,
                                    int count, double scale, struct loss_items *items, struct error *err);
 
-/* The network planned for so many images: in learner.c. */
+/* In learner.c: the network planned for so many images, and its weights packed, whole once and then what trains. */
 enum status learner_plan(struct learner_net **planned, struct learner *learner, int images,
                          struct error *err);
+void learner_pack(struct learner_net *n);
 
 #endif
