@@ -17,6 +17,17 @@ static const uint32_t round_constants[64] = {
 
 static uint32_t rotate(uint32_t x, int n) { return x >> n | x << (32 - n); }
 
+/* A round renames the eight words instead of moving them: word k of round i is s[(k - i) mod 8]. */
+static void hash_round(uint32_t s[8], int i, uint32_t constant_and_word)
+{
+    uint32_t *const h = &s[(7 - i) & 7], *const d = &s[(3 - i) & 7];
+    const uint32_t a = s[-i & 7], b = s[(1 - i) & 7], c = s[(2 - i) & 7], e = s[(4 - i) & 7], f = s[(5 - i) & 7],
+                   g = s[(6 - i) & 7];
+    const uint32_t t = *h + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + ((e & f) ^ (~e & g)) + constant_and_word;
+    *d += t;
+    *h = t + (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
+}
+
 static void compress(uint32_t state[8], const uint8_t block[64])
 {
     uint32_t w[64];
@@ -30,16 +41,9 @@ static void compress(uint32_t state[8], const uint8_t block[64])
     }
     uint32_t s[8];
     memcpy(s, state, sizeof s);
-    for (int i = 0; i < 64; i++) {
-        const uint32_t e = s[4], a = s[0];
-        const uint32_t t1 = s[7] + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + ((e & s[5]) ^ (~e & s[6])) +
-                            round_constants[i] + w[i];
-        const uint32_t t2 =
-            (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + ((a & s[1]) ^ (a & s[2]) ^ (s[1] & s[2]));
-        memmove(s + 1, s, 7 * sizeof *s);
-        s[4] += t1;
-        s[0] = t1 + t2;
-    }
+    for (int i = 0; i < 64; i += 8)
+#pragma GCC unroll 8 /* the places of the words are known then */
+        for (int k = 0; k < 8; k++) hash_round(s, k, round_constants[i + k] + w[i + k]);
     for (int i = 0; i < 8; i++) state[i] += s[i];
 }
 
