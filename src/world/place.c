@@ -195,10 +195,12 @@ static void summarise_pixel(struct place *place, int x, int y)
                                                            : PIXEL_PLAIN;
 }
 
-static void summarise(struct place *place)
+static void summarise_rows(void *context, int64_t begin, int64_t end, int worker)
 {
-    for (int y = 0; y < place->layout.lens.height; y++)
-        for (int x = 0; x < place->layout.lens.width; x++) summarise_pixel(place, x, y);
+    struct place *place = context;
+    (void)worker;
+    for (int64_t y = begin; y < end; y++)
+        for (int x = 0; x < place->layout.lens.width; x++) summarise_pixel(place, x, (int)y);
 }
 
 bool place_make(struct place *place, const struct site *site, int width, int height, int threads,
@@ -225,6 +227,6 @@ bool place_make(struct place *place, const struct site *site, int width, int hei
     const uint64_t key = rng_key(site->seed, "world.sky");
     struct work work = {place, bounds, (uint32_t)rng_u64(key, 0), rng_real(key, 1) < 0.45};
     par_for(threads, (int64_t)lens->height * BACKDROP_SAMPLES, 2, sample_rows, &work);
-    summarise(place);
+    par_for(threads, lens->height, 2, summarise_rows, place);
     return true;
 }
