@@ -22,6 +22,7 @@
 #include "bench.h"
 
 #include "base/json_write.h"
+#include "base/pages.h"
 #include "base/par.h"
 #include "nn/roof.h"
 
@@ -142,18 +143,9 @@ static const char *cpu_name(void)
     return name;
 }
 
-/* Since the last reset, where the kernel allows one; otherwise since the start. getrusage would count what
- * the process that started this one had. */
-double bench_peak_megabytes(void)
-{
-    FILE *file = fopen("/proc/self/status", "r");
-    char line[256];
-    double kilobytes = 0;
-    while (file && fgets(line, sizeof line, file))
-        if (!strncmp(line, "VmHWM:", 6)) kilobytes = strtod(line + 6, NULL);
-    if (file) fclose(file);
-    return kilobytes / 1024;
-}
+/* Since the last reset, where the kernel allows one; otherwise since the start. */
+double bench_peak_megabytes(void) { return (double)pages_peak() / (1 << 20); }
+
 static void reset_peak(void)
 {
     FILE *file = fopen("/proc/self/clear_refs", "w");

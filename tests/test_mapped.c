@@ -28,6 +28,19 @@ static void blocks_start_as_zeros(void **state)
     pages_free(NULL, 0);
 }
 
+static void the_peak_outlives_its_block(void **state)
+{
+    (void)state;
+    enum { BLOCK = 96 << 20 };
+    if (!pages_peak()) skip(); /* no /proc */
+    unsigned char *block = pages_alloc(BLOCK);
+    assert_non_null(block);
+    memset(block, 7, BLOCK);
+    pages_free(block, BLOCK);
+    assert_true(pages_peak() >= BLOCK);
+    assert_true(pages_peak() < (size_t)BLOCK << 4);
+}
+
 static void a_files_pages_come_back(void **state)
 {
     (void)state;
@@ -132,6 +145,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks_start_as_zeros),
+        cmocka_unit_test(the_peak_outlives_its_block),
         cmocka_unit_test(a_files_pages_come_back),
         cmocka_unit_test(mapped_values_are_the_copied_ones),
     };

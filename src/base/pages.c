@@ -4,7 +4,9 @@
 #include "base/cgroup.h"
 
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -51,4 +53,16 @@ size_t pages_spare(void)
     int64_t memory = pages > 0 ? pages * (int64_t)page_size() : 0;
     if (group && group < memory) memory = group;
     return memory / 4 < MOST_SPARE ? (size_t)memory / 4 : MOST_SPARE;
+}
+
+/* getrusage would count what the process that started this one had. */
+size_t pages_peak(void)
+{
+    FILE *file = fopen("/proc/self/status", "r");
+    char line[256];
+    size_t kilobytes = 0;
+    while (file && fgets(line, sizeof line, file))
+        if (!strncmp(line, "VmHWM:", 6)) kilobytes = strtoull(line + 6, NULL, 10);
+    if (file) fclose(file);
+    return kilobytes << 10;
 }

@@ -17,4 +17,7 @@ void pages_rest(const void *data, size_t n);
  * have, and 1 GiB at most. */
 size_t pages_spare(void);
 
+/* The most bytes that this process ever had in memory, 0 where the system does not say. */
+size_t pages_peak(void);
+
 #endif

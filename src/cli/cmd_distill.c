@@ -275,6 +275,7 @@ static enum status print_json(struct run *run, const struct distill_result *r, s
     json_put_bool(out, "short", r->short_of_budget);
     json_put_int(out, "candidates", r->candidate_count);
     json_put_int(out, "selected", r->chosen_count);
+    if (r->frame_count) json_put_double(out, "selected_share", (double)r->chosen_count / r->frame_count);
     json_put_int(out, "validation", r->validation_frames);
     if (r->extra_count) {
         json_put_int(out, "validation_extra", r->extra_count);

@@ -1,6 +1,7 @@
 #include "cli/console.h"
 
 #include "base/clock.h"
+#include "base/pages.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -34,7 +35,7 @@ void console_catch_signals(void)
 void console_open(struct console *console, bool quiet, bool json)
 {
     const char *kind = getenv("TERM");
-    *console = (struct console){.quiet = quiet, .json = json};
+    *console = (struct console){.quiet = quiet, .json = json, .opened = clock_seconds()};
     console->terminal = isatty(STDERR_FILENO) && !(kind && !strcmp(kind, "dumb"));
     sha256_init(&console->results);
 }
@@ -186,6 +187,16 @@ static bool report(void *context, const char *stage, int64_t done, int64_t total
 struct progress console_progress(struct console *console)
 {
     return (struct progress){.report = report, .context = console};
+}
+
+void console_tell_cost(struct console *console)
+{
+    enum { WORTH_TELLING = 10 };
+    const double seconds = clock_seconds() - console->opened;
+    char took[32];
+    if (console->silent || seconds < WORTH_TELLING) return;
+    put_duration(took, sizeof took, seconds);
+    console_message(console, "took %s and at most %zu MiB of memory", took, pages_peak() >> 20);
 }
 
 enum status console_close(struct console *console, struct error *err)

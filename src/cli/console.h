@@ -19,7 +19,7 @@ struct console {
     uint64_t result_bytes;
     char stage[40]; /* of the progress shown last; "" = none */
     int64_t first_done;
-    double stage_start, last_shown; /* seconds, monotonic clock */
+    double opened, stage_start, last_shown; /* seconds, monotonic clock */
     int shown;                      /* characters of the bar on the line */
 };
 
@@ -42,6 +42,9 @@ enum status console_print_json(struct console *console, struct json_buffer *json
 
 /* Shows a bar or lines and stops the callee after Ctrl-C. The console must outlive the result. */
 struct progress console_progress(struct console *console);
+
+/* Says on standard error what the command took, time and memory, if that was more than some seconds. */
+void console_tell_cost(struct console *console);
 
 /* Takes the bar off the line and flushes standard output: ERR_SYSTEM when something was not written. */
 enum status console_close(struct console *console, struct error *err);

@@ -246,6 +246,7 @@ enum status run_execute(struct run *run, struct error *err)
     TRY(check_outputs(run, path, err));
     if (path) TRY(collect(&inputs, run, false, err)); /* before: an output may replace an input */
     const enum status status = run->command->run(run, err);
+    if (status == OK || run->whole) console_tell_cost(&run->console);
     struct error unwritten;
     const enum status closed = console_close(&run->console, &unwritten);
     if (status != OK && !run->whole) return status;

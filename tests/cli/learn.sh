@@ -102,6 +102,8 @@ expect empty_frames_do_not_count 3 'the warm-up alone takes 2' distill --warmup 
 expect empty_frames_count 3 'none of 6 frames was selected' distill --warmup 2 --empty-is-zero --out none
 expect effort_is_told_as_json 0 '"epochs":1,"iterations":1,"steps":1,' \
     distill --select all --budget 2 --val none --json --out told
+expect share_is_told_as_json 0 '"selected":3,"selected_share":0.5,' \
+    distill --select all --budget 3 --val none --json --out shared
 
 # Stopped as soon as the training has begun, a rerun goes on in its folder.
 # It has more to do where it was over before.
