@@ -54,12 +54,6 @@ static enum status collect_boxes(struct filter_frames *frames, const struct dist
     return OK;
 }
 
-static bool asks_teacher(const struct distill_options *options)
-{
-    const enum filter_rule rule = options->filter.rule;
-    return options->teacher_confidence && (rule == FILTER_LEAST_CONFIDENCE || rule == FILTER_TOP_CONFIDENCE);
-}
-
 enum status distill_filter(struct distill_result *result, const struct distill_options *options,
                            const struct progress *progress, struct arena *arena, struct error *err)
 {
@@ -69,7 +63,7 @@ enum status distill_filter(struct distill_result *result, const struct distill_o
     struct filter_frames frames = {.count = result->candidate_count};
     const uint64_t key = rng_key(options->trainer.seed, "random_filter");
     frames.draws = draws_of_key(&key);
-    if (asks_teacher(options) && result->candidate_count > options->budget)
+    if (distill_asks_of_candidates(options) && result->candidate_count > options->budget)
         TRY(distill_label_candidates(result, options, progress, arena, err));
     TRY(collect_boxes(&frames, result, arena, err));
     if (filter_needs_embeddings(filter.rule) && result->candidate_count > options->budget) {

@@ -140,9 +140,16 @@ static enum status clear(const char *folder, struct arena *arena, struct error *
 enum status distill_check_folder(const char *folder, bool resume, const char *recipe, struct arena *arena,
                                  struct error *err)
 {
-    static const char *const made[] = {"set",         "candidates",      "validation",
-                                       "train",       "selection.jsonl", "weights.safetensors",
-                                       "report.html", "recipe",          NULL};
+    static const char *const made[] = {"set",
+                                       "candidates",
+                                       "validation",
+                                       "answers",
+                                       "train",
+                                       "selection.jsonl",
+                                       "weights.safetensors",
+                                       "report.html",
+                                       "recipe",
+                                       NULL};
     bool same;
     if (!resume) return earlier_run_refuse(folder, made, err);
     const char *path = path_in(folder, "recipe", arena), *text = recipe_text(recipe, NULL, arena);

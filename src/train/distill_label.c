@@ -1,6 +1,7 @@
 #include "train/distill_label.h"
 
 #include "base/file.h"
+#include "base/hash.h"
 #include "detect/labels.h"
 #include "image/decode.h"
 
@@ -12,48 +13,94 @@ static enum status open_teacher(struct teacher **teacher, const struct distill_o
     return teacher_open_command(teacher, o->teacher_command, &o->teacher, err);
 }
 
-/* One frame, by its own name and by the picture of it that is stored. A folder of labels knows it by the
- * name, the other teachers by the picture that they see. */
-static enum status ask(struct teacher *teacher, const struct distill_options *o, const char *original,
-                       const char *stored, struct labels *labels, struct arena *arena, struct error *err)
+/* The teacher, not opened before there is something to ask. What it says of candidates is kept in a folder, each answer
+ * under the hash of the picture, and not asked again: neither when the run is resumed nor of a chosen frame. */
+struct asking {
+    const struct distill_options *options;
+    struct arena *arena;
+    struct teacher *teacher;
+    const char *answers; /* folder, or NULL: nothing is kept */
+};
+
+bool distill_asks_of_candidates(const struct distill_options *options)
 {
-    const char *const shown = o->label_original && !o->teacher_labels ? original : stored;
+    const enum filter_rule rule = options->filter.rule;
+    return options->teacher_confidence && (rule == FILTER_LEAST_CONFIDENCE || rule == FILTER_TOP_CONFIDENCE);
+}
+
+static enum status begin_asking(struct asking *asking, const struct distill_options *o, struct arena *arena,
+                                struct error *err)
+{
+    *asking = (struct asking){.options = o, .arena = arena};
+    if (!distill_asks_of_candidates(o) || o->teacher_labels) return OK;
+    asking->answers = arena_printf(arena, "%s/answers", o->folder);
+    return asking->answers ? file_make_folder(asking->answers, err) : fail_memory(err, "a path", 1);
+}
+
+/* status: of what was asked. */
+static enum status end_asking(struct asking *asking, enum status status, struct error *err)
+{
+    if (status == OK && asking->teacher) status = teacher_finish(asking->teacher, err);
+    teacher_close(asking->teacher);
+    return status;
+}
+
+/* A folder of labels knows a frame by its own name, the other teachers by the picture that they see. */
+static enum status ask_teacher(struct asking *asking, const char *original, const char *shown,
+                               struct labels *labels, struct error *err)
+{
+    const struct distill_options *const o = asking->options;
     struct image picture = {0};
+    if (!asking->teacher) TRY(open_teacher(&asking->teacher, o, err));
     TRY(image_read(&picture, shown, err));
-    const enum status status =
-        teacher_label(teacher, o->teacher_labels ? original : shown, &picture, labels, arena, err);
+    const enum status status = teacher_label(asking->teacher, o->teacher_labels ? original : shown, &picture,
+                                             labels, asking->arena, err);
     image_free(&picture);
     return status;
+}
+
+/* One frame, by its own name and by the picture of it that is stored. */
+static enum status ask(struct asking *asking, const char *original, const char *stored, struct labels *labels,
+                       struct error *err)
+{
+    const struct distill_options *const o = asking->options;
+    const char *const shown = o->label_original && !o->teacher_labels ? original : stored;
+    char hash[SHA256_HEX];
+    if (!asking->answers) return ask_teacher(asking, original, shown, labels, err);
+    TRY(sha256_file(shown, hash, err));
+    const char *const answer = arena_printf(asking->arena, "%s/%s.txt", asking->answers, hash);
+    if (!answer) return fail_memory(err, "a path", sizeof hash);
+    if (!file_exists(answer)) {
+        TRY(ask_teacher(asking, original, shown, labels, err));
+        TRY(labels_write(answer, labels->rows, labels->count, err));
+    }
+    return labels_read(labels, asking->arena, answer, 0, err);
 }
 
 /* ---- The labels that the student learns from ---- */
 
 struct work {
     struct distill_result *result;
-    const struct distill_options *options;
     const struct dataset_item *chosen, *extra;
     const struct progress *progress;
-    struct arena *arena;
 };
 
 /* What the teacher has said once is an input that was recorded (D-SBAD 7): it is not asked again, since a program
  * may answer with other digits. */
-static enum status label_frame(const struct work *work, struct teacher **teacher, struct distill_candidate *c,
+static enum status label_frame(const struct work *work, struct asking *asking, struct distill_candidate *c,
                                const struct dataset_item *item, struct error *err)
 {
-    const struct distill_options *const o = work->options;
     struct labels labels;
     if (!file_exists(item->labels)) {
-        if (!*teacher) TRY(open_teacher(teacher, o, err));
-        TRY(ask(*teacher, o, work->result->frames[c->frame].name, item->image, &labels, work->arena, err));
+        TRY(ask(asking, work->result->frames[c->frame].name, item->image, &labels, err));
         TRY(labels_write(item->labels, labels.rows, labels.count, err));
     }
-    TRY(labels_read(&labels, work->arena, item->labels, 0, err));
+    TRY(labels_read(&labels, asking->arena, item->labels, 0, err));
     c->labels = (int)labels.count;
     return OK;
 }
 
-static enum status label_list(const struct work *work, struct teacher **teacher, int64_t *total,
+static enum status label_list(const struct work *work, struct asking *asking, int64_t *total,
                               struct error *err)
 {
     struct distill_result *const r = work->result;
@@ -61,28 +108,28 @@ static enum status label_list(const struct work *work, struct teacher **teacher,
     for (int i = 0; i < count; i++) {
         const int k = i - r->chosen_count;
         struct distill_candidate *c = k < 0 ? r->candidates + r->chosen[i] : r->extra + k;
-        TRY(label_frame(work, teacher, c, k < 0 ? work->chosen + i : work->extra + k, err));
+        TRY(label_frame(work, asking, c, k < 0 ? work->chosen + i : work->extra + k, err));
         if (k < 0) *total += c->labels;
         if (!progress_report(work->progress, "label", i + 1, count, ""))
             return fail(err, ERR_INTERRUPTED, "interrupted while the teacher labels");
     }
-    return *teacher ? teacher_finish(*teacher, err) : OK;
+    return OK;
 }
 
 enum status distill_label(struct distill_result *result, const struct distill_options *options,
                           const struct dataset_item *chosen, const struct dataset_item *extra,
                           const struct progress *progress, struct arena *arena, struct error *err)
 {
-    const struct work work = {result, options, chosen, extra, progress, arena};
-    struct teacher *teacher = NULL;
+    const struct work work = {result, chosen, extra, progress};
+    struct asking asking;
     int64_t total = 0;
-    const enum status status = label_list(&work, &teacher, &total, err);
-    teacher_close(teacher);
-    if (status == OK && !total)
+    TRY(begin_asking(&asking, options, arena, err));
+    TRY(end_asking(&asking, label_list(&work, &asking, &total, err), err));
+    if (!total)
         return fail(err, ERR_INPUT,
                     "the teacher found nothing in any of the %d chosen frames: there is nothing to learn",
                     result->chosen_count);
-    return status;
+    return OK;
 }
 
 /* ---- The teacher's confidences for the filters ---- */
@@ -104,16 +151,15 @@ static enum status teacher_boxes(struct distill_candidate *c, const char *name, 
     return OK;
 }
 
-static enum status ask_of_candidates(struct distill_result *result, const struct distill_options *options,
-                                     struct teacher *teacher, const struct progress *progress,
-                                     struct arena *arena, struct error *err)
+static enum status ask_of_candidates(struct distill_result *result, struct asking *asking,
+                                     const struct progress *progress, struct error *err)
 {
     for (int i = 0; i < result->candidate_count; i++) {
         struct distill_candidate *c = result->candidates + i;
         const char *const name = result->frames[c->frame].name;
         struct labels labels;
-        TRY(ask(teacher, options, name, c->file, &labels, arena, err));
-        TRY(teacher_boxes(c, name, &labels, arena, err));
+        TRY(ask(asking, name, c->file, &labels, err));
+        TRY(teacher_boxes(c, name, &labels, asking->arena, err));
         if (!progress_report(progress, "ask the teacher", i + 1, result->candidate_count, ""))
             return fail(err, ERR_INTERRUPTED, "interrupted while asking the teacher");
     }
@@ -123,10 +169,7 @@ static enum status ask_of_candidates(struct distill_result *result, const struct
 enum status distill_label_candidates(struct distill_result *result, const struct distill_options *options,
                                      const struct progress *progress, struct arena *arena, struct error *err)
 {
-    struct teacher *teacher;
-    TRY(open_teacher(&teacher, options, err));
-    enum status status = ask_of_candidates(result, options, teacher, progress, arena, err);
-    if (status == OK) status = teacher_finish(teacher, err);
-    teacher_close(teacher);
-    return status;
+    struct asking asking;
+    TRY(begin_asking(&asking, options, arena, err));
+    return end_asking(&asking, ask_of_candidates(result, &asking, progress, err), err);
 }

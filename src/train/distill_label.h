@@ -11,6 +11,9 @@ enum status distill_label(struct distill_result *result, const struct distill_op
                           const struct dataset_item *chosen, const struct dataset_item *extra,
                           const struct progress *progress, struct arena *arena, struct error *err);
 
+/* Whether the filter goes by the teacher's confidences in all candidates. */
+bool distill_asks_of_candidates(const struct distill_options *options);
+
 /* Replaces the boxes of all candidates by the teacher's ([D-SBAD], confidence_source). ERR_INPUT for a
  * label without a confidence. */
 enum status distill_label_candidates(struct distill_result *result, const struct distill_options *options,

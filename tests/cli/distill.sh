@@ -33,6 +33,26 @@ check report_counts_as_the_ledger_does grep -q "<td>filtered out</td><td class=\
 expect manifest_is_whole 0 ' 0 different$' "$RETORT" verify taught/manifest.json
 expect reruns_elsewhere 0 ' 0 different$' elsewhere "$RETORT" rerun -q --threads 3 taught/manifest.json
 
+# A teacher who never says the same twice and stops at the sixth question. What it has said is not asked again: neither
+# when the run goes on nor of the frames that its confidences choose.
+cat >unsure.sh <<'T'
+while read -r path; do
+    echo "$path" >>asked
+    asked=$(wc -l <asked)
+    test "$asked" -ne 6 || exit 7
+    echo '{"width": 96, "height": 64, "detections":' \
+        "[{\"class_id\": 5, \"confidence\": 0.$((asked + 50)), \"box\": [24, 16, 72, 48]}]}"
+done
+T
+unsure() {
+    distill -f day/images --budget 4 --gamma 3 --filter top-confidence --confidence-source teacher \
+        --teacher-command "sh $work/unsure.sh" --val none --out unsure "$@"
+}
+expect unsure_teacher_stops 3 'exit status 7' unsure
+expect unsure_teacher_goes_on 0 '^12 frames seen, 12 candidates, 4 chosen' unsure --resume
+check nothing_is_asked_twice test "$(wc -l <asked)" -eq 13
+check most_confident_answers_are_chosen test "$(awk '{printf "%.2f\n", $6}' unsure/set/labels/*.txt | sort | tr '\n' ' ')" = "0.60 0.61 0.62 0.63 "
+
 # A tenth of many frames validates.
 expect from_a_pipe 0 '^46 frames seen, 46 candidates, 46 chosen (5 held out for validation)$' piped --budget 46 --out piped
 check all_frames_of_the_pipe test "$(find piped/set/images -name '*.jpg' | wc -l)" -eq 46
