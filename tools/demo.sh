@@ -31,12 +31,12 @@ world() {
 world --frames $stream --fps 2 --hours 6-22 --out $run/camera
 world --frames $scored --fps 0.01 --hours 6:30-22:30 --out $run/scored
 
-teacher="--teacher-labels $run/camera/labels --label-classes 2,3,5,7"
+teacher="--teacher-labels $run/camera/labels"
 if [ -e "$weights/teacher.safetensors" ]; then teacher="--teacher $weights/teacher.safetensors --teacher-size 512"; fi
 # shellcheck disable=SC2086
-"$retort" distill --student "$student" $teacher --vehicle-classes 2,3,5,7 --frames $run/camera/images \
-    --test $run/scored $choice $training --size $size --fair-only --val none --threads "$threads" --out $run/distilled \
-    --json >$run/result.json
+"$retort" distill --student "$student" $teacher --vehicle-classes 2,3,5,7 --label-classes 2,3,5,7 \
+    --frames $run/camera/images --test $run/scored $choice $training --size $size --fair-only --val none \
+    --threads "$threads" --out $run/distilled --json >$run/result.json
 took=$(($(date +%s) - began))
 
 # score NAME: mAP50-95 of a network, empty without it. count NAME: a number.

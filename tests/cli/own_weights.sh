@@ -42,4 +42,5 @@ check demo_writes_its_report test -s run/demo/distilled/report.html
 expect demo_without_a_teacher 0 '^4 of 12 frames uploaded, [0-9]* seconds in all$' demo first/out
 check teacher_goes_on_from_n make_weights first 2 teacher
 expect demo_asks_a_teacher 3 'teacher found nothing' demo first/out
+expect demo_scores_a_good_teacher 0 '^teacher *0\.[1-9]' demo "$here/../../weights"
 finish
