@@ -9,6 +9,7 @@ import hashlib
 import importlib
 import os
 import sys
+import tempfile
 import traceback
 
 import environment
@@ -68,11 +69,19 @@ class Bench:
     def file(self, name):
         return os.path.join(self.options.work, name)
 
-    def kept(self, name, sources, engines=()):
-        """A file, or folder, that is made once: its name depends on what it is made from, by which versions."""
+    def kept(self, name, sources, engines, make):
+        """A folder that make(folder) fills once: its name depends on what it is made from, by which versions. None when
+        make returns False."""
         parts = [digest(path) for path in sources] + [self.table.versions.get(name, "") for name in engines]
-        stem, dot, end = name.partition(".")
-        return self.file(stem + "-" + hashlib.sha256(" ".join(parts).encode()).hexdigest()[:12] + dot + end)
+        folder = self.file(name + "-" + hashlib.sha256(" ".join(parts).encode()).hexdigest()[:12])
+        if not os.path.exists(folder):
+            with tempfile.TemporaryDirectory(dir=self.options.work) as begun:
+                whole = os.path.join(begun, name)
+                os.mkdir(whole)
+                if make(whole) is False:
+                    return None
+                os.rename(whole, folder)
+        return folder
 
     def retort(self):
         """The command, beside the program."""

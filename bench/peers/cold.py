@@ -38,10 +38,12 @@ def onnx_at(bench, size):
     """The export, or one more at another size."""
     if size == 640:
         return bench.options.onnx
-    path = bench.kept(f"yolo11n-{size}.onnx", [bench.options.weights], ["pytorch"])
-    if not os.path.exists(path):
-        engines.export(engines.load_torch(bench.options.weights).fuse(verbose=False).eval(), (1, 3, size, size), path)
-    return path
+
+    def export(folder):
+        model = engines.load_torch(bench.options.weights).fuse(verbose=False).eval()
+        engines.export(model, (1, 3, size, size), os.path.join(folder, "model.onnx"))
+
+    return os.path.join(bench.kept(f"onnx-{size}", [bench.options.weights], ["pytorch"], export), "model.onnx")
 
 
 def commands(bench, size, threads, picture):

@@ -89,15 +89,9 @@ def export(model, shape, path):
 
 
 def ncnn_from_onnx(path, shape, folder):
-    """Converts once with pnnx, in a folder of its own, for it writes beside its input; returns the files' stem."""
+    """Fills the folder with what pnnx writes beside its input, which is model.ncnn.param and model.ncnn.bin."""
     import pnnx
 
-    os.makedirs(folder, exist_ok=True)
-    stem = os.path.join(folder, "model.ncnn")
-    if not os.path.exists(stem + ".bin"):
-        link = os.path.join(folder, "model.onnx")
-        if not os.path.lexists(link):
-            os.symlink(os.path.abspath(path), link)
-        subprocess.run([pnnx.EXEC_PATH, "model.onnx", f"inputshape=[{','.join(map(str, shape))}]", "fp16=0"],
-                       cwd=folder, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    return stem
+    os.symlink(os.path.abspath(path), os.path.join(folder, "model.onnx"))
+    subprocess.run([pnnx.EXEC_PATH, "model.onnx", f"inputshape=[{','.join(map(str, shape))}]", "fp16=0"],
+                   cwd=folder, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

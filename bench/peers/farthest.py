@@ -55,8 +55,7 @@ def embed(model, batch):
 def rows_of_frames(bench):
     import torch
 
-    path = bench.kept("frame_rows.npy", [bench.options.weights, bench.options.data], ["pytorch"])
-    if not os.path.exists(path):
+    def embed_windows(folder):
         torch.set_num_threads(max(bench.options.threads))
         model = engines.load_torch(bench.options.weights).fuse(verbose=False).eval()
         rows, batch = [], []
@@ -66,11 +65,12 @@ def rows_of_frames(bench):
                 rows.append(embed(model, batch))
                 batch = []
             if len(rows) * BATCH == COUNT:
-                break
-        if len(rows) * BATCH < COUNT:
-            return None
-        np.save(path, np.concatenate(rows))
-    return np.load(path)
+                np.save(os.path.join(folder, "rows.npy"), np.concatenate(rows))
+                return True
+        return False
+
+    folder = bench.kept("frame-rows", [bench.options.weights, bench.options.data], ["pytorch"], embed_windows)
+    return np.load(os.path.join(folder, "rows.npy")) if folder else None
 
 
 def random_rows():

@@ -1,4 +1,6 @@
 """YOLO11n, one picture, the forward pass: PyTorch, ONNX Runtime, OpenVINO, ncnn."""
+import os
+
 import numpy as np
 
 import engines
@@ -18,6 +20,6 @@ def run(bench):
     if present("openvino"):
         peers["openvino"] = lambda t: engines.openvino(o.onnx, x, t)
     if present("ncnn") and present("pnnx"):
-        stem = engines.ncnn_from_onnx(o.onnx, x.shape, bench.kept("ncnn", [o.onnx], ["pnnx"]))
-        peers["ncnn"] = lambda t: engines.ncnn(stem, x, t)
+        folder = bench.kept("ncnn", [o.onnx], ["pnnx"], lambda folder: engines.ncnn_from_onnx(o.onnx, x.shape, folder))
+        peers["ncnn"] = lambda t: engines.ncnn(os.path.join(folder, "model.ncnn"), x, t)
     return bench.compete("forward-640", peers, agree)

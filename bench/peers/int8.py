@@ -86,24 +86,23 @@ def run(bench):
         return True
     names = [os.path.join(o.pictures, name) for name in sorted(os.listdir(o.pictures))]
     some = names[len(bench.nchw)::max(1, (len(names) - len(bench.nchw)) // CALIBRATION)][:CALIBRATION]
-    makers = {"retort": ((), "int8.safetensors", lambda path: quantise_ours(bench, some, path)),
-              "onnxruntime": (["onnxruntime"], "int8.onnx",
-                              lambda path: quantise_onnxruntime(bench, bench.read(some, 640), path))}
+    makers = {"onnxruntime": (["onnxruntime"], "int8.onnx", quantise_onnxruntime)}
     if present("openvino") and present("nncf"):
-        makers["openvino"] = (["openvino", "nncf"], "int8.xml",
-                              lambda path: quantise_openvino(bench, bench.read(some, 640), path))
+        makers["openvino"] = (["openvino", "nncf"], "int8.xml", quantise_openvino)
     paths = {}
     for name, (versions, file, make) in makers.items():
-        paths[name] = bench.kept(file, [o.onnx, *some], versions)
-        if name == "retort" or not os.path.exists(paths[name]):  # our quantiser may have changed
-            make(paths[name])
-    bench.ours.give(int8=paths["retort"])
-    peers = {name: lambda t, name=name: getattr(engines, name)(paths[name], x, t) for name in paths if name != "retort"}
+        folder = bench.kept("int8-" + name, [o.onnx, *some], versions,
+                            lambda folder: make(bench, bench.read(some, 640), os.path.join(folder, file)))
+        paths[name] = os.path.join(folder, file)
+    peers = {name: lambda t, name=name: getattr(engines, name)(paths[name], x, t) for name in paths}
+    ours = bench.file("int8.safetensors")
+    quantise_ours(bench, some, ours)  # every time: our quantiser may have changed
+    bench.ours.give(int8=ours)
 
     pictures = bench.nchw
     reference = engines.onnxruntime(o.onnx, x, 1)
     wanted = [detections.find(reference(p[None]), 0.4) for p in pictures]
-    good = [agree("retort", wanted, ours_on(bench, paths["retort"], pictures))]
+    good = [agree("retort", wanted, ours_on(bench, ours, pictures))]
     for name, make in peers.items():
         call = make(1)
         good.append(agree(name, wanted, (call(p[None]) for p in pictures)))
