@@ -33,6 +33,7 @@ world --frames $scored --fps 0.01 --hours 6:30-22:30 --out $run/scored
 
 teacher="--teacher-labels $run/camera/labels"
 if [ -e "$weights/teacher.safetensors" ]; then teacher="--teacher $weights/teacher.safetensors --teacher-size 512"; fi
+if [ -e "$weights/embedder.safetensors" ]; then choice="$choice --embedder $weights/embedder.safetensors"; fi
 # shellcheck disable=SC2086
 "$retort" distill --student "$student" $teacher --vehicle-classes 2,3,5,7 --label-classes 2,3,5,7 \
     --frames $run/camera/images --test $run/scored $choice $training --size $size --fair-only --val none \

@@ -134,7 +134,7 @@ embedder() {
 }
 
 small=320 large=512 pico_epochs=30 n_epochs=20 teacher_epochs=6
-side=112 depth=6 pairs=64 moments=8 embedder_steps=4000
+side=112 depth=6 pairs=64 moments=8 embedder_steps=1200
 if [ "$quick" ]; then
     small=96 large=128 pico_epochs=3 n_epochs=2 teacher_epochs=2
     side=28 depth=2 pairs=6 moments=2 embedder_steps=4
