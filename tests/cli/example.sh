@@ -81,4 +81,14 @@ report example_tells_errors "$([ $status -eq 3 ] && echo "$out" | grep -q 'none.
 "$build/retort" world --quiet --seed 8 --frames 1 --hours 13-14 --out "$folder/camera" >/dev/null
 out=$("$folder/detect" weights/pico.safetensors "$folder/camera/images/000000.jpg" 2>&1)
 report example_finds_a_car "$(echo "$out" | grep -q ': car 0\.[5-9]' || echo "$out")"
+
+weights=${RETORT_SHARED:-../shared}/weights/yolo11n-coco.safetensors
+picture=${RETORT_SHARED:-../shared}/data/coco128/images/000000000025.jpg
+if [ -e "$weights" ] && [ -e "$picture" ]; then
+    out=$("$folder/detect" "$weights" "$picture" 2>&1)
+    report example_finds_a_giraffe "$(echo "$out" | grep -q ': giraffe 0\.[89]' || echo "$out")"
+else
+    echo "skip: $weights is absent"
+    echo "[  SKIPPED ] example_finds_a_giraffe"
+fi
 exit $failed

@@ -1,4 +1,5 @@
-# retort label and retort embed: refusals on files made here, results of the student of weights/ on a drawn frame.
+# retort label and retort embed: refusals on files made here, results of the student of weights/ on a drawn frame, and
+# of the reference weights on a photograph where they are there.
 . "$(dirname "$0")/check"
 weights=$here/../../weights/pico.safetensors
 
@@ -62,4 +63,14 @@ expect embed_names 0 '^{"row":1,"file":"frames/b.pgm"}$' cat names.jsonl
 check embed_file test "$(wc -c <e.npy)" -eq $((2 * 128 * 4 + 128))
 check embed_threads "$RETORT" embed -t 3 -m "$weights" -f frames -o three.npy
 check embed_of_any_threads cmp e.npy three.npy
+
+shared=${RETORT_SHARED:-$here/../../../shared}
+case $shared in /*) ;; *) shared=$here/../../$shared ;; esac
+weights=$shared/weights/yolo11n-coco.safetensors
+photograph=$shared/data/coco128/images/000000000009.jpg
+if [ ! -e "$weights" ] || [ ! -e "$photograph" ]; then
+    skipped label_real "weights/yolo11n-coco.safetensors or data/coco128 is absent"
+    finish
+fi
+expect label_real 0 '^1 frame, 2 labels' "$RETORT" label -T "$weights" --classes 50 -o photograph "$photograph"
 finish
