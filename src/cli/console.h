@@ -20,7 +20,7 @@ struct console {
     char stage[40]; /* of the progress shown last; "" = none */
     int64_t first_done;
     double opened, stage_start, last_shown; /* seconds, monotonic clock */
-    int shown;                      /* characters of the bar on the line */
+    int shown;                              /* characters of the bar on the line */
 };
 
 void console_open(struct console *console, bool quiet, bool json);

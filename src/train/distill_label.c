@@ -13,8 +13,9 @@ static enum status open_teacher(struct teacher **teacher, const struct distill_o
     return teacher_open_command(teacher, o->teacher_command, &o->teacher, err);
 }
 
-/* The teacher, not opened before there is something to ask. What it says of candidates is kept in a folder, each answer
- * under the hash of the picture, and not asked again: neither when the run is resumed nor of a chosen frame. */
+/* The teacher, not opened before there is something to ask. Where it is asked of candidates, what it says is kept in a
+ * folder, each answer under the hash of the picture, and not asked again: neither when the run is resumed nor of a
+ * chosen frame. */
 struct asking {
     const struct distill_options *options;
     struct arena *arena;

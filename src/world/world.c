@@ -167,7 +167,7 @@ static void light_stretches(struct world *world, const int64_t *stretches, int n
         world->lit[i].stretch = stretches[i];
         lighting.dark[lighting.count++] = &world->lit[i];
     }
-    /* As many at once as there are threads; what is left over, one after the other by all of them. */
+    /* One for each thread as long as there is one for all; what is left over, one after the other by all threads. */
     const int threads = world->options.threads, together = lighting.count - lighting.count % threads;
     par_for(threads, together, 1, light_places, &lighting);
     for (int i = together; i < lighting.count; i++) light_place(world, lighting.dark[i], threads);
