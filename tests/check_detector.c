@@ -36,9 +36,9 @@ void check_targets(struct target targets[CHECK_TARGETS], int classes)
 {
     /* Image, class, centre, size. */
     static const struct target boxes[CHECK_TARGETS] = {
-        {0, 0, 0.30f, 0.35f, 0.40f, 0.50f},  {0, 17, 0.62f, 0.55f, 0.55f, 0.60f},
-        {0, 79, 0.85f, 0.15f, 0.12f, 0.10f}, {1, 2, 0.50f, 0.50f, 0.90f, 0.80f},
-        {1, 2, 0.20f, 0.75f, 0.25f, 0.30f},  {1, 41, 0.92f, 0.90f, 0.16f, 0.20f},
+        {0, 0, 0.30f, 0.35f, 0.40f, 0.50f, 0},  {0, 17, 0.62f, 0.55f, 0.55f, 0.60f, 0},
+        {0, 79, 0.85f, 0.15f, 0.12f, 0.10f, 0}, {1, 2, 0.50f, 0.50f, 0.90f, 0.80f, 0},
+        {1, 2, 0.20f, 0.75f, 0.25f, 0.30f, 0},  {1, 41, 0.92f, 0.90f, 0.16f, 0.20f, 0},
     };
     memcpy(targets, boxes, sizeof boxes);
     for (int i = 0; i < CHECK_TARGETS && classes == 1; i++) targets[i].class_id = 0;

@@ -22,7 +22,7 @@ struct lesson {
 static const struct lesson exact = {PLAN_EXACT, 32, 2, 10}, fast = {PLAN_FAST, 96, 1, 10};
 
 static const struct target targets[TARGETS] = {
-    {0, 1, 0.4f, 0.5f, 0.5f, 0.6f}, {1, 0, 0.3f, 0.3f, 0.3f, 0.4f}, {1, 2, 0.7f, 0.6f, 0.4f, 0.5f}};
+    {0, 1, 0.4f, 0.5f, 0.5f, 0.6f, 0}, {1, 0, 0.3f, 0.3f, 0.3f, 0.4f, 0}, {1, 2, 0.7f, 0.6f, 0.4f, 0.5f, 0}};
 
 static enum status start(struct model *model, struct learner *learner, struct golden *golden,
                          const struct lesson *lesson, enum optimizer optimizer, struct error *err)

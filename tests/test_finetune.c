@@ -56,7 +56,7 @@ static void read_targets(struct course *course)
     assert_in_range(course->count, 1, MAX_TARGETS);
     for (int i = 0; i < course->count; i++) {
         const float *row = rows + i * TARGET_COLUMNS;
-        course->targets[i] = (struct target){(int)row[0], (int)row[1], row[2], row[3], row[4], row[5]};
+        course->targets[i] = (struct target){(int)row[0], (int)row[1], row[2], row[3], row[4], row[5], 0};
     }
     free(rows);
 }

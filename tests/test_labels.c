@@ -78,30 +78,32 @@ static void polygons_are_kept(void **state)
     for (int i = 0; i < 3; i++) {
         struct sha256 hash;
         sha256_init(&hash);
-        labels_hash(&hash, all[i]);
+        labels_hash(&hash, all[i], false);
         sha256_hex(&hash, hex[i]);
     }
     assert_string_equal(hex[0], hex[1]);
     assert_string_not_equal(hex[0], hex[2]);
 }
 
-/* A hash is of what is learned: a teacher that is as sure in other digits teaches the same. */
-static void confidences_are_not_hashed(void **state)
+/* A hash is of what is learned: a teacher that is as sure in other digits teaches the same, but for soft labels. */
+static void confidences_are_hashed_when_they_count(void **state)
 {
     (void)state;
     static const char *const rows[] = {"0 .5 .5 .1 .1 .25\n", "0 .5 .5 .1 .1\n", "0 .5 .5 .1 .2 .25\n"};
-    char hex[3][SHA256_HEX];
-    for (int i = 0; i < 3; i++) {
+    char hex[2][3][SHA256_HEX];
+    for (int i = 0; i < 6; i++) {
         struct labels l;
         struct error err;
         struct sha256 hash;
-        check_ok(parse(&l, rows[i], 1, &err), &err);
+        check_ok(parse(&l, rows[i % 3], 1, &err), &err);
         sha256_init(&hash);
-        labels_hash(&hash, &l);
-        sha256_hex(&hash, hex[i]);
+        labels_hash(&hash, &l, i >= 3);
+        sha256_hex(&hash, hex[i / 3][i % 3]);
     }
-    assert_string_equal(hex[0], hex[1]);
-    assert_string_not_equal(hex[0], hex[2]);
+    assert_string_equal(hex[0][0], hex[0][1]);
+    assert_string_not_equal(hex[0][0], hex[0][2]);
+    assert_string_not_equal(hex[1][0], hex[1][1]);
+    assert_string_not_equal(hex[1][0], hex[1][2]);
 }
 
 static void wrong_files_are_refused_by_line(void **state)
@@ -231,7 +233,7 @@ int main(void)
         cmocka_unit_test(duplicates_go_and_leave_rows_sorted),
         cmocka_unit_test(polygons_become_boxes),
         cmocka_unit_test(polygons_are_kept),
-        cmocka_unit_test(confidences_are_not_hashed),
+        cmocka_unit_test(confidences_are_hashed_when_they_count),
         cmocka_unit_test(wrong_files_are_refused_by_line),
         cmocka_unit_test(files_are_written_and_read_alike),
         cmocka_unit_test(files_that_cannot_be_opened_are_refused),

@@ -145,9 +145,9 @@ static struct loss_detect make_loss(struct arena *arena, const struct head *head
 }
 
 static const struct target BOXES[] = {
-    {0, 0, 0.40f, 0.45f, 0.50f, 0.55f}, {0, 1, 0.50f, 0.50f, 0.45f, 0.50f},
-    {0, 2, 0.80f, 0.20f, 0.03f, 0.04f}, {0, 1, 0.90f, 0.85f, 0.20f, 0.30f},
-    {1, 2, 0.50f, 0.50f, 0.45f, 0.50f},
+    {0, 0, 0.40f, 0.45f, 0.50f, 0.55f, 0}, {0, 1, 0.50f, 0.50f, 0.45f, 0.50f, 0},
+    {0, 2, 0.80f, 0.20f, 0.03f, 0.04f, 0}, {0, 1, 0.90f, 0.85f, 0.20f, 0.30f, 0},
+    {1, 2, 0.50f, 0.50f, 0.45f, 0.50f, 0},
 };
 enum { BOX_COUNT = sizeof BOXES / sizeof *BOXES };
 
@@ -169,7 +169,7 @@ static int read_targets(struct target *targets, const json_t *rows)
     json_array_foreach(rows, i, row)
     {
         targets[i] = (struct target){(int)number(row, 0),   (int)number(row, 1),   (float)number(row, 2),
-                                     (float)number(row, 3), (float)number(row, 4), (float)number(row, 5)};
+                                     (float)number(row, 3), (float)number(row, 4), (float)number(row, 5), 0};
     }
     return (int)json_array_size(rows);
 }
@@ -291,7 +291,7 @@ static int read_rows(struct target *targets, const struct weights *file, struct 
     const int count =
         (int)weights_find(file, (char[]){name, '.', 't', 'a', 'r', 'g', 'e', 't', 's', 0})->shape[0];
     for (int i = 0; i < count; i++, rows += 6)
-        targets[i] = (struct target){(int)rows[0], (int)rows[1], rows[2], rows[3], rows[4], rows[5]};
+        targets[i] = (struct target){(int)rows[0], (int)rows[1], rows[2], rows[3], rows[4], rows[5], 0};
     return count;
 }
 
@@ -328,9 +328,9 @@ static void a_forward_pass_has_the_reference_items(void **state)
 {
     (void)state;
     static const struct target targets[] = {
-        {0, 0, 0.3f, 0.35f, 0.4f, 0.5f},    {0, 17, 0.62f, 0.55f, 0.55f, 0.6f},
-        {0, 79, 0.85f, 0.15f, 0.12f, 0.1f}, {1, 2, 0.5f, 0.5f, 0.9f, 0.8f},
-        {1, 2, 0.2f, 0.75f, 0.25f, 0.3f},   {1, 41, 0.92f, 0.9f, 0.16f, 0.2f}};
+        {0, 0, 0.3f, 0.35f, 0.4f, 0.5f, 0},    {0, 17, 0.62f, 0.55f, 0.55f, 0.6f, 0},
+        {0, 79, 0.85f, 0.15f, 0.12f, 0.1f, 0}, {1, 2, 0.5f, 0.5f, 0.9f, 0.8f, 0},
+        {1, 2, 0.2f, 0.75f, 0.25f, 0.3f, 0},   {1, 41, 0.92f, 0.9f, 0.16f, 0.2f, 0}};
     static const double expected[] = {3.15759408, 2095.20541, 4.45497762};
     enum { IMAGES = 2, SIZE = 128, MANY = 80, POINTS = 336 };
     struct weights file;
@@ -565,6 +565,32 @@ static void class_gradient_equals_finite_differences(void **state)
     arena_free(&arena);
 }
 
+/* A doubted object asks for its points' scores in part; which points they are stays as it is. */
+static void doubt_scales_scores(void **state)
+{
+    (void)state;
+    struct arena arena = {0};
+    struct error err;
+    const struct head head = make_head(&arena, 2, 64);
+    fill_head(&head, 'a');
+    struct loss_detect sure = make_loss(&arena, &head, 1), soft = make_loss(&arena, &head, 1);
+    struct loss_items items;
+    struct target boxes[BOX_COUNT];
+    memcpy(boxes, BOXES, sizeof boxes);
+    boxes[1].doubt = 0.75f;
+    check_ok(loss_detect_run(&sure, &items, NULL, &head, BOXES, BOX_COUNT, 1, &err), &err);
+    check_ok(loss_detect_run(&soft, &items, NULL, &head, boxes, BOX_COUNT, 1, &err), &err);
+    int doubted = 0;
+    for (int i = 0; i < 2 * head_anchors(&head); i++) {
+        const int owner = sure.assign.owner[i];
+        assert_int_equal(soft.assign.owner[i], owner);
+        assert_true(soft.assign.score[i] == sure.assign.score[i] * (owner == 1 ? 0.25 : 1));
+        doubted += owner == 1 && soft.assign.score[i] > 0;
+    }
+    assert_true(doubted > 0);
+    arena_free(&arena);
+}
+
 /* ---- exactness ---- */
 
 static void power_of_two_scales_change_no_bit(void **state)
@@ -663,6 +689,7 @@ int main(void)
         cmocka_unit_test(box_gradient_equals_finite_differences),
         cmocka_unit_test(ciou_gradient_equals_finite_differences),
         cmocka_unit_test(class_gradient_equals_finite_differences),
+        cmocka_unit_test(doubt_scales_scores),
         cmocka_unit_test(power_of_two_scales_change_no_bit),
         cmocka_unit_test(threads_do_not_change_a_bit),
         cmocka_unit_test(smaller_batches_fit_the_same_memory),

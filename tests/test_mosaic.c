@@ -180,7 +180,7 @@ static void mirroring_moves_boxes_and_pixels(void **state)
     struct error err;
     struct augment_plan plan = {.scale = 1, .shift_x = 32, .shift_y = 32};
     const struct label label = {3, 20 / 64.f, 15 / 64.f, 20 / 64.f, 20 / 64.f, -1, NULL, 0};
-    const struct target same = {0, 3, 20 / 64.f, 15 / 64.f, 20 / 64.f, 20 / 64.f};
+    const struct target same = {0, 3, 20 / 64.f, 15 / 64.f, 20 / 64.f, 20 / 64.f, 0};
     struct target found;
     int count;
     check_image_synth(&picture, "flip", 64, 64);
@@ -195,6 +195,27 @@ static void mirroring_moves_boxes_and_pixels(void **state)
     orient_mirror(&mirrored);
     assert_memory_equal(upright.pixels, mirrored.pixels, image_bytes(&picture));
     image_free(&picture), image_free(&upright), image_free(&mirrored), image_free(&canvas);
+}
+
+static void soft_labels_keep_their_doubt(void **state)
+{
+    (void)state;
+    struct image picture = {0}, out = {0}, canvas = {0};
+    struct error err;
+    const struct augment_plan plan = {.scale = 1, .shift_x = 32, .shift_y = 32};
+    const struct label labels[] = {{0, .5f, .5f, .5f, .5f, .75f, NULL, 0}, {0, .5f, .5f, .5f, .5f, -1, NULL, 0}};
+    check_image_synth(&picture, "soft", 64, 64);
+    const struct augment_sample sample = {&picture, labels, 2};
+    for (int soft = 0; soft < 2; soft++) {
+        struct augment_options options = plain_options(64);
+        struct target found[2];
+        int count;
+        options.soft = soft;
+        check_ok(augment_apply(&out, found, &count, &canvas, &options, &plan, &sample, 0, &err), &err);
+        assert_int_equal(count, 2);
+        assert_true(found[0].doubt == (soft ? .25f : 0) && found[1].doubt == 0);
+    }
+    image_free(&picture), image_free(&out), image_free(&canvas);
 }
 
 static void what_is_hardly_visible_is_dropped(void **state)
@@ -347,6 +368,7 @@ int main(void)
         cmocka_unit_test(the_mosaic_equals_the_reference),
 #endif
         cmocka_unit_test(mirroring_moves_boxes_and_pixels),
+        cmocka_unit_test(soft_labels_keep_their_doubt),
         cmocka_unit_test(what_is_hardly_visible_is_dropped),
         cmocka_unit_test(polygons_give_the_box_of_what_is_seen),
         cmocka_unit_test(polygon_boxes_equal_those_of_drawn_polygons),

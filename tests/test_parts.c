@@ -52,7 +52,8 @@ static struct outcome learn(int part, int threads, enum net_plan plan, bool free
                                          (float)rng_uniform(&rng, 0.3, 0.7),
                                          (float)rng_uniform(&rng, 0.3, 0.7),
                                          (float)rng_uniform(&rng, 0.2, 0.5),
-                                         (float)rng_uniform(&rng, 0.2, 0.5)};
+                                         (float)rng_uniform(&rng, 0.2, 0.5),
+                                         0};
         check_ok(learner_gradient(&learner, images, targets, images * TARGETS, &out.items[pass], &err), &err);
     }
     out.gradients = learner.coordinates * sizeof(float);

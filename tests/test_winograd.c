@@ -189,7 +189,7 @@ enum { SIDE = 128, BATCH = 2, BOXES = 3 };
 static float *detector_gradient(enum net_plan plan, struct model *model, struct loss_items *items)
 {
     static const struct target targets[BOXES] = {
-        {0, 1, 0.4f, 0.5f, 0.5f, 0.6f}, {0, 0, 0.7f, 0.3f, 0.3f, 0.4f}, {1, 2, 0.6f, 0.6f, 0.4f, 0.5f}};
+        {0, 1, 0.4f, 0.5f, 0.5f, 0.6f, 0}, {0, 0, 0.7f, 0.3f, 0.3f, 0.4f, 0}, {1, 2, 0.6f, 0.6f, 0.4f, 0.5f, 0}};
     const struct learner_options options = {.batch = BATCH,
                                             .size = SIDE,
                                             .threads = 2,

@@ -68,6 +68,10 @@ struct trainer_options training_trainer(const struct training_values *values, in
     options.seed = (uint64_t)values->seed;
     options.augment.size = (int)values->size;
     options.augment.mosaic = values->mosaic;
+    options.augment.scale = values->scale;
+    options.augment.translate = values->translate;
+    options.augment.flip = values->flip;
+    options.augment.soft = values->soft_labels;
     options.mask = (enum mask_rule)values->mask;
     options.fraction = values->mask == MASK_FULL ? 1
                        : values->fraction > 0    ? values->fraction

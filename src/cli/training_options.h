@@ -11,8 +11,8 @@ struct training_values {
     int64_t epochs, batch, part, nominal_batch, size, seed, plain_epochs, warmup_floor, patience;
     int64_t mask_warmup, freeze, memory_limit;
     int optimizer, head, mask;
-    double rate, fraction, mosaic, warmup, bias_rate;
-    bool frozen_norm, half;
+    double rate, fraction, mosaic, scale, translate, flip, warmup, bias_rate;
+    bool frozen_norm, half, soft_labels;
     int plan;
     const char *guard;
     double guard_loss;
@@ -47,6 +47,14 @@ struct training_values {
      .help = "gradient passes before a gradient-guided mask is chosen; 0: an epoch, at least 20"},             \
     {"mosaic", 0, OPTION_REAL, TRAINING_AT(base, mosaic), "1", 0, 1,                                           \
      .help = "share of pictures made of four"},                                                                \
+    {"augment-scale", 0, OPTION_REAL, TRAINING_AT(base, scale), "0.5", 0, 0.9,                                 \
+     .help = "pictures are scaled by a factor in 1 -+ this"},                                                  \
+    {"augment-translate", 0, OPTION_REAL, TRAINING_AT(base, translate), "0.1", 0, 0.9,                         \
+     .help = "pictures are moved by up to this share of the side"},                                            \
+    {"augment-flip", 0, OPTION_REAL, TRAINING_AT(base, flip), "0.5", 0, 1,                                     \
+     .help = "share of pictures that are mirrored left to right"},                                             \
+    {"soft-labels", 0, OPTION_FLAG, TRAINING_AT(base, soft_labels), NULL,                                      \
+     .help = "a label's confidence, where it has one, scales the score that is asked of its object"},          \
     {"freeze", 0, OPTION_INT, TRAINING_AT(base, freeze), "0", 0, 23,                                           \
      .help = "leading layers that keep their weights"},                                                        \
     {"frozen-norm", 0, OPTION_FLAG, TRAINING_AT(base, frozen_norm), NULL,                                      \

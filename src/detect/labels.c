@@ -231,11 +231,11 @@ enum status labels_write(const char *path, const struct label *rows, size_t coun
     return file_commit(&w, err);
 }
 
-void labels_hash(struct sha256 *hash, const struct labels *labels)
+void labels_hash(struct sha256 *hash, const struct labels *labels, bool confidences)
 {
     for (size_t i = 0; i < labels->count; i++) {
         struct label l = labels->rows[i];
-        l.confidence = -1;
+        if (!confidences) l.confidence = -1;
         sha256_add(hash, &l, offsetof(struct label, points));
         if (l.points) sha256_add(hash, l.points, (size_t)l.point_count * 2 * sizeof *l.points);
     }

@@ -51,9 +51,8 @@ enum status labels_read(struct labels *labels, struct arena *arena, const char *
 /* Nine significant digits, so that reading gives the same floats; polygons as such; atomic. */
 enum status labels_write(const char *path, const struct label *rows, size_t count, struct error *err);
 
-/* Adds all that the rows say to a hash but for the confidence, from which nothing is learned and by which nothing
- * is scored. */
-void labels_hash(struct sha256 *hash, const struct labels *labels);
+/* Adds all that the rows say to a hash. confidences: those, too, which count for soft labels only. */
+void labels_hash(struct sha256 *hash, const struct labels *labels, bool confidences);
 
 /* Replaces each class c by map[c] and drops rows where that is < 0 or c >= map_size; keeps the order. */
 void labels_map(struct labels *labels, const int *map, int map_size);

@@ -238,9 +238,11 @@ static void assign_image(struct assign *assign, const struct view *view)
         peak[0] = larger(peak[0], score[i]);
         peak[1] = larger(peak[1], overlap[i]);
     }
-    for (int i = 0; i < anchors; i++)
-        if (owner[i] >= 0)
-            score[i] = score[i] * assign->peak[owner[i]][1] / (assign->peak[owner[i]][0] + 1e-9);
+    for (int i = 0; i < anchors; i++) {
+        if (owner[i] < 0) continue;
+        const double *peak = assign->peak[owner[i]];
+        score[i] = score[i] * peak[1] / (peak[0] + 1e-9) * (1 - (double)view->targets[owner[i]].doubt);
+    }
 }
 
 static void assign_images(void *context, int64_t begin, int64_t end, int worker)

@@ -16,6 +16,7 @@
 struct target {
     int image, class_id;
     float cx, cy, w, h;
+    float doubt; /* share of its target score that is not asked for, in [0, 1]; 0: a sure label */
 };
 
 struct assign_worker;
@@ -23,7 +24,7 @@ struct assign_worker;
 struct assign {
     int images, anchors, max_targets, threads; /* what the memory was made for */
     int *owner;                                /* [images][anchors]: row of targets, or -1 for background */
-    double *score;     /* [images][anchors]: target score of the owner's class; 0 for background */
+    double *score;     /* [images][anchors]: target score of the owner's class, less its doubt; 0 for background */
     double (*box)[4];  /* [max_targets]: targets as x1, y1, x2, y2 in input pixels */
     double (*peak)[2]; /* scratch, per target: best alignment and best overlap among its points */
     struct assign_worker *worker;

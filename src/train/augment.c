@@ -52,6 +52,7 @@ struct place {
     bool clip;                    /* labels end at the canvas, of this side */
     int canvas;
     double size;
+    bool soft;
     const struct augment_plan *plan;
 };
 
@@ -104,7 +105,8 @@ static bool move_label(struct target *out, const struct label *in, const struct 
                            .cx = (float)(cx / place->size),
                            .cy = (float)((low[1] + high[1]) / 2 / place->size),
                            .w = (float)(w / place->size),
-                           .h = (float)(h / place->size)};
+                           .h = (float)(h / place->size),
+                           .doubt = place->soft && in->confidence >= 0 ? 1 - in->confidence : 0};
     return true;
 }
 
@@ -122,7 +124,7 @@ enum status augment_apply(struct image *out, struct target *labels, int *count, 
 {
     const int size = options->size, used = plan->mosaic ? 4 : 1;
     const struct image *source = samples[0].picture;
-    struct place place = {.clip = plan->mosaic, .canvas = 2 * size, .size = size, .plan = plan};
+    struct place place = {.clip = plan->mosaic, .canvas = 2 * size, .size = size, .soft = options->soft, .plan = plan};
     if (plan->mosaic) {
         TRY(image_reserve(canvas, 2 * size, 2 * size, err));
         image_fill(canvas, LETTERBOX_BORDER);

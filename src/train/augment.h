@@ -1,5 +1,6 @@
 /* Random changes of training pictures and their labels [YOLO11]: mosaic of four, scale and shift,
- * colour jitter, mirroring.
+ * colour jitter, mirroring. With [soft labels] what a teacher is less sure of is asked
+ * for less.
  *
  * Every draw has a fixed number, so leaving one out moves no other. A picture's draws depend on seed, epoch
  * and position in the epoch alone; pictures can be made in any order by any number of threads. */
@@ -19,8 +20,9 @@ struct augment_options {
     double translate;              /* centre at 0.5 -+ translate of the side */
     double hue, saturation, value; /* largest gains */
     double flip;                   /* probability */
+    bool soft;                     /* a label's confidence, where it states one, is what is asked of its object */
 };
-static const struct augment_options AUGMENT_DEFAULTS = {640, 1, 0.5, 0.1, 0.015, 0.7, 0.4, 0.5};
+static const struct augment_options AUGMENT_DEFAULTS = {640, 1, 0.5, 0.1, 0.015, 0.7, 0.4, 0.5, false};
 
 /* In the reference's order; it also draws perspective, angle, shear and a vertical flip, whose ranges are
  * empty. */

@@ -67,6 +67,9 @@ static void training_settings(struct settings *s, const struct distill_options *
     if (t->schedule.optimizer != OPTIMIZER_AUTO)
         set(s, "learning rate", WORDS(words, "%g", t->schedule.rate));
     set(s, "mosaic", WORDS(words, "%g", t->augment.mosaic));
+    set(s, "scaled, moved, mirrored",
+        WORDS(words, "%g, %g, %g", t->augment.scale, t->augment.translate, t->augment.flip));
+    set(s, "labels", t->augment.soft ? "as sure as the teacher is" : "all as sure");
     if (t->mask != MASK_FULL)
         set(s, "weights that may move", WORDS(words, "%s, %g", mask_rule_name(t->mask), t->fraction));
     if (o->freeze) set(s, "frozen layers", WORDS(words, "%d", o->freeze));

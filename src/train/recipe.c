@@ -44,6 +44,7 @@ void recipe_add_options(struct sha256 *hash, const struct trainer_options *o, in
                               a->saturation,
                               a->value,
                               a->flip,
+                              a->soft,
                               o->guard.start,
                               o->guard.loss};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) sha256_add_number(hash, numbers[i]);
@@ -61,7 +62,7 @@ void recipe_hash(char recipe[SHA256_HEX], const struct trainer_options *o, const
     for (int i = 0; i < pictures->count; i++) {
         const struct picture *p = pictures->list + i;
         sha256_add(&hash, p->image.pixels, image_bytes(&p->image));
-        labels_hash(&hash, &p->labels);
+        labels_hash(&hash, &p->labels, o->augment.soft);
     }
     add_set(&hash, &o->validation);
     add_set(&hash, &o->guard.set);

@@ -40,7 +40,7 @@ static enum status add_item(struct scored_set *set, struct sha256 *hash, const s
     sha256_add(hash, hex, sizeof hex);
     const enum status status = labels_read(&labels, &arena, item->labels, 0, err);
     if (status == OK) {
-        labels_hash(hash, &labels);
+        labels_hash(hash, &labels, false);
         for (size_t i = 0; i < labels.count; i++)
             set->labels += counts(&set->options, labels.rows[i].class_id);
     }

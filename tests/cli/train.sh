@@ -53,6 +53,23 @@ drawn=$(moved --mask random --fraction 0.25 -o drawn)
 check exact_share_of_the_weights test "$exact" -eq $(((all + 2) / 4))
 check drawn_share_is_about_that test "$drawn" -ne "$exact" -a $(((drawn - exact) * 100 / exact)) -eq 0
 
+# same FOLDER OPTIONS: whether labels and options teach the same as labels without confidences.
+same() {
+    "$RETORT" train -q -m fresh/weights.safetensors -d set/data.yaml --size 32 -E 1 -o "$@" >/dev/null &&
+        cmp -s all/weights.safetensors "$1/weights.safetensors"
+}
+cp set/labels/1.txt plain.txt
+sed 's/$/ 1/' plain.txt >set/labels/1.txt
+check sure_labels_are_not_soft same sure --soft-labels
+sed 's/$/ 0.25/' plain.txt >set/labels/1.txt
+check confidences_teach_nothing_unasked same unasked
+for option in soft-labels augment-scale=0 augment-translate=0 augment-flip=1; do
+    same $option --$option || true
+    check "$option counts" test -e $option/weights.safetensors
+    check "$option teaches otherwise" sh -c '! cmp -s "$@"' - all/weights.safetensors $option/weights.safetensors
+done
+cp plain.txt set/labels/1.txt
+
 expect watched_for_nothing 3 'the warm-up alone takes 720' \
     "$RETORT" distill -m fresh/weights.safetensors --teacher-labels set/labels -f set/images --vehicle-classes 0 --size 32 --out few
 expect too_few_frames 3 'of which 300 are to validate' "$RETORT" distill -m fresh/weights.safetensors --val extra \
