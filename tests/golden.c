@@ -25,7 +25,7 @@ static const struct {
     {"rng", golden_rng},           {"dmath", golden_dmath},   {"math", golden_math},   {"rows", golden_rows},
     {"conv", golden_conv},         {"optim", golden_optim},   {"image", golden_image}, {"ops", golden_ops},
     {"models", golden_models},     {"train", golden_train},   {"world", golden_world}, {"int8", golden_int8},
-    {"contrast", golden_contrast}, {"select", golden_select},
+    {"contrast", golden_contrast}, {"select", golden_select}, {"fuse", golden_fuse},
 };
 enum { ENTRIES = sizeof entries / sizeof *entries, MAX_LINES = 1024, HASH_DIGITS = 16 };
 

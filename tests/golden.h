@@ -54,5 +54,6 @@ void golden_world(struct golden *golden);
 void golden_contrast(struct golden *golden);
 void golden_int8(struct golden *golden);
 void golden_select(struct golden *golden);
+void golden_fuse(struct golden *golden);
 
 #endif
