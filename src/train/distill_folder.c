@@ -64,7 +64,8 @@ enum status distill_recipe(char recipe[SHA256_HEX], const struct distill_options
                               f->moderate_center,
                               t->size,
                               (double)t->confidence,
-                              t->iou};
+                              t->iou,
+                              t->views};
     const char *const texts[] = {o->frames, o->teacher_labels, o->teacher_command,
                                  o->validation == DISTILL_FOLDER ? o->validation_folder : NULL, o->guard};
     struct sha256 hash;

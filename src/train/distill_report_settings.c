@@ -21,6 +21,7 @@ static void teacher_settings(struct settings *s, const struct distill_options *o
     if (o->teacher_weights) {
         set(s, "teacher", report_name(o->teacher_weights));
         set(s, "teacher's input size", WORDS(words, "%d", o->teacher.size));
+        if (o->teacher.views > 1) set(s, "teacher's views of a frame", WORDS(words, "%d", o->teacher.views));
     } else {
         set(s, "teacher",
             o->teacher_labels ? WORDS(words, "label files in %s", words_folder(words, o->teacher_labels))

@@ -5,6 +5,7 @@
 #include "base/temporary.h"
 #include "image/encode.h"
 #include "train/answer.h"
+#include "train/teacher_views.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -21,7 +22,7 @@ struct teacher {
     int *class_map, class_map_size; /* NULL: classes as they are */
     const char *folder;
     struct model model;
-    struct detector detector;
+    struct teacher_views views;
     struct child child;
     char *temporary, *frame; /* folder for frames of streams and the file in it, or NULL */
 };
@@ -30,7 +31,7 @@ struct teacher_options teacher_default_options(void)
 {
     const struct nms_options nms = nms_predict_options();
     return (struct teacher_options){
-        .size = LETTERBOX_SIZE, .confidence = nms.confidence, .iou = nms.iou, .timeout = 60};
+        .size = LETTERBOX_SIZE, .confidence = nms.confidence, .iou = nms.iou, .views = 1, .timeout = 60};
 }
 
 static enum status make_map(struct teacher *teacher, int size, struct error *err)
@@ -45,18 +46,10 @@ static enum status make_map(struct teacher *teacher, int size, struct error *err
 static enum status open_model(struct teacher *teacher, const char *weights, const struct kernels *kernels,
                               int threads, struct error *err)
 {
-    const struct teacher_options *const o = &teacher->options;
     TRY(model_open(&teacher->model, weights, err));
     if (teacher->model.config.classes > 1) TRY(make_map(teacher, teacher->model.config.classes, err));
-    struct nms_options nms = nms_predict_options();
-    nms.confidence = o->confidence;
-    nms.iou = o->iou;
-    nms.class_map = teacher->class_map;
-    nms.merge_before = o->merge_before;
-    detector_begin(&teacher->detector, &teacher->model, kernels, threads, &nms);
-    teacher->detector.plan = o->plan;
-    teacher->detector.memory_limit = o->memory_limit;
-    return OK;
+    return teacher_views_begin(&teacher->views, &teacher->arena, &teacher->model, kernels, threads,
+                               &teacher->options, teacher->class_map, err);
 }
 
 static enum status open_folder(struct teacher *teacher, const char *folder, struct error *err)
@@ -114,7 +107,7 @@ static enum status label_by_model(struct teacher *teacher, const struct image *p
 {
     struct detection found[NMS_MAX_DETECTIONS];
     int count;
-    TRY(detector_predict(&teacher->detector, picture, teacher->options.size, true, found, &count, err));
+    TRY(teacher_views_predict(&teacher->views, picture, found, &count, err));
     return answer_labels(labels, found, (size_t)count, picture, arena, err);
 }
 
@@ -183,7 +176,7 @@ void teacher_close(struct teacher *teacher)
 {
     if (!teacher) return;
     child_end(&teacher->child);
-    detector_end(&teacher->detector);
+    teacher_views_end(&teacher->views);
     model_free(&teacher->model);
     if (teacher->frame) unlink(teacher->frame);
     if (teacher->temporary) rmdir(teacher->temporary);

@@ -1,6 +1,7 @@
 /* Teachers: what labels frames for a student.
  *
- * Three kinds: a detector (predict call, rectangular letterbox, at any size); a folder of label files,
+ * Three kinds: a detector (predict call, rectangular letterbox, at any size, of one or several views of the
+ * frame that are fused: detect/fuse.h); a folder of label files,
  * FRAME.txt for FRAME.jpg, where a missing file means no object; an external command, which reads one picture
  * path a line and answers each, in order, with one line of JSON as `retort detect --json` prints it:
  *
@@ -20,15 +21,20 @@ struct teacher_options {
     float confidence;      /* objects are strictly more confident; label files are taken as they are */
     double iou;            /* of suppression, detectors only */
     bool merge_before;     /* detectors: merge the classes before suppression, not after it [D-SBAD] */
+    /* Detectors: how often one looks at a frame. 1; 2: also at its mirror image; 4: at both also at 5/4 of the
+     * size (train/teacher_views.h). A view finds what is more confident than confidence / views; objects are
+     * what fused boxes above `confidence` show. Views are fused by final class: boxes of classes that
+     * class_list merges become one label where they overlap by more than FUSE_IOU, also without merge_before. */
+    int views;
     const int *class_list; /* these become class 0 and the others are dropped; NULL: as they are. A detector
                             * of one class keeps it. Must outlive the teacher. */
     size_t class_count;
     enum net_plan plan;  /* of a detector */
-    size_t memory_limit; /* of its plan, as in struct net_options */
+    size_t memory_limit; /* of each plan, as in struct net_options; 4 views have two */
     double timeout;     /* seconds for one answer of a command, and for its end */
 };
 
-/* 640, confidence 0.25, IoU 0.7, classes as they are, 60 s [D-SBAD]. */
+/* 640, confidence 0.25, IoU 0.7, one view, classes as they are, 60 s [D-SBAD]. */
 struct teacher_options teacher_default_options(void);
 
 /* ERR_USAGE for a class that the model does not have. After OK teacher_close must follow. */
