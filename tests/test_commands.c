@@ -193,6 +193,28 @@ static void classes_are_merged_before_or_after_suppression(void **state)
     expect_text("before/00.txt", CAR_LABEL);
 }
 
+/* ---- label --views ---- */
+
+/* All three boxes are found in each view; the six of two views on one place become one label whose confidence is their
+ * mean, and so do the twelve of four. A threshold above it leaves nothing. */
+#define FUSED_LABEL "0 0.5 0.5 1 1 0.780971408\n"
+static void views_are_fused_to_one_label(void **state)
+{
+    (void)state;
+    needs_program();
+    write_detector("double.safetensors", 2);
+    write_frames("one", 1);
+    assert_int_equal(retort(LABEL "-o once --views 1"), 0);
+    expect_text("once/00.txt", CAR_LABEL TRUCK_LABEL TRUCK_LABEL);
+    assert_int_equal(retort(LABEL "-o twice --views 2"), 0);
+    expect_text("twice/00.txt", FUSED_LABEL);
+    assert_int_equal(retort(LABEL "-o often --views 4"), 0);
+    expect_text("often/00.txt", FUSED_LABEL);
+    assert_int_equal(retort(LABEL "-o none --views 2 --confidence 0.79"), 0);
+    expect_text("none/00.txt", "");
+    assert_int_equal(retort(LABEL "-o refused --views 3"), ERR_USAGE);
+}
+
 /* ---- distill ---- */
 
 #define DISTILL                                                                                              \
@@ -230,6 +252,10 @@ static void a_teacher_with_weights_teaches(void **state)
         labelled++;
     }
     assert_int_equal(labelled, 8);
+    assert_int_equal(retort(DISTILL BY_TEACHER "--budget 12 --val none --teacher-views 2 -o viewed"), 0);
+    expect_text("viewed/set/labels/000000.txt", FUSED_LABEL);
+    assert_int_equal(retort(DISTILL BY_TEACHER "--budget 12 --val none -o viewed --resume"), ERR_INPUT);
+    assert_int_equal(retort(DISTILL BY_TEACHER "--teacher-views 3 -o refused"), ERR_USAGE);
     assert_true(file_exists(at("taught/report.html")));
     model_free(&result);
     model_free(&student);
@@ -274,6 +300,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_metric_of_2024_is_scored),
         cmocka_unit_test(classes_are_merged_before_or_after_suppression),
+        cmocka_unit_test(views_are_fused_to_one_label),
         cmocka_unit_test(a_teacher_with_weights_teaches),
         cmocka_unit_test(a_kept_head_starts_from_the_vehicles),
     };

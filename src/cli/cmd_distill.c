@@ -5,6 +5,7 @@
 #include "cli/evaluation_json.h"
 #include "cli/selection_choices.h"
 #include "cli/training_options.h"
+#include "cli/views_option.h"
 #include "kernels/kernels.h"
 #include "train/distill.h"
 
@@ -15,7 +16,7 @@ struct values {
     const char *student, *frames, *out, *teacher, *teacher_labels, *teacher_command, *embedder, *validation,
         *test;
     struct option_ints vehicles, label_classes;
-    int preset, select, filter, confidence_source, at_end, label_source, ship, aggregation;
+    int preset, select, filter, confidence_source, at_end, label_source, ship, aggregation, teacher_views;
     int64_t budget, gamma, warmup, teacher_size, validation_frames;
     double alpha, rate, timeout, ignore_above, teacher_confidence, teacher_iou;
     struct filter_values details;
@@ -88,6 +89,7 @@ static const struct option options[] = {
      .help = "what the teacher labels is more confident than this; label files are taken as they are"},
     {"teacher-iou", 0, OPTION_REAL, AT(teacher_iou), "0.7", 0, 1,
      .help = "--teacher: overlap above which the weaker box is dropped"},
+    VIEWS_OPTION("teacher-views", AT(teacher_views)),
     {"merge-first", 0, OPTION_FLAG, AT(merge_first),
      .help = "student and --teacher: merge the classes before overlapping boxes are dropped, so that one "
              "vehicle seen as two classes is one"},
@@ -214,6 +216,7 @@ static struct distill_options translate(const struct values *v, const struct ker
     o.teacher.timeout = v->timeout;
     o.teacher.confidence = (float)v->teacher_confidence;
     o.teacher.iou = v->teacher_iou;
+    o.teacher.views = v->teacher_views;
     o.merge_before = v->merge_first;
     o.teacher.class_list = by_labels ? label_list : v->vehicles.values;
     o.teacher.class_count = by_labels ? label_count : (size_t)v->vehicles.count;

@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "cli/frames.h"
 #include "cli/plan_option.h"
+#include "cli/views_option.h"
 #include "kernels/kernels.h"
 #include "train/teacher.h"
 
@@ -10,7 +11,7 @@ struct values {
     struct option_ints classes;
     double confidence, iou, timeout;
     int64_t size;
-    int plan;
+    int plan, views;
     bool keep_classes, merge_first, confidences;
 };
 
@@ -35,6 +36,7 @@ static const struct option options[] = {
     {"iou", 0, OPTION_REAL, AT(iou), "0.7", 0, 1, .help = "overlap above which the weaker box is dropped"},
     {"size", 's', OPTION_INT, AT(size), "640", 32, 8192,
      .help = "longer side of the detector's input, a multiple of 32"},
+    VIEWS_OPTION("views", AT(views)),
     {"timeout", 0, OPTION_REAL, AT(timeout), "60", 0.1, 86400,
      .help = "seconds for an answer of the program"},
     {"confidences", 0, OPTION_FLAG, AT(confidences),
@@ -83,6 +85,7 @@ static enum status open_teacher(struct job *job, struct error *err)
     o.size = (int)v->size;
     o.confidence = (float)v->confidence;
     o.iou = v->iou;
+    o.views = v->views;
     o.merge_before = v->merge_first;
     o.timeout = v->timeout;
     o.plan = (enum net_plan)v->plan;

@@ -33,6 +33,9 @@ check report_counts_as_the_ledger_does grep -q "<td>filtered out</td><td class=\
 expect manifest_is_whole 0 ' 0 different$' "$RETORT" verify taught/manifest.json
 expect reruns_elsewhere 0 ' 0 different$' elsewhere "$RETORT" rerun -q --threads 3 taught/manifest.json
 
+expect teacher_views_are_1_2_or_4 2 'teacher-views: expected one of 1, 2, 4, found "5"' \
+    distill -f day/images --teacher-views 5 --out views
+
 # A teacher who never says the same twice and stops at the sixth question. What it has said is not asked again: neither
 # when the run goes on nor of the frames that its confidences choose.
 cat >unsure.sh <<'T'

@@ -50,13 +50,24 @@ rm frames/0.pgm
 expect label_detector 0 '^1 frame, 3 labels, 0 frames without an object$' \
     "$RETORT" label -T "$weights" --size 320 --classes 2,3,5,7 --merge-first -o real camera/images
 # The three vehicles of the truth, each found once, and off by less than a twelfth of the picture in all.
-check labels_are_the_vehicles awk 'FNR == NR { if ($1 > 1) for (i = 2; i < 6; i++) box[FNR, i] = $i; next }
+vehicles_are_found() {
+    awk 'FNR == NR { if ($1 > 1) for (i = 2; i < 6; i++) box[FNR, i] = $i; next }
     { for (row = 1; row < 5; row++) {
         apart = 0
         for (i = 2; i < 6; i++) if ((row, i) in box) apart += ($i - box[row, i]) ^ 2; else apart++
         if (apart < 0.08 ^ 2) found[row]++
     } }
-    END { exit !(found[1] == 1 && found[2] == 1 && found[4] == 1) }' camera/labels/000000.txt real/000000.txt
+    END { exit !(found[1] == 1 && found[2] == 1 && found[4] == 1) }' camera/labels/000000.txt "$1/000000.txt"
+}
+check labels_are_the_vehicles vehicles_are_found real
+for views in 2 4; do
+    expect label_views_$views 0 '^1 frame, [34] labels' \
+        "$RETORT" label -T "$weights" --size 320 --views=$views --classes 2,3,5,7 -o views$views camera/images
+    check labels_of_views_are_the_vehicles_$views vehicles_are_found views$views
+done
+expect label_views_rerun 0 ' 0 different$' elsewhere "$RETORT" rerun --threads 3 views4/manifest.json
+expect label_views_are_1_2_or_4 2 'views: expected one of 1, 2, 4, found "3"' \
+    "$RETORT" label -T "$weights" --views 3 -o none camera/images
 expect label_detector_class 2 'from 0 to 7, found 99' "$RETORT" label -T "$weights" --classes 99 -o real -f frames
 expect embed_detector 0 '^2 frames, 128 dimensions$' "$RETORT" embed -m "$weights" -f frames -o e.npy -n names.jsonl
 expect embed_names 0 '^{"row":1,"file":"frames/b.pgm"}$' cat names.jsonl
