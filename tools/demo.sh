@@ -10,7 +10,7 @@ weights=${WEIGHTS:-weights}
 student=$weights/pico.safetensors
 if [ ! -e "$student" ]; then exec "$(dirname "$0")/demo_expressway.sh" "$@"; fi
 picture=640x360 size=320 stream=1200 scored=160 choice="--warmup 120 --budget 32 --gamma 8 --at-end relax"
-training="--nominal-batch 16 --mosaic 0" # a step each mini-batch; the view is always the same, so whole pictures
+training="--preset fixed"
 if [ "${1:-}" = --quick ]; then
     shift
     picture=160x96 size=96 stream=12 scored=3 choice="--select all --budget 4" training="--epochs 1"

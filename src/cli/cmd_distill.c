@@ -26,7 +26,7 @@ struct values {
 };
 
 static const struct option_choice preset_names[] = {
-    {"none", 0}, {"paper", 1}, {"as_coded", 2}, {"field", 3}, {0}};
+    {"none", 0}, {"paper", 1}, {"as_coded", 2}, {"field", 3}, {"fixed", 4}, {0}};
 /* Stands for weights that only the user has. */
 static const char vit[] = "ViT-S/14";
 /* Presets [D-SBAD]. What they list and this command does not have stands in docs/guide.md, section 4. */
@@ -59,8 +59,21 @@ static const char *const as_coded[] = {"embedder",
                                        "100",
                                        NULL};
 static const char *const field[] = {"ship", "better", NULL};
+static const char *const fixed[] = {"mosaic",
+                                    "0",
+                                    "nominal-batch",
+                                    "16",
+                                    "augment-scale",
+                                    "0.1",
+                                    "augment-translate",
+                                    "0.05",
+                                    "augment-flip",
+                                    "0",
+                                    "soft-labels",
+                                    "",
+                                    NULL};
 static const struct option_preset presets[] = {
-    {"paper", paper}, {"as_coded", as_coded}, {"field", field}, {0}};
+    {"paper", paper}, {"as_coded", as_coded}, {"field", field}, {"fixed", fixed}, {0}};
 static const struct option_choice ends[] = {
     {"close", END_SHORT}, {"relax", END_RELAX}, {"short", END_SHORT}, {0}};
 static const struct option_choice label_sources[] = {{"uploaded", 0}, {"original", 1}, {0}};
@@ -99,8 +112,8 @@ static const struct option options[] = {
      .help = "what the teacher sees: the JPEG as it is uploaded, or the frame's own file"},
     {"preset", 0, OPTION_CHOICE, AT(preset), "none", .choices = preset_names,
      .help =
-         "sets defaults, which options given override: the paper's, those of its published code, or those "
-         "for a camera in service (--ship better)"},
+         "sets defaults, which options given override: the paper's, those of its published code, those for "
+         "a camera in service (--ship better), or those for few pictures of a view that never moves"},
     {"budget", 'B', OPTION_INT, AT(budget), "64", 1, 1000000, .help = "frames that are uploaded"},
     {"gamma", 'g', OPTION_INT, AT(gamma), "2", 1, 1000,
      .help = "candidates that are collected for each of them"},

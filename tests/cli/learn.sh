@@ -70,11 +70,15 @@ expect labels_need_merging_for_a_start 2 'label-classes merges them' \
 # ---- distill: presets ----
 distill() { "$RETORT" distill -q -m "$weights" --teacher-labels set/labels --frames set/images --epochs 1 --size 64 "$@"; }
 expect preset_wants_its_embedder 2 'give its weights as --embedder' distill --preset paper --out bad
-expect unknown_preset 2 'one of none, paper, as_coded, field' distill --preset best --out bad
+expect unknown_preset 2 'one of none, paper, as_coded, field, fixed' distill --preset best --out bad
 check preset_with_options distill --gamma 2 --preset paper --embedder detector --val-frames 2 --select all --budget 2 --out preset
 for value in '"preset": "paper"' '"gamma": 2' '"val": "extra"' '"val-frames": 2' '"head": "rebuild"' \
     '"warmup-floor": 100' '"ship": "always"' '"vehicle-classes": \[1, 2, 3, 5, 7\]' '"alpha": 0.1'; do
     check "preset_writes $value" grep -q -e "$value" preset/manifest.json
+done
+check preset_of_a_fixed_view distill --preset fixed --augment-flip 0.5 --val none --ship always --select all --budget 2 --out fixed
+for value in '"mosaic": 0,' '"augment-scale": 0.1' '"augment-flip": 0.5' '"soft-labels": true'; do
+    check "fixed_preset_writes $value" grep -q -e "$value" fixed/manifest.json
 done
 check preset_writes_the_plan grep -q '^  "plan": "[a-z]*",$' preset/manifest.json
 check extra_frames_are_labelled test -s preset/validation/labels/000005.txt
