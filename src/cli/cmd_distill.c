@@ -59,6 +59,7 @@ static const char *const as_coded[] = {"embedder",
                                        "100",
                                        NULL};
 static const char *const field[] = {"ship", "better", NULL};
+/* Of this project, not of the paper: weights/README.md has what it brings. */
 static const char *const fixed[] = {"mosaic",
                                     "0",
                                     "nominal-batch",

@@ -1,6 +1,5 @@
 /* Random changes of training pictures and their labels [YOLO11]: mosaic of four, scale and shift,
- * colour jitter, mirroring. With [soft labels] what a teacher is less sure of is asked
- * for less.
+ * colour jitter, mirroring. With [soft labels] what a teacher is less sure of is asked for less.
  *
  * Every draw has a fixed number, so leaving one out moves no other. A picture's draws depend on seed, epoch
  * and position in the epoch alone; pictures can be made in any order by any number of threads. */

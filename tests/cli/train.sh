@@ -53,20 +53,21 @@ drawn=$(moved --mask random --fraction 0.25 -o drawn)
 check exact_share_of_the_weights test "$exact" -eq $(((all + 2) / 4))
 check drawn_share_is_about_that test "$drawn" -ne "$exact" -a $(((drawn - exact) * 100 / exact)) -eq 0
 
-# same FOLDER OPTIONS: whether labels and options teach the same as labels without confidences.
-same() {
-    "$RETORT" train -q -m fresh/weights.safetensors -d set/data.yaml --size 32 -E 1 -o "$@" >/dev/null &&
-        cmp -s all/weights.safetensors "$1/weights.safetensors"
-}
+# learn FOLDER OPTIONS: as `all` did, with labels and options that may differ. same FOLDER: whether it learned the same.
+learn() { "$RETORT" train -q -m fresh/weights.safetensors -d set/data.yaml --size 32 -E 1 -o "$@" >/dev/null; }
+same() { cmp -s all/weights.safetensors "$1/weights.safetensors"; }
+otherwise() { ! same "$1"; }
 cp set/labels/1.txt plain.txt
 sed 's/$/ 1/' plain.txt >set/labels/1.txt
-check sure_labels_are_not_soft same sure --soft-labels
+check sure_labels_are_learned learn sure --soft-labels
+check sure_labels_are_not_soft same sure
 sed 's/$/ 0.25/' plain.txt >set/labels/1.txt
+check confidences_are_passed_over learn unasked
 check confidences_teach_nothing_unasked same unasked
 for option in soft-labels augment-scale=0 augment-translate=0 augment-flip=1; do
-    same $option --$option || true
+    check "$option is learned with" learn $option --$option
     check "$option counts" test -e $option/weights.safetensors
-    check "$option teaches otherwise" sh -c '! cmp -s "$@"' - all/weights.safetensors $option/weights.safetensors
+    check "$option teaches otherwise" otherwise $option
 done
 cp plain.txt set/labels/1.txt
 
