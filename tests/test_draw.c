@@ -32,6 +32,24 @@ static void outlines_are_where_they_should_be(void **state)
     image_free(&image);
 }
 
+/* Strokes of six pixels from the left and the top, the last one cut at the end of its side. */
+static void dashes_are_as_long_as_their_gaps(void **state)
+{
+    (void)state;
+    static const uint8_t rgb[3] = {10, 200, 30};
+    struct image image = {0};
+    struct error err;
+    check_ok(image_reserve(&image, 100, 80, &err), &err);
+    image_fill(&image, 0);
+    draw_outline(&image, (const double[]){21, 31, 60, 70}, rgb, true); /* 20 to 60, 30 to 70 */
+    for (int i = 0; i < 41; i++) {
+        const bool drawn = i % 12 < 6 || i < 2 || i > 38;
+        assert_memory_equal(pixel(&image, 20 + i, 30), drawn ? rgb : (const uint8_t[3]){0}, 3);
+        assert_memory_equal(pixel(&image, 60, 30 + i), drawn ? rgb : (const uint8_t[3]){0}, 3);
+    }
+    image_free(&image);
+}
+
 /* Boxes and labels far outside, inside out and on pictures smaller than a letter; the sanitizer looks on. */
 static void anything_is_cut_to_the_picture(void **state)
 {
@@ -51,6 +69,7 @@ static void anything_is_cut_to_the_picture(void **state)
             check_ok(image_reserve(&image, sizes[s][0], sizes[s][1], &err), &err);
             image_fill(&image, 0);
             draw_detection(&image, boxes[b], (int)b - 2, b % 2 ? label : "person 0.87");
+            draw_outline(&image, boxes[b], (const uint8_t[3]){255, 0, 0}, true);
         }
     struct draw_object objects[400]; /* more than are searched for */
     struct plate plates[400];
@@ -143,6 +162,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(outlines_are_where_they_should_be),
+        cmocka_unit_test(dashes_are_as_long_as_their_gaps),
         cmocka_unit_test(anything_is_cut_to_the_picture),
         cmocka_unit_test(neighbouring_classes_differ),
         cmocka_unit_test(letters_differ),

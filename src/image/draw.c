@@ -72,13 +72,28 @@ static struct plate_area outer(const struct image *image, const double box[4])
                                (y0 < y1 ? y1 : y0) + line};
 }
 
-static void outline(struct image *image, const struct plate_area *a, const uint8_t rgb[3])
+/* A horizontal or vertical bar; dashed: strokes of three times the line's width. */
+static void bar(struct image *image, const struct plate_area *a, const uint8_t rgb[3], bool dashed)
+{
+    const int stroke = 3 * line_of(image), across = a->x1 - a->x0, down = a->y1 - a->y0;
+    if (!dashed) {
+        fill(image, a->x0, a->y0, a->x1, a->y1, rgb);
+        return;
+    }
+    for (int at = 0; at < (across > down ? across : down); at += 2 * stroke)
+        if (across > down)
+            fill(image, a->x0 + at, a->y0, at + stroke < across ? a->x0 + at + stroke : a->x1, a->y1, rgb);
+        else
+            fill(image, a->x0, a->y0 + at, a->x1, at + stroke < down ? a->y0 + at + stroke : a->y1, rgb);
+}
+
+static void outline(struct image *image, const struct plate_area *a, const uint8_t rgb[3], bool dashed)
 {
     const int line = line_of(image);
-    fill(image, a->x0, a->y0, a->x1, a->y0 + line, rgb);
-    fill(image, a->x0, a->y1 - line, a->x1, a->y1, rgb);
-    fill(image, a->x0, a->y0, a->x0 + line, a->y1, rgb);
-    fill(image, a->x1 - line, a->y0, a->x1, a->y1, rgb);
+    bar(image, &(struct plate_area){a->x0, a->y0, a->x1, a->y0 + line}, rgb, dashed);
+    bar(image, &(struct plate_area){a->x0, a->y1 - line, a->x1, a->y1}, rgb, dashed);
+    bar(image, &(struct plate_area){a->x0, a->y0, a->x0 + line, a->y1}, rgb, dashed);
+    bar(image, &(struct plate_area){a->x1 - line, a->y0, a->x1, a->y1}, rgb, dashed);
 }
 
 /* The point of [low, high] nearest to x. */
@@ -127,10 +142,16 @@ void draw_detections(struct image *image, const struct draw_object *objects, str
     for (int part = 0; part < 3; part++)
         for (int i = count - 1; i >= 0; i--) {
             draw_colour(rgb, objects[i].class_id);
-            if (part == 0) outline(image, &plates[i].box, rgb);
+            if (part == 0) outline(image, &plates[i].box, rgb, false);
             if (part == 1 && plates[i].length) leader(image, &plates[i], rgb);
             if (part == 2 && plates[i].length) label_plate(image, &plates[i], objects[i].label, rgb);
         }
+}
+
+void draw_outline(struct image *image, const double box[4], const uint8_t rgb[3], bool dashed)
+{
+    const struct plate_area area = outer(image, box);
+    outline(image, &area, rgb, dashed);
 }
 
 void draw_detection(struct image *image, const double box[4], int class_id, const char *label)

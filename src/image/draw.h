@@ -5,6 +5,8 @@
 #include "image/image.h"
 #include "image/plates.h"
 
+#include <stdbool.h>
+
 /* The colour of a class: hues far apart for neighbouring numbers. */
 void draw_colour(uint8_t rgb[3], int class_id);
 
@@ -19,6 +21,9 @@ struct draw_object {
  * their place first and lie on top. Outlines are cut to the picture. plates [count] is scratch and tells
  * where the labels are. */
 void draw_detections(struct image *image, const struct draw_object *objects, struct plate *plates, int count);
+
+/* The outline of one box in a colour of its own; dashed: strokes and gaps are equally long. Cut to the picture. */
+void draw_outline(struct image *image, const double box[4], const uint8_t rgb[3], bool dashed);
 
 /* One object; label may be NULL. */
 void draw_detection(struct image *image, const double box[4], int class_id, const char *label);

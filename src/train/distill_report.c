@@ -1,7 +1,8 @@
 #include "base/file.h"
 #include "base/version.h"
-#include "train/distill_report_pictures.h"
+#include "train/distill_report_pairs.h"
 #include "train/distill_report_settings.h"
+#include "train/distill_report_sheet.h"
 
 #include <math.h>
 #include <stdio.h>

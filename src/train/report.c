@@ -128,6 +128,18 @@ void report_sheet(struct report *report, const struct report_picture *pictures, 
     text_add(&report->html, "</div>\n");
 }
 
+void report_keys(struct report *report, const struct report_key *keys, int count)
+{
+    text_add(&report->html, "<ul class=\"keys\">");
+    for (int i = 0; i < count; i++) {
+        const struct report_key *const k = &keys[i];
+        text_format(&report->html, "<li><i style=\"border:3px %s #%02x%02x%02x\"></i>",
+                    k->dashed ? "dashed" : "solid", k->rgb[0], k->rgb[1], k->rgb[2]);
+        element(&report->html, "", k->words, "</li>");
+    }
+    text_add(&report->html, "</ul>\n");
+}
+
 void report_pairs(struct report *report, const struct report_pair *pairs, int count)
 {
     for (int i = 0; i < count; i++) {

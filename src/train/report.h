@@ -34,6 +34,13 @@ struct report_picture {
     const char *note; /* a second, quieter line, or NULL */
 };
 
+/* What an outline of a colour means. */
+struct report_key {
+    const char *words;
+    uint8_t rgb[3];
+    bool dashed;
+};
+
 struct report_pair {
     struct report_picture before, after; /* captions stand below each */
 };
@@ -46,6 +53,7 @@ void report_table(struct report *report, const struct report_table *table);
 void report_chart(struct report *report, const char *caption, const struct svg_chart *chart);
 void report_timeline(struct report *report, const char *caption, const struct svg_timeline *timeline);
 void report_sheet(struct report *report, const struct report_picture *pictures, int count);
+void report_keys(struct report *report, const struct report_key *keys, int count);
 void report_pairs(struct report *report, const struct report_pair *pairs, int count);
 void report_code(struct report *report, const char *lines); /* a command line, as it is */
 
