@@ -49,6 +49,11 @@ class Rows:
         values = [self.after(c, **wanted) for c in cameras]
         return [] if None in values else values
 
+    def means_over_seeds(self, cameras, **wanted):
+        """A value for each camera, or none where one is missing."""
+        found = [self.some(camera=c, **wanted) for c in cameras]
+        return [mean(float(r["after"]) for r in of_camera) for of_camera in found] if all(found) else []
+
     def column(self, cameras, name):
         """A value for each camera, or none where one is missing."""
         values = [next((float(r[name]) for r in self.all if r["camera"] == c and r[name]), None) for c in cameras]
@@ -143,6 +148,8 @@ def verdicts(rows, cameras, masked):
 
     judge("D1", "farthest-first is better than random, least-confidence, TFDP, moderate",
           *(minus(ff, other) for other in (random, least, tfdp, moderate)))
+    judge("D1", "farthest-first is better than random, means over three seeds",
+          minus(*(rows.means_over_seeds(cameras, filter=f, gamma=8, budget=32, mask="full") for f in FILTERS[:2])))
     judge("D1", f"farthest-first and SBAD-8 differ by less than the seeds ({seeds:.3f})", minus(ff, sbad8),
           minus(sbad8, ff), margin=seeds)
     judge("D2", "SBAD is better than TFDP, moderate", minus(sbad, tfdp), minus(sbad, moderate))
