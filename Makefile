@@ -102,11 +102,11 @@ refused := $(filter $(REFUSED),$(CC) $(CPPFLAGS) $(OPT) $(OPT_REST) $(OPT_SMALL)
 ifneq ($(refused),)
   $(error $(refused): results would no longer be the same on every machine (docs/NUMERICS.md); leave it out)
 endif
-FAST := src/kernels/% src/image/% $(addprefix src/nn/,conv_pack.c pixels.c) \
+FAST := src/kernels/% src/image/% src/select/embeddings.c $(addprefix src/nn/,conv_pack.c pixels.c) \
     $(addprefix src/world/,backdrop.c canvas.c paint.c sensor.c)
 SMALL := $(foreach part,api cli detect nn select train world,src/$(part)/%)
 MIDDLE := src/nn/op_% src/nn/conv% $(addprefix src/nn/,half.c load.c weights.c window.c) \
-    $(addprefix src/detect/,box.c head_decode.c metric.c nms.c) $(addprefix src/select/,bounds.c cluster.c farthest.c) \
+    $(addprefix src/detect/,box.c head_decode.c metric.c nms.c) $(addprefix src/select/,cluster.c farthest.c) \
     $(addprefix src/train/,assign.c augment.c box_terms.c loss_detect.c polygon.c) \
     $(addprefix src/world/,area.c frame.c ground.c lens.c place.c scenery_hit.c shade.c)
 level = $(if $(filter $(FAST),$<),$(OPT),$(if $(filter $(SMALL),$(filter-out $(MIDDLE),$<)),$(OPT_SMALL),$(OPT_REST)))

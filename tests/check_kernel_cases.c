@@ -48,6 +48,15 @@ static void run_dot(const struct kernels *k, struct kernel_run *run)
     keep_result(run, k->dot(x, y, n));
 }
 
+static void run_dots(const struct kernels *k, struct kernel_run *run)
+{
+    enum { MOST = 9 };
+    const int n = draw_size(run), rows = draw_int(run, 0, MOST);
+    const float *x = draw_row(run, n, 10.f), *y[MOST];
+    for (int r = 0; r < rows; r++) y[r] = draw_row(run, n, 10.f);
+    k->dots(draw_row(run, rows, 1.f), x, y, n, rows);
+}
+
 static void run_sum_squares(const struct kernels *k, struct kernel_run *run)
 {
     const int n = draw_size(run);
@@ -321,6 +330,7 @@ const struct kernel_case kernel_cases[] = {
     CASE(sum),
     CASE(max),
     CASE(dot),
+    CASE(dots),
     CASE(sum_squares),
     CASE(column_sum),
     CASE(column_sum_squares),

@@ -134,6 +134,21 @@ static void a_row_is_summed_in_sixteen_lanes(void **state)
     assert_true(best_table()->sum(x, N) == lanes[0]);
 }
 
+static void several_dot_products_are_those_one_by_one(void **state)
+{
+    (void)state;
+    const struct kernels *k = best_table();
+    float x[N], y[ROWS][N], out[ROWS];
+    const float *rows[ROWS];
+    draw(x, N, "x", -1, 1);
+    draw(y[0], ROWS * N, "y", -1, 1);
+    for (int r = 0; r < ROWS; r++) rows[r] = y[r];
+    for (int count = 0; count <= ROWS; count++) {
+        k->dots(out, x, rows, N, count);
+        for (int r = 0; r < count; r++) assert_true(out[r] == k->dot(x, y[r], N));
+    }
+}
+
 /* 0 and -0 are equal, and which of them is the largest is the same on every table. */
 static void the_largest_zero_has_one_sign(void **state)
 {
@@ -345,6 +360,7 @@ int main(void)
         cmocka_unit_test(activations_and_their_derivatives),
         cmocka_unit_test(reductions),
         cmocka_unit_test(a_row_is_summed_in_sixteen_lanes),
+        cmocka_unit_test(several_dot_products_are_those_one_by_one),
         cmocka_unit_test(the_largest_zero_has_one_sign),
         cmocka_unit_test(batch_norm),
         cmocka_unit_test(layer_norm_by_finite_differences),

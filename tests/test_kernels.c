@@ -9,7 +9,7 @@
 #include <time.h>
 
 enum { ROUNDS = 60 };
-#define RECORDED_HASH 0xc22dac31ae994716u /* of all cases, seed 1, on every instruction set */
+#define RECORDED_HASH 0xe3dd11d870e6d026u /* of all cases, seed 1, on every instruction set */
 
 static const struct kernels *scalar_table(void)
 {

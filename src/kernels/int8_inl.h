@@ -85,13 +85,3 @@ static void maximum_bytes(uint8_t *y, const uint8_t *x, int n)
 {
     for (int i = 0; i < n; i++) y[i] = x[i] > y[i] ? x[i] : y[i];
 }
-
-static int32_t dot_bytes(const uint8_t *x, const int16_t *y, int n)
-{
-    int32_t sum = 0;
-    for (int i = 0; i < n; i++) {
-        const int16_t word = x[i];
-        sum += word * y[i];
-    }
-    return sum;
-}

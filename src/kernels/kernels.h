@@ -208,13 +208,13 @@ struct kernels {
     void (*dequantise)(float *y, ptrdiff_t y_stride, const uint8_t *x, ptrdiff_t x_stride, const float *scale,
                        const float *zero, int rows, int cols);
     void (*maximum_bytes)(uint8_t *y, const uint8_t *x, int n); /* y = max(x, y), in place by nature */
-    /* sum of x[i] * y[i], exact; the caller sees to it that no partial sum, in any order, leaves 32 bits */
-    int32_t (*dot_bytes)(const uint8_t *x, const int16_t *y, int n);
 
     /* reduce_inl.h: rows in 16 lanes */
     float (*sum)(const float *x, int n);
     float (*max)(const float *x, int n); /* n >= 1 */
     float (*dot)(const float *x, const float *y, int n);   /* fma per lane */
+    /* out[r] = dot(x, y[r], n): several sums at once do not wait for each other */
+    void (*dots)(float *out, const float *x, const float *const *y, int n, int rows);
     float (*sum_squares)(const float *x, float mean, int n); /* sum of (x - mean)^2, fma per lane */
     /* One chain per column over ascending rows: acc[c] += x[r][c]; acc[c] = fma(d, d, acc[c]), d = x[r][c] - mean[c];
      * acc[c] = fma(x[r][c], y[r][c], acc[c]). acc starts from what it holds. */

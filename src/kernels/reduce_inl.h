@@ -80,6 +80,23 @@ static float dot(const float *x, const float *y, int n)
     return row_sum(s);
 }
 
+static void dots(float *out, const float *x, const float *const *y, int n, int rows)
+{
+    int r = 0;
+    for (; r + 4 <= rows; r += 4) {
+        struct row_lanes s[4] = {row_start(0.f), row_start(0.f), row_start(0.f), row_start(0.f)};
+        FOR_ROW_LANES(i, p, lanes, n, {
+            const vf v = vf_load_lanes(x + i, lanes, 0.f);
+            s[0].part[p] = vf_fma(v, vf_load_lanes(y[r] + i, lanes, 0.f), s[0].part[p]);
+            s[1].part[p] = vf_fma(v, vf_load_lanes(y[r + 1] + i, lanes, 0.f), s[1].part[p]);
+            s[2].part[p] = vf_fma(v, vf_load_lanes(y[r + 2] + i, lanes, 0.f), s[2].part[p]);
+            s[3].part[p] = vf_fma(v, vf_load_lanes(y[r + 3] + i, lanes, 0.f), s[3].part[p]);
+        });
+        for (int k = 0; k < 4; k++) out[r + k] = row_sum(s[k]);
+    }
+    for (; r < rows; r++) out[r] = dot(x, y[r], n);
+}
+
 static float sum_squares(const float *x, float mean, int n)
 {
     struct row_lanes s = row_start(0.f);

@@ -1,9 +1,11 @@
 #include "select/embeddings.h"
 
+#include "base/par.h"
+
 #include <assert.h>
 #include <math.h>
 
-enum { CHAINS = 8 };
+enum { CHAINS = 8, GRAIN = 64 };
 
 enum status embeddings_of(struct embeddings *set, const float *values, ptrdiff_t stride, const int *which,
                           int count, int width, struct arena *arena, struct error *err)
@@ -76,25 +78,52 @@ double embeddings_distance2(const float *x, const double *y, int n)
     return sum;
 }
 
-void embeddings_sum(double *sum, const struct embeddings *set)
+struct sums {
+    const struct embeddings *set;
+    double *sum;     /* [width] */
+    double *density; /* [count] */
+};
+
+/* Columns [begin, end); four rows at a time keep the sums in registers, in the same order. */
+static void sum_columns(void *context, int64_t begin, int64_t end, int worker)
 {
-    for (int j = 0; j < set->width; j++) sum[j] = 0;
-    for (int i = 0; i < set->count; i++)
-        for (int j = 0; j < set->width; j++) sum[j] += (double)set->rows[i][j];
+    (void)worker;
+    const struct sums *s = context;
+    const float *const *const rows = s->set->rows;
+    double *const sum = s->sum;
+    for (int64_t j = begin; j < end; j++) sum[j] = 0;
+    int i = 0;
+    for (; i + 4 <= s->set->count; i += 4) {
+        const float *const a = rows[i], *const b = rows[i + 1], *const c = rows[i + 2],
+                           *const d = rows[i + 3];
+        for (int64_t j = begin; j < end; j++)
+            sum[j] = (((sum[j] + (double)a[j]) + (double)b[j]) + (double)c[j]) + (double)d[j];
+    }
+    for (; i < s->set->count; i++)
+        for (int64_t j = begin; j < end; j++) sum[j] += (double)rows[i][j];
 }
 
-int embeddings_densest(const struct embeddings *set, double *scratch)
+void embeddings_sum(double *sum, const struct embeddings *set, int threads)
+{
+    par_for(threads, set->width, CHAINS, sum_columns, &(struct sums){set, sum, NULL});
+}
+
+static void weigh_rows(void *context, int64_t begin, int64_t end, int worker)
+{
+    (void)worker;
+    const struct sums *s = context;
+    for (int64_t i = begin; i < end; i++)
+        s->density[i] = embeddings_dot_double(s->set->rows[i], s->sum, s->set->width);
+}
+
+int embeddings_densest(const struct embeddings *set, int threads, double *scratch)
 {
     assert(set->count >= 1);
-    embeddings_sum(scratch, set);
+    double *const density = scratch + set->width;
+    embeddings_sum(scratch, set, threads);
+    par_for(threads, set->count, GRAIN, weigh_rows, &(struct sums){set, scratch, density});
     int best = 0;
-    double highest = 0;
-    for (int i = 0; i < set->count; i++) {
-        const double density = embeddings_dot_double(set->rows[i], scratch, set->width);
-        if (i == 0 || density > highest) {
-            best = i;
-            highest = density;
-        }
-    }
+    for (int i = 1; i < set->count; i++)
+        if (density[i] > density[best]) best = i;
     return best;
 }

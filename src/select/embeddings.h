@@ -29,9 +29,9 @@ double embeddings_dot_double(const float *x, const double *y, int n);
 double embeddings_distance2(const float *x, const double *y, int n); /* sum of (x - y)^2 */
 
 /* sum[j] = the sum over rows, ascending, of element j */
-void embeddings_sum(double *sum, const struct embeddings *set);
+void embeddings_sum(double *sum, const struct embeddings *set, int threads);
 
-/* The densest row: argmax <e_i, sum of all>, lowest index on ties. scratch: width doubles. */
-int embeddings_densest(const struct embeddings *set, double *scratch);
+/* The densest row: argmax <e_i, sum of all>, lowest index on ties. scratch: width + count doubles. */
+int embeddings_densest(const struct embeddings *set, int threads, double *scratch);
 
 #endif

@@ -1,100 +1,91 @@
 #include "select/picks.h"
 
 #include "base/par.h"
-#include "select/bounds.h"
 
 #include <math.h>
 
-enum { GRAIN = 64 };
+enum { BLOCK = 64, AT_ONCE = 4 };
 
-struct nearest {
-    float similarity;
-    int frame; /* -1: none */
+struct known {
+    int frame;        /* -1: none */
+    float similarity; /* to its nearest pick */
 };
 
-/* Angles between unit rows obey the triangle inequality: a frame at angle t from its nearest pick cannot be
- * nearer to a new pick that is 2 t or more away from that one, and cos 2t = 2 cos^2 t - 1. Products that are
- * not taken for this reason would have changed nothing, so the picks are the same. SLACK is far above what
- * rounding does to the products of 16384 numbers and to unit lengths: with d the error of a product, 16 d
- * would be enough. */
-static const float SLACK = 1e-3F;
-static const float NOT_UNIT = 1e-5F; /* by how much a squared length may differ from 1 */
-static const float NEVER = -2, ALWAYS = 2;
-
+/* A frame's similarity to its nearest pick only grows from pick to pick. What is known of it from the first few is
+ * therefore a lower bound, and while it is above the least similarity of another frame, the comparisons with the rest
+ * can wait; most are never made. Those that are not made would have changed nothing, so the picks are the same. */
 struct round {
     const struct picker *picker;
-    int rank;              /* of the newest pick */
-    int *picks;            /* [B]: frames, by rank */
-    float *cosine;         /* [B]: newest pick to each earlier one; ALWAYS unless both are unit rows */
-    float *similarity;     /* [M]: largest to the picks so far */
-    int *nearest;          /* [M]: rank of the pick with that similarity */
-    float *reach;          /* [M]: when cosine[nearest] is below this, the newest pick is no nearer */
-    const uint8_t *marked; /* [M] */
-    struct bounds bounds;
-    struct nearest best[PAR_MAX_THREADS];
+    const float **picks; /* [B]: rows, by rank */
+    int count;           /* of picks */
+    int *seen;           /* [M]: how many of them the frame was compared with */
+    float *similarity;   /* [M]: the largest of these; UNKNOWN; TAKEN: not to be picked any more */
+    float *low;          /* [M / BLOCK]: none in the block has less */
+    struct known best[PAR_MAX_THREADS]; /* of each worker */
 };
 
-static bool unit(const struct round *round, int frame)
+static const float UNKNOWN = -INFINITY, TAKEN = INFINITY;
+
+static bool before(float similarity, int frame, const struct known *other)
 {
-    const float length = bounds_length(&round->bounds, frame);
-    return fabsf(length * length - 1) <= NOT_UNIT;
+    return other->frame < 0 || similarity < other->similarity ||
+           (similarity == other->similarity && frame < other->frame);
 }
 
-static float product(const struct round *round, int a, int b)
+/* Compares the frame with picks until it cannot be before `best` any more; it is the new one if it was to the last. */
+static void compare(struct round *round, int frame, struct known *best)
 {
-    const struct embeddings *set = &round->picker->set;
-    return round->picker->kernels->dot(set->rows[a], set->rows[b], set->width);
+    const struct embeddings *const set = &round->picker->set;
+    float *const similarity = &round->similarity[frame], now[AT_ONCE];
+    int *const seen = &round->seen[frame];
+    while (*seen < round->count && before(*similarity, frame, best)) {
+        const int left = round->count - *seen, some = left < AT_ONCE ? left : AT_ONCE;
+        round->picker->kernels->dots(now, set->rows[frame], round->picks + *seen, set->width, some);
+        for (int i = 0; i < some; i++)
+            if (now[i] > *similarity) *similarity = now[i];
+        *seen += some;
+    }
+    if (before(*similarity, frame, best)) *best = (struct known){frame, *similarity};
 }
 
-static void compare(struct round *round, int frame)
+static void search_block(struct round *round, int block, struct known *best)
 {
-    const int rank = round->rank;
-    if (rank && (round->cosine[round->nearest[frame]] < round->reach[frame] ||
-                 bounds_above(&round->bounds, frame) <= round->similarity[frame]))
-        return;
-    const float now = product(round, frame, round->picks[rank]);
-    if (rank && now <= round->similarity[frame]) return;
-    round->similarity[frame] = now;
-    round->nearest[frame] = rank;
-    round->reach[frame] = now > 0 && unit(round, frame) ? 2 * now * now - 1 - SLACK : NEVER;
+    if (best->frame >= 0 && round->low[block] > best->similarity) return;
+    const int begin = block * BLOCK, count = round->picker->set.count;
+    const int end = count - begin < BLOCK ? count : begin + BLOCK;
+    float low = TAKEN;
+    for (int i = begin; i < end; i++) {
+        if (round->similarity[i] != TAKEN && before(round->similarity[i], i, best)) compare(round, i, best);
+        if (round->similarity[i] < low) low = round->similarity[i];
+    }
+    round->low[block] = low;
 }
 
-/* similarity = max(similarity, <e_i, pick>), and the lowest unmarked one of this worker. Its shares ascend,
- * so taking the lowest frame on ties here and between workers gives the lowest of all. */
-static void update(void *context, int64_t begin, int64_t end, int worker)
+/* What one worker finds is the first in its shares, so that the first of all is among them. */
+static void search_share(void *context, int64_t begin, int64_t end, int worker)
 {
     struct round *round = context;
-    struct nearest best = round->best[worker];
-    for (int i = (int)begin; i < (int)end; i++) {
-        if (round->marked[i]) continue;
-        compare(round, i);
-        if (best.frame < 0 || round->similarity[i] < best.similarity)
-            best = (struct nearest){round->similarity[i], i};
-    }
-    round->best[worker] = best;
+    for (int i = (int)begin; i < (int)end; i++) search_block(round, i, &round->best[worker]);
 }
 
-static struct nearest least_similar(struct round *round, int rank, int pick)
+/* The frame that is least similar to its nearest pick, the lowest one on ties. The search starts where it is likely. */
+static struct known least_similar(struct round *round)
 {
-    const struct picker *picker = round->picker;
-    round->rank = rank;
-    round->picks[rank] = pick;
-    bounds_aim(&round->bounds, pick);
-    for (int i = 0; i < rank; i++) {
-        const bool both = unit(round, pick) && unit(round, round->picks[i]);
-        round->cosine[i] = both ? product(round, pick, round->picks[i]) : ALWAYS;
-    }
-    for (int i = 0; i < picker->threads; i++) round->best[i].frame = -1;
-    par_for(picker->threads, picker->set.count, GRAIN, update, round);
-    struct nearest best = {0, -1};
-    for (int i = 0; i < picker->threads; i++) {
-        const struct nearest other = round->best[i];
-        if (other.frame < 0) continue;
-        if (best.frame < 0 || other.similarity < best.similarity ||
-            (other.similarity == best.similarity && other.frame < best.frame))
-            best = other;
-    }
-    return best;
+    const int blocks = (round->picker->set.count + BLOCK - 1) / BLOCK, threads = round->picker->threads;
+    struct known first = {-1, 0};
+    int likely = 0;
+    for (int i = 1; i < blocks; i++)
+        if (round->low[i] < round->low[likely]) likely = i;
+    struct known guess = {-1, 0};
+    for (int i = likely * BLOCK; i < round->picker->set.count && i < (likely + 1) * BLOCK; i++)
+        if (before(round->similarity[i], i, &guess)) guess = (struct known){i, round->similarity[i]};
+    if (guess.similarity != TAKEN) compare(round, guess.frame, &first);
+    for (int i = 0; i < threads; i++) round->best[i] = first;
+    par_for(threads, blocks, 1, search_share, round);
+    for (int i = 0; i < threads; i++)
+        if (round->best[i].frame >= 0 && before(round->best[i].similarity, round->best[i].frame, &first))
+            first = round->best[i];
+    return first;
 }
 
 static bool equal(const float *a, const float *b, int n)
@@ -104,42 +95,41 @@ static bool equal(const float *a, const float *b, int n)
     return true;
 }
 
-static void mark(struct picks *picks, uint8_t *marked, int frame, int rank, double score)
+static void take(struct picks *picks, struct round *round, const struct known *known, int frame, int rank)
 {
-    marked[frame] = 1;
-    picks->items[picks->count++] = (struct pick){frame, rank, score};
+    round->similarity[frame] = TAKEN;
+    picks->items[picks->count++] = (struct pick){frame, rank, (double)known->similarity};
 }
 
 enum status farthest_first(struct picks *picks, const struct picker *picker, bool mark_duplicates,
                            double max_cosine, struct error *err)
 {
     const struct embeddings *set = &picker->set;
-    const size_t m = (size_t)set->count, b = (size_t)picker->budget;
-    double *scratch = arena_alloc(picker->arena, (size_t)set->width, sizeof *scratch);
+    const size_t m = (size_t)set->count, b = (size_t)picker->budget, blocks = m / BLOCK + 1;
+    double *scratch = arena_alloc(picker->arena, (size_t)set->width + m, sizeof *scratch);
     struct round *round = arena_alloc(picker->arena, 1, sizeof *round);
-    uint8_t *marked = arena_alloc(picker->arena, m, 1);
-    if (!scratch || !round || !marked) return fail_memory(err, "farthest-first", m);
+    if (!scratch || !round) return fail_memory(err, "farthest-first", sizeof *round);
     *round = (struct round){.picker = picker,
                             .picks = arena_alloc(picker->arena, b, sizeof *round->picks),
-                            .cosine = arena_alloc(picker->arena, b, sizeof *round->cosine),
+                            .seen = arena_alloc(picker->arena, m, sizeof *round->seen),
                             .similarity = arena_alloc(picker->arena, m, sizeof *round->similarity),
-                            .nearest = arena_alloc(picker->arena, m, sizeof *round->nearest),
-                            .reach = arena_alloc(picker->arena, m, sizeof *round->reach),
-                            .marked = marked};
-    if (!round->picks || !round->cosine || !round->similarity || !round->nearest || !round->reach)
-        return fail_memory(err, "farthest-first", m * 12 + b * 8);
-    TRY(bounds_of(&round->bounds, set, picker->kernels, picker->threads, picker->arena, err));
-    struct nearest next = {0, embeddings_densest(set, scratch)};
+                            .low = arena_alloc(picker->arena, blocks, sizeof *round->low)};
+    if (!round->picks || !round->seen || !round->similarity || !round->low)
+        return fail_memory(err, "farthest-first", m * 8 + b * 8);
+    for (size_t i = 0; i < m; i++) round->similarity[i] = UNKNOWN;
+    for (size_t i = 0; i < blocks; i++) round->low[i] = UNKNOWN;
+    struct known next = {embeddings_densest(set, picker->threads, scratch), 0};
     for (int rank = 0; rank < picker->budget && next.frame >= 0; rank++) {
-        if (rank && max_cosine < 1 && next.similarity > max_cosine) {
+        if (rank && max_cosine < 1 && (double)next.similarity > max_cosine) {
             picks->stopped = true;
             break;
         }
-        mark(picks, marked, next.frame, rank, (double)next.similarity);
+        round->picks[round->count++] = set->rows[next.frame];
+        take(picks, round, &next, next.frame, rank);
         for (int i = 0; mark_duplicates && i < set->count; i++)
-            if (!marked[i] && equal(set->rows[i], set->rows[next.frame], set->width))
-                mark(picks, marked, i, rank, (double)next.similarity);
-        if (rank + 1 < picker->budget) next = least_similar(round, rank, next.frame);
+            if (round->similarity[i] != TAKEN && equal(set->rows[i], set->rows[next.frame], set->width))
+                take(picks, round, &next, i, rank);
+        if (rank + 1 < picker->budget) next = least_similar(round);
     }
     return OK;
 }

@@ -111,16 +111,17 @@ static enum status by_chance(struct picks *picks, const struct filter_options *o
 }
 
 /* The mean, or the median of every coordinate (between the two middle ones of an even number). */
-static enum status find_centre(double *centre, const struct embeddings *set, enum moderate_center kind,
-                               struct arena *arena, struct error *err)
+static enum status find_centre(double *centre, const struct picker *picker, enum moderate_center kind,
+                               struct error *err)
 {
+    const struct embeddings *const set = &picker->set;
     const size_t m = (size_t)set->count;
     if (kind == CENTER_MEAN) {
-        embeddings_sum(centre, set);
+        embeddings_sum(centre, set, picker->threads);
         for (int j = 0; j < set->width; j++) centre[j] /= set->count;
         return OK;
     }
-    double *column = arena_alloc(arena, m, sizeof *column);
+    double *column = arena_alloc(picker->arena, m, sizeof *column);
     if (!column) return fail_memory(err, "moderate", m * sizeof *column);
     for (int j = 0; j < set->width; j++) {
         for (int i = 0; i < set->count; i++) column[i] = (double)set->rows[i][j];
@@ -138,7 +139,7 @@ static enum status moderate(struct picks *picks, const struct filter_options *op
     double *centre = arena_alloc(picker->arena, (size_t)set->width, sizeof *centre);
     struct rank *order = arena_alloc(picker->arena, (size_t)m, sizeof *order);
     if (!centre || !order) return fail_memory(err, "moderate", (size_t)m * sizeof *order);
-    TRY(find_centre(centre, set, options->moderate_center, picker->arena, err));
+    TRY(find_centre(centre, picker, options->moderate_center, err));
     for (int i = 0; i < m; i++)
         order[i] = (struct rank){sqrt(embeddings_distance2(set->rows[i], centre, set->width)), (uint32_t)i};
     rank_sort_ascending(order, (size_t)m);

@@ -203,13 +203,13 @@ static enum status by_chunks(struct selection *selection, const struct select_op
     TRY(embeddings_of(&set, bank->embeddings, bank->embedding_stride, eligible.frames, eligible.count,
                       bank->width, arena, err));
     const float **taken = arena_alloc(arena, (size_t)n, sizeof *taken);
-    double *scratch = arena_alloc(arena, (size_t)bank->width, sizeof *scratch);
-    if (!taken || !scratch) return fail_memory(err, "chunks", (size_t)n * sizeof *taken);
     const int length = eligible.count / n;
+    double *scratch = arena_alloc(arena, (size_t)bank->width + (size_t)length, sizeof *scratch);
+    if (!taken || !scratch) return fail_memory(err, "chunks", (size_t)n * sizeof *taken);
     for (int chunk = 0; chunk < n; chunk++) {
         const struct embeddings part = embeddings_part(&set, chunk * length, length);
         const int row =
-            chunk ? least_similar(&part, taken, chunk, bank->kernels) : embeddings_densest(&part, scratch);
+            chunk ? least_similar(&part, taken, chunk, bank->kernels) : embeddings_densest(&part, 1, scratch);
         taken[chunk] = part.rows[row];
         selection->frames[chunk] = eligible.frames[chunk * length + row];
     }
