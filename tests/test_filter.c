@@ -287,16 +287,17 @@ static int next_naive(float *similarity, const float *rows, const int *picks, in
     return best;
 }
 
-static void expect_naive(struct check_rows rows)
+static void expect_naive_with(struct check_rows rows, int budget, int threads)
 {
     struct arena arena = {0};
     struct filter_frames frames = {0};
     set_rows(&frames, rows);
     struct filter_options options = filter_defaults();
-    options.budget = NAIVE_PICKS;
-    const struct filter_result result = run(&options, &frames, 1, &arena);
+    options.budget = budget;
+    const struct filter_result result = run(&options, &frames, threads, &arena);
     const int *picks = picking_order(&result, &arena);
-    for (int k = 1; k < NAIVE_PICKS; k++) {
+    assert_int_equal(result.count, budget);
+    for (int k = 1; k < budget; k++) {
         float similarity;
         assert_int_equal(picks[k], next_naive(&similarity, rows.values, picks, k));
         for (int i = 0; i < result.count; i++)
@@ -305,9 +306,15 @@ static void expect_naive(struct check_rows rows)
     arena_free(&arena);
 }
 
-/* T5: the running maximum, and leaving out what cannot raise it, equal looking at all pairs anew: for rows
- * far from each other, on an arc, where the bound is tight, and where lengths are not 1, so that nothing may
- * be left out. */
+static void expect_naive(struct check_rows rows)
+{
+    expect_naive_with(rows, NAIVE_PICKS, 1);
+    expect_naive_with(rows, NAIVE_PICKS, 3);
+    expect_naive_with(rows, NAIVE_ROWS - 1, 2);
+}
+
+/* T5: comparing only what may be next equals looking at all pairs anew: for rows far from each other, on an arc, of
+ * other lengths than 1, and where a few vectors stand for all, so that ties abound in every block. */
 static void test_farthest_naive(void **state)
 {
     (void)state;
@@ -325,6 +332,50 @@ static void test_farthest_naive(void **state)
     for (int i = 0; i < NAIVE_ROWS; i++)
         for (int j = 0; j < NAIVE_WIDTH; j++) rows.values[i * NAIVE_WIDTH + j] *= 2;
     expect_naive(rows);
+    for (int i = 0; i < NAIVE_ROWS; i++)
+        for (int j = 0; j < NAIVE_WIDTH; j++) rows.values[i * NAIVE_WIDTH + j] = j == i * i % 7;
+    expect_naive(rows);
+    arena_free(&arena);
+}
+
+/* Products beyond the range of floats are the largest there are, and frames all the same. */
+static void test_farthest_of_huge_rows(void **state)
+{
+    (void)state;
+    static float huge[12];
+    for (int i = 0; i < 6; i++) huge[2 * i] = 1e20F;
+    struct arena arena = {0};
+    const struct filter_frames frames = {.count = 6, .embeddings = huge, .embedding_stride = 2, .width = 2};
+    struct filter_options options = filter_defaults();
+    options.budget = 5;
+    const struct filter_result result = run(&options, &frames, 2, &arena);
+    assert_true(is(&result, (const int[]){0, 1, 2, 3, 4}, 5));
+    options.rule = FILTER_K_MEDOIDS;
+    assert_int_equal(run(&options, &frames, 2, &arena).count, 5);
+    arena_free(&arena);
+}
+
+/* Two hundred frames of seven vectors: the first round each takes its duplicates along, whole blocks among them. */
+static void test_duplicates_fill_blocks(void **state)
+{
+    (void)state;
+    enum { COUNT = 200, WIDTH = 7 };
+    static float values[COUNT * WIDTH];
+    for (int i = 0; i < COUNT; i++) values[i * WIDTH + (i < 140 ? 0 : i % WIDTH)] = 1;
+    struct arena arena = {0};
+    const struct filter_frames frames = {
+        .count = COUNT, .embeddings = values, .embedding_stride = WIDTH, .width = WIDTH};
+    struct filter_options options = filter_defaults();
+    options.mark_duplicates = true;
+    options.budget = WIDTH;
+    const struct filter_result result = run(&options, &frames, 3, &arena);
+    assert_int_equal(result.count, COUNT);
+    for (int k = 0; k < result.count; k++)
+        for (int other = 0; other < k; other++) {
+            const float *const a = values + result.frames[k] * WIDTH, *const b = values +
+                                                                                 result.frames[other] * WIDTH;
+            assert_true(!memcmp(a, b, WIDTH * sizeof *a) == (result.ranks[k] == result.ranks[other]));
+        }
     arena_free(&arena);
 }
 
@@ -456,6 +507,8 @@ int main(void)
         cmocka_unit_test(test_farthest_duplicates),
         cmocka_unit_test(test_six_points),
         cmocka_unit_test(test_farthest_naive),
+        cmocka_unit_test(test_farthest_of_huge_rows),
+        cmocka_unit_test(test_duplicates_fill_blocks),
         cmocka_unit_test(test_tables_and_threads),
         cmocka_unit_test(test_shape_complexity),
         cmocka_unit_test(test_all_or_fewer),

@@ -1,7 +1,8 @@
 /* Parallel-for: the only place that knows OpenMP.
  *
  * Threads split outputs, never a sum but at the nodes of a fixed tree (nn/pixels.h): a body must compute each output of
- * its range from inputs alone, so that the result cannot depend on the number of threads or on where the cuts fall. */
+ * its range from inputs alone, so that the result cannot depend on the number of threads or on where the cuts fall.
+ * What a search skips may depend on them, as long as what it finds does not (select/farthest.c). */
 #ifndef RETORT_BASE_PAR_H
 #define RETORT_BASE_PAR_H
 

@@ -3,6 +3,7 @@
 
 #include "base/par.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -223,6 +224,7 @@ enum status cluster_k_medoids(struct picks *picks, const struct picker *picker, 
     struct clusters c;
     TRY(make(&c, picker, false, err));
     TRY(farthest_first(picks, picker, false, 1, err));
+    assert(picks->count == budget);
     picks->start = arena_alloc(picker->arena, (size_t)budget, sizeof *picks->start);
     int *medoids = arena_alloc(picker->arena, (size_t)budget, sizeof *medoids);
     if (!picks->start || !medoids) return fail_memory(err, "clusters", (size_t)budget * 8);

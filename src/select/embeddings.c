@@ -5,7 +5,7 @@
 #include <assert.h>
 #include <math.h>
 
-enum { CHAINS = 8, GRAIN = 64 };
+enum { CHAINS = 8, LINE = 64 / sizeof(double), GRAIN = 64 };
 
 enum status embeddings_of(struct embeddings *set, const float *values, ptrdiff_t stride, const int *which,
                           int count, int width, struct arena *arena, struct error *err)
@@ -84,7 +84,7 @@ struct sums {
     double *density; /* [count] */
 };
 
-/* Columns [begin, end); four rows at a time keep the sums in registers, in the same order. */
+/* Columns [begin, end); four rows at a time, in the same order, load and store each sum once. */
 static void sum_columns(void *context, int64_t begin, int64_t end, int worker)
 {
     (void)worker;
@@ -105,7 +105,7 @@ static void sum_columns(void *context, int64_t begin, int64_t end, int worker)
 
 void embeddings_sum(double *sum, const struct embeddings *set, int threads)
 {
-    par_for(threads, set->width, CHAINS, sum_columns, &(struct sums){set, sum, NULL});
+    par_for(threads, set->width, LINE, sum_columns, &(struct sums){set, sum, NULL});
 }
 
 static void weigh_rows(void *context, int64_t begin, int64_t end, int worker)
