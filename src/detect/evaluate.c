@@ -200,7 +200,7 @@ static enum status evaluate(struct job *job, struct evaluation *evaluation, cons
     if (o->rectangular && o->ignore_above < 0) TRY(plan_batches(job, err));
 
     struct metric_options options = metric_default_options(evaluation->classes);
-    options.match_best_only = o->metric_2024 || o->ignore_above >= 0;
+    options.match_best_only = evaluate_match_best_only(o);
     options.sloped_end = options.fitness_2024 = o->metric_2024;
     options.ignore_above = o->ignore_above;
     TRY(metric_make(job->metric, &options, err));

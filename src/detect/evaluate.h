@@ -45,6 +45,12 @@ struct evaluate_options {
 /* 640, square, batches of 32, confidence 0.001, IoU 0.7, no line, no merging. */
 struct evaluate_options evaluate_default_options(void);
 
+/* Whether boxes are matched as they were in 2024 [D-SBAD]. */
+static inline bool evaluate_match_best_only(const struct evaluate_options *options)
+{
+    return options->metric_2024 || options->ignore_above >= 0;
+}
+
 struct evaluation {
     struct metric metric; /* owns what result points to */
     struct metric_result result;

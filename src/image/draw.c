@@ -72,10 +72,11 @@ static struct plate_area outer(const struct image *image, const double box[4])
                                (y0 < y1 ? y1 : y0) + line};
 }
 
-/* A horizontal or vertical bar; dashed: strokes of three times the line's width. */
+/* A horizontal or vertical bar; dashed: strokes of three times the line's width, shorter on a short bar. */
 static void bar(struct image *image, const struct plate_area *a, const uint8_t rgb[3], bool dashed)
 {
-    const int stroke = 3 * line_of(image), across = a->x1 - a->x0, down = a->y1 - a->y0;
+    const int across = a->x1 - a->x0, down = a->y1 - a->y0, third = (across > down ? across : down) / 3;
+    const int wanted = 3 * line_of(image), stroke = third < 1 ? 1 : third < wanted ? third : wanted;
     if (!dashed) {
         fill(image, a->x0, a->y0, a->x1, a->y1, rgb);
         return;

@@ -1,11 +1,14 @@
 #include "train/distill_report_pairs.h"
 
+#include "detect/detector.h"
+#include "detect/labels.h"
+#include "detect/metric.h"
 #include "image/decode.h"
 #include "image/draw.h"
 #include "train/report_image.h"
 #include "train/report_words.h"
 
-#include <stdlib.h>
+#include <math.h>
 
 enum { PAIR_MOST = 6, PAIR_WIDTH = 640 };
 
@@ -37,7 +40,8 @@ static enum status side_begin(struct side *side, const char *when, const struct 
     struct nms_options nms = nms_predict_options();
     const int classes = model->config.classes;
     side->when = when;
-    if (pairs->labelled) nms.confidence = (float)score->confidence;
+    if (pairs->labelled && score->recall > 0)
+        nms.confidence = fmaxf((float)score->confidence, o->scoring.confidence);
     if (classes > 1) {
         int *map;
         TRY(labels_make_map(&map, pairs->arena, classes, o->vehicles, (size_t)o->vehicle_count, true,
@@ -92,9 +96,10 @@ static void draw(struct image *canvas, const struct frame_view *view, const stru
 
 /* Draws what was missed, then what was found, the most confident last; returns how many labels were. */
 static int draw_judged(struct image *canvas, const struct frame_view *view, const struct detection *found,
-                       int count, uint16_t *hits, uint16_t *claimed)
+                       int count, const struct pairs *pairs, uint16_t *hits, uint16_t *claimed)
 {
-    metric_match(hits, claimed, view->truths, view->truth_count, found, (size_t)count, false);
+    metric_match(hits, claimed, view->truths, view->truth_count, found, (size_t)count,
+                 evaluate_match_best_only(&pairs->options->scoring));
     int right = 0;
     for (size_t i = 0; i < view->truth_count; i++)
         if (!(claimed[i] & 1)) draw(canvas, view, &view->truths[i].box, MARK_MISSED);
@@ -114,7 +119,7 @@ static enum status draw_found(const char **caption, struct image *canvas, const 
         uint16_t *const hits = arena_alloc(pairs->arena, (size_t)count, sizeof *hits);
         uint16_t *const claimed = arena_alloc(pairs->arena, view->truth_count, sizeof *claimed);
         if (!hits || !claimed) return fail_memory(err, "matches", view->truth_count * sizeof *claimed);
-        const int right = draw_judged(canvas, view, found, count, hits, claimed);
+        const int right = draw_judged(canvas, view, found, count, pairs, hits, claimed);
         *caption = arena_printf(pairs->arena, "%s, %s: %d of %zu found, %d false", view->name, side->when,
                                 right, view->truth_count, count - right);
     } else {
@@ -128,12 +133,14 @@ static enum status draw_found(const char **caption, struct image *canvas, const 
 static enum status draw_side(struct report_picture *shown, struct side *side, const struct frame_view *view,
                              const struct pairs *pairs, struct error *err)
 {
+    const struct distill_options *const options = pairs->options;
     struct detection found[NMS_MAX_DETECTIONS];
     struct image canvas = {0};
     int count, kept = 0;
-    TRY(detector_predict(&side->detector, &view->picture, pairs->options->size, true, found, &count, err));
+    const bool rectangular = !pairs->labelled || options->scoring.ignore_above >= 0; /* as the score */
+    TRY(detector_predict(&side->detector, &view->picture, options->size, rectangular, found, &count, err));
     for (int i = 0; i < count; i++)
-        if (scored(&found[i].box, pairs->options)) found[kept++] = found[i];
+        if (scored(&found[i].box, options)) found[kept++] = found[i];
     enum status status = image_copy(&canvas, &view->small, err);
     if (status == OK) status = draw_found(&shown->caption, &canvas, view, side, found, kept, pairs, err);
     if (status == OK) status = report_image_encode(shown, &canvas, err);
@@ -181,33 +188,52 @@ static enum status draw_pairs(struct report_pair *drawn, int shown, const struct
     return OK;
 }
 
+/* The cells of a row: what the best F1 of a student is made of. */
+static bool best_of(const char *cells[4], const char *when, const struct metric_result *score,
+                    struct arena *arena)
+{
+    const bool any = score->recall > 0;
+    cells[0] = when;
+    cells[1] = any ? arena_printf(arena, "%.3f", score->confidence) : "";
+    cells[2] = any ? arena_printf(arena, "%.0f %%", 100 * score->recall) : "none";
+    cells[3] = any ? arena_printf(arena, "%.0f %%", 100 * (1 - score->precision)) : "";
+    return cells[1] && cells[2] && cells[3];
+}
+
+static enum status explain_judged(struct report *report, const struct pairs *pairs,
+                                  const struct distill_result *result, struct error *err)
+{
+    static const char *const heads[] = {"student", "confidence", "labels found", "false boxes"};
+    const char *cells[2 * 4];
+    if (!best_of(cells, "before", &result->before, pairs->arena) ||
+        !best_of(cells + 4, "after", &result->after, pairs->arena))
+        return fail_memory(err, "a table", sizeof cells);
+    report_table(report, &(struct report_table){"In all test frames, at the confidence at which F1 is best.",
+                                                4, 2, "lrrr", heads, cells});
+    report_paragraph(report,
+                     "Here are test frames at even distances, not picked by hand, with the boxes above these "
+                     "confidences. A box that overlaps a label with an IoU of 0.5 or more has found it; a "
+                     "second box on the same label is false.");
+    report_keys(report, keys, MARKS);
+    return OK;
+}
+
 static enum status section(struct report *report, const struct report_pair *drawn, int shown,
                            const struct pairs *pairs, const struct distill_result *result, bool test,
                            struct error *err)
 {
     report_section(report, "Before and after");
-    if (pairs->labelled) {
-        const struct metric_result *const b = &result->before, *const a = &result->after;
-        const char *const words = arena_printf(
-            pairs->arena,
-            "Test frames at even distances, not picked by hand. Boxes are those above the confidence at which "
-            "the student's F1 is best, %.3f before and %.3f after; found means that box and label overlap "
-            "with an IoU of 0.5 or more. In all test frames together it finds %.0f %% of the labels before "
-            "and %.0f %% after, and %.0f %% and %.0f %% of its boxes are false.",
-            b->confidence, a->confidence, 100 * b->recall, 100 * a->recall, 100 * (1 - b->precision),
-            100 * (1 - a->precision));
-        if (!words) return fail_memory(err, "a paragraph", 1);
-        report_paragraph(report, words);
-        report_keys(report, keys, MARKS);
-    } else {
-        report_paragraph(report, test ? "Test frames at even distances, not picked by hand, with all boxes "
-                                        "above confidence 0.25."
-                                      : "Chosen frames at even distances, with all boxes above confidence "
-                                        "0.25. The student has learned from these very frames.");
-    }
-    if (test && pairs->options->scoring.ignore_above >= 0)
+    if (pairs->labelled)
+        TRY(explain_judged(report, pairs, result, err));
+    else
         report_paragraph(report,
-                         "Boxes that end above the line from which on frames are scored are left out.");
+                         test ? "Test frames at even distances, not picked by hand, with all boxes above "
+                                "confidence 0.25."
+                              : "Chosen frames at even distances, with all boxes above confidence "
+                                "0.25. The student has learned from these very frames.");
+    if (test && pairs->options->scoring.ignore_above >= 0)
+        report_paragraph(
+            report, "Boxes and labels that end above the line from which on frames are scored are left out.");
     report_pairs(report, drawn, shown);
     return OK;
 }
