@@ -153,11 +153,14 @@ class Camera:
         vectors = self.path("vectors.npy")
         self.retort("embed", "-m", self.embeds(), "-f", self.stream(), "-o", vectors, out=vectors)
 
+    def candidates(self, run):
+        return run.budget * run.gamma
+
     def choose(self, run):
         """The run's frames, in stream order."""
         chosen = self.path(run.name + ".jsonl")
-        candidates = self.path(f"candidates-{run.budget * run.gamma}.jsonl")
-        self.retort("select", "-c", self.path("found.jsonl"), "-n", run.budget * run.gamma, *self.select_options(),
+        candidates = self.path(f"candidates-{self.candidates(run)}.jsonl")
+        self.retort("select", "-c", self.path("found.jsonl"), "-n", self.candidates(run), *self.select_options(),
                     "--classes", VEHICLES, "-o", candidates, out=candidates)
         self.retort("filter", "--selection", candidates, "-e", self.path("vectors.npy"), "-f", self.path("found.jsonl"),
                     "-r", run.filter, "-n", run.frames, "--allow-short", "--classes", VEHICLES, "-s", run.seed,
@@ -266,11 +269,14 @@ class ExpresswayCamera(Camera):
         self.source = os.path.join(a.expressway, "cam" + name)
         pool = expressway.split(a.expressway, name, self.path("scored"))[:64]
         self.write(self.path("stream.txt"), "".join(f + "\n" for f in pool))
-        self.limit = expressway.limit(a.expressway, name)
+        self.pool, self.limit = len(pool), expressway.limit(a.expressway, name)
         self.describe()
 
     def stream(self):
         return self.path("stream.txt")
+
+    def candidates(self, run):
+        return min(super().candidates(run), self.pool)
 
     def frame(self, file):
         return os.path.join(self.source, "images", os.path.basename(file))

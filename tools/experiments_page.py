@@ -206,7 +206,7 @@ def plot(path, xs, gains, x_label, x_log=False):
 
 def plots(rows, cameras, folder):
     os.makedirs(folder, exist_ok=True)
-    filters = [(name.replace("-", "-\n"), wanted) for name, wanted in filter_kinds()]
+    filters = [(name.replace("-", "-\n") if len(name) > 8 else name, wanted) for name, wanted in filter_kinds()]
     gammas = [(g, dict(filter="farthest-first" if g > 1 else "none", gamma=g, budget=32, mask="full"))
               for g in (1, 2, 4, 8)]
     budgets = [(b, dict(filter="farthest-first", gamma=2, budget=b, mask="full")) for b in (16, 32, 64, 128)]
@@ -281,12 +281,16 @@ alone, is below 0 with that confidence, and is undecided otherwise.
 iterations, 48 of them warm-up, against 200 and 6) and uploads eight times as much.
 
 {picture(made, folder, path, "filters", "gain by filter")}{by_camera(rows, cameras, kinds)}
-## Candidates for each frame
+"""
+    if sum(bool(rows.of_all(cameras, **wanted)) for _, wanted in gammas) > 1:
+        text += f"""## Candidates for each frame
 
 Farthest-first, 32 frames. With gamma 1 there is nothing to choose from: that is SBAD above.
 
 {picture(made, folder, path, "gamma", "gain by gamma")}{by_camera(rows, cameras, gammas)}
-## Budget
+"""
+    if any(rows.of_all(cameras, **wanted) for _, wanted in budgets):
+        text += f"""## Budget
 
 Farthest-first, gamma 2. Iterations grow with the budget, as in the paper.
 
