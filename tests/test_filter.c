@@ -372,8 +372,8 @@ static void test_duplicates_fill_blocks(void **state)
     assert_int_equal(result.count, COUNT);
     for (int k = 0; k < result.count; k++)
         for (int other = 0; other < k; other++) {
-            const float *const a = values + result.frames[k] * WIDTH, *const b = values +
-                                                                                 result.frames[other] * WIDTH;
+            const float *const a = values + result.frames[k] * WIDTH;
+            const float *const b = values + result.frames[other] * WIDTH;
             assert_true(!memcmp(a, b, WIDTH * sizeof *a) == (result.ranks[k] == result.ranks[other]));
         }
     arena_free(&arena);

@@ -2,8 +2,8 @@
 """Turns the rows of tools/experiments.py into docs/experiments.md and its plots (needs matplotlib).
 
 Every verdict is computed from the rows, from differences camera by camera: a shape holds when all of its differences
-are surely above 0 (Student's t, 95 %), does not when one, taken alone, is surely below, and is undecided otherwise. What has no rows
-yet is left out.
+are surely above 0 (Student's t, 95 %), does not when one, taken alone, is surely below, and is undecided otherwise.
+What has no rows yet is left out.
 """
 import argparse
 import os
@@ -165,7 +165,8 @@ def verdicts(rows, cameras, masked):
           *(minus(b, a) for a, b in zip(budgets, budgets[1:])), margin=seeds)
     judge("D7", "random and least-confidence are below farthest-first and above TFDP and moderate",
           *(minus(ff, x) for x in (random, least)), *(minus(x, y) for x in (random, least) for y in (tfdp, moderate)))
-    found.append(["D8", "one of gamma candidates is uploaded, none for validation (`--val none`)", "by construction", ""])
+    found.append(["D8", "one of gamma candidates is uploaded, none for validation (`--val none`)", "by construction",
+                  ""])
     lost = masked_against_full(rows, masked)
     if len(lost) == len(MASKS):
         order = [(a, b) for pair in (MASKS[:2], MASKS[1:3], [MASKS[2], MASKS[3]], [MASKS[2], MASKS[4]])

@@ -75,17 +75,22 @@ static struct plate_area outer(const struct image *image, const double box[4])
 /* A horizontal or vertical bar; dashed: strokes of three times the line's width, shorter on a short bar. */
 static void bar(struct image *image, const struct plate_area *a, const uint8_t rgb[3], bool dashed)
 {
-    const int across = a->x1 - a->x0, down = a->y1 - a->y0, third = (across > down ? across : down) / 3;
-    const int wanted = 3 * line_of(image), stroke = third < 1 ? 1 : third < wanted ? third : wanted;
     if (!dashed) {
         fill(image, a->x0, a->y0, a->x1, a->y1, rgb);
         return;
     }
-    for (int at = 0; at < (across > down ? across : down); at += 2 * stroke)
+    const int across = a->x1 - a->x0, down = a->y1 - a->y0, length = across > down ? across : down;
+    const int third = length / 3, wanted = 3 * line_of(image),
+              stroke = third < 1        ? 1
+                       : third < wanted ? third
+                                        : wanted;
+    for (int at = 0; at < length; at += 2 * stroke) {
+        const int end = at + stroke < length ? at + stroke : length;
         if (across > down)
-            fill(image, a->x0 + at, a->y0, at + stroke < across ? a->x0 + at + stroke : a->x1, a->y1, rgb);
+            fill(image, a->x0 + at, a->y0, a->x0 + end, a->y1, rgb);
         else
-            fill(image, a->x0, a->y0 + at, a->x1, at + stroke < down ? a->y0 + at + stroke : a->y1, rgb);
+            fill(image, a->x0, a->y0 + at, a->x1, a->y0 + end, rgb);
+    }
 }
 
 static void outline(struct image *image, const struct plate_area *a, const uint8_t rgb[3], bool dashed)
