@@ -70,6 +70,9 @@ OP_CASE_CONV(depthwise, 19, .kernel = 3, .padding = 1, .groups = 19)
 OP_CASE_CONV(depthwise_stride2, 19, .kernel = 3, .stride = 2, .padding = 1, .groups = 19)
 OP_CASE_CONV(depthwise_dilated, 19, .kernel = 3, .padding = 2, .dilation = 2, .groups = 19)
 OP_CASE_CONV(linear, 33, .kernel = 1, .linear = true)
+OP_CASE_CONV(linear_gelu, 33, .kernel = 1, .linear = true, .activation = ACT_GELU)
+OP_CASE_CONV(conv_relu, 9, .kernel = 3, .padding = 1, .activation = ACT_RELU)
+OP_CASE_CONV(depthwise_silu, 19, .kernel = 3, .padding = 1, .groups = 19, .activation = ACT_SILU)
 OP_CASE_CONV(norm_none, 9, .kernel = 3, .padding = 1, .batch_norm = true, .eps = 1e-3f)
 OP_CASE_CONV(norm_silu, 18, .kernel = 3, .stride = 2, .padding = 1, .batch_norm = true, .eps = 1e-3f,
              .activation = ACT_SILU)
@@ -138,6 +141,10 @@ static int build_winograd_norm(struct graph *g, int x)
     return op_case_conv(
         g, x, 16,
         (struct conv_options){.kernel = 3, .padding = 1, .batch_norm = true, .activation = ACT_SILU});
+}
+static int build_winograd_silu(struct graph *g, int x)
+{
+    return op_case_conv(g, x, 32, (struct conv_options){.kernel = 3, .padding = 1, .activation = ACT_SILU});
 }
 /* Views with a stride on both sides, and gradients that are added to what is there. */
 static int build_winograd_slices(struct graph *g, int x)
@@ -208,6 +215,9 @@ static const struct op_case op_cases[] = {
     OP_CASE(NET_TRAINING, 7, 8, 19, 2, depthwise_stride2),
     OP_CASE(NET_TRAINING, 5, 6, 19, 1, depthwise_dilated),
     OP_CASE(NET_TRAINING, 1, 9, 20, 2, linear),
+    OP_CASE(NET_TRAINING, 1, 9, 20, 2, linear_gelu),
+    OP_CASE(NET_TRAINING, 7, 5, 6, 3, conv_relu),
+    OP_CASE(NET_TRAINING, 6, 5, 19, 3, depthwise_silu),
     OP_CASE(NET_TRAINING, 5, 6, 6, 3, norm_none),
     OP_CASE(NET_TRAINING, 7, 9, 8, 3, norm_silu),
     OP_CASE(NET_TRAINING, 5, 5, 7, 2, norm_relu),
@@ -242,6 +252,7 @@ static const struct op_case op_cases[] = {
     OP_CASE(NET_TRAINING, 4, 5, 6, 2, slices),
     OP_CASE_FAST(NET_TRAINING, 12, 15, 16, 2, winograd),
     OP_CASE_FAST(NET_TRAINING, 13, 18, 32, 1, winograd_norm),
+    OP_CASE_FAST(NET_TRAINING, 12, 15, 16, 2, winograd_silu),
     OP_CASE_FAST(NET_TRAINING, 14, 12, 16, 3, winograd_slices),
 };
 enum { OP_CASES = sizeof op_cases / sizeof *op_cases };

@@ -192,6 +192,44 @@ static void tables_and_threads_give_the_same_bits(void **state)
     }
 }
 
+static int build_linear_then_gelu(struct graph *g, int x)
+{
+    return graph_activation(g, build_linear(g, x), ACT_GELU);
+}
+static int build_conv_then_relu(struct graph *g, int x)
+{
+    return graph_activation(g, build_conv_3x3(g, x), ACT_RELU);
+}
+static int build_depthwise_then_silu(struct graph *g, int x)
+{
+    return graph_activation(g, build_depthwise(g, x), ACT_SILU);
+}
+
+static void activation_within_a_convolution_is_that_behind_it(void **state)
+{
+    (void)state;
+    static const struct op_case within[] = {OP_CASE(NET_TRAINING, 1, 9, 20, 2, linear_gelu),
+                                            OP_CASE(NET_TRAINING, 7, 5, 6, 3, conv_relu),
+                                            OP_CASE(NET_TRAINING, 6, 5, 19, 3, depthwise_silu)};
+    int (*const behind[])(struct graph *, int) = {build_linear_then_gelu, build_conv_then_relu,
+                                                  build_depthwise_then_silu};
+    const struct kernels *kernels;
+    struct error err;
+    check_ok(kernels_get(&kernels, NULL, &err), &err);
+    for (size_t i = 0; i < 2 * (sizeof within / sizeof *within); i++) {
+        const enum net_mode mode = i % 2 ? NET_INFERENCE : NET_TRAINING;
+        struct op_case apart = within[i / 2]; /* its name, from which the input is made */
+        apart.build = behind[i / 2];
+        size_t n, m;
+        float *one = all_results(within + i / 2, mode, kernels, 2, &n);
+        float *two = all_results(&apart, mode, kernels, 2, &m);
+        assert_int_equal(n, m);
+        assert_memory_equal(one, two, n * sizeof *one);
+        free(one);
+        free(two);
+    }
+}
+
 /* Gradients add to what the caller's array holds. */
 static void gradients_are_added(void **state)
 {
@@ -250,6 +288,7 @@ int main(void)
         cmocka_unit_test(gradients_fit_the_differences),
         cmocka_unit_test(negated_gradients_are_found_out),
         cmocka_unit_test(tables_and_threads_give_the_same_bits),
+        cmocka_unit_test(activation_within_a_convolution_is_that_behind_it),
         cmocka_unit_test(gradients_are_added),
         cmocka_unit_test(bilinear_keeps_a_ramp),
     };

@@ -1,4 +1,4 @@
-/* The parts of a convolution node: shape and packed weights (conv_pack.c), batch norm and bias (conv_norm.c),
+/* The parts of a convolution node: shape and packed weights (conv_pack.c), batch norm, bias and activation (conv_end.c),
  * weight gradient (conv_weight.c), the Winograd form (conv_winograd.c); op_conv.c puts them together. Private
  * to these files. */
 #ifndef RETORT_NN_CONV_H
@@ -25,20 +25,19 @@ double conv_fold_factor(const struct net *net, const struct node *node, int o);
 const float *conv_packed_bias(const struct net *net, const struct node *node, const struct conv_shape *s);
 const float *conv_packed_backward(const struct net *net, const struct node *node, const struct conv_shape *s);
 
-/* With batch norm, training saves mean and 1 / sqrt(variance + eps), and z, the pre-norm output, is the
- * node's middle (op.h). Where it is dropped, forward normalises in place. */
+/* Training saves mean and 1 / sqrt(variance + eps) of a batch norm. Where one or an activation follows, z, the
+ * output before both, is the node's middle (op.h); where that is dropped, forward goes on in place. */
 size_t conv_saved(const struct net *net, const struct node *node);
 size_t conv_middle(const struct net *net, const struct node *node);
 struct view conv_z(const struct net *net, const struct node *node);
 
 /* From z to the output, with batch or running statistics as the mode says; replay: with the saved ones. */
-void conv_norm_forward(struct net *net, const struct node *node);
-void conv_norm_replay(struct net *net, const struct node *node);
+void conv_end_forward(struct net *net, const struct node *node);
+void conv_end_replay(struct net *net, const struct node *node);
 
-/* Turns the gradient of the output into that of z, in place, and adds those of gamma and beta. */
-void conv_norm_backward(struct net *net, const struct node *node, struct view dy);
-void conv_bias_backward(struct net *net, const struct node *node, struct view dy);
-size_t conv_norm_scratch(const struct view *y);
+/* Turns the gradient of the output into that of z, in place, and adds those of gamma and beta, or of the bias. */
+void conv_end_backward(struct net *net, const struct node *node, struct view dy);
+size_t conv_end_scratch(const struct view *y);
 
 /* Adds the weight's gradient, from dz and the input. */
 void conv_weight_backward(struct net *net, const struct node *node, const struct conv_shape *s,

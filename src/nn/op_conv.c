@@ -1,8 +1,8 @@
 /* Convolution of any kernel, stride, padding, dilation and groups, with batch norm or bias and an activation.
  *
  * Inference folds the batch norm into the weights (in double, rounded once) and applies the activation in the
- * kernel. Training stores the pre-norm output z, computes batch statistics (biased variance for normalising,
- * unbiased for the running one) and normalises into the output.
+ * kernel. Training stores the output z before both, computes batch statistics (biased variance for normalising,
+ * unbiased for the running one), and normalises and activates into the output.
  *
  * Under the plan "fast" some 3x3 convolutions take the Winograd form (conv_winograd.c). Otherwise three
  * forms, chosen by shape: depthwise (groups = channels); patches, for inputs of at most 4 channels a group,
@@ -135,14 +135,14 @@ static void walk_run(struct walk *w)
     par_for(threads, pixels, few ? each : GRAIN, walk_pixels, w);
 }
 
-/* The output, or what the batch norm makes it from. */
+/* The output, or what batch norm and activation make it from. */
 static void convolve(struct net *net, const struct node *node)
 {
     const struct conv_shape s = conv_shape_of(net, node);
     const struct view y = op_output(net, node);
-    const bool normalise = op_training(net) && s.options->batch_norm;
-    const struct view target = normalise ? conv_z(net, node) : y;
-    const enum activation activation = normalise ? ACT_NONE : s.options->activation;
+    const bool ends = op_training(net) && conv_middle(net, node);
+    const struct view target = ends ? conv_z(net, node) : y;
+    const enum activation activation = ends ? ACT_NONE : s.options->activation;
     struct walk walk = {.net = net,
                         .window = window_forward(s.options, y.height, y.width),
                         .source = op_input(net, node, 0),
@@ -165,17 +165,17 @@ static void convolve(struct net *net, const struct node *node)
 static void conv_forward(struct net *net, const struct node *node)
 {
     convolve(net, node);
-    if (op_training(net) && node->as.conv.batch_norm) conv_norm_forward(net, node);
+    if (op_training(net) && conv_middle(net, node)) conv_end_forward(net, node);
 }
 
-/* With batch norm only: without there is no middle, and the output is kept. */
+/* Where there is a middle only: else the output is kept. */
 static void conv_replay(struct net *net, const struct node *node)
 {
     if (op_dropped(net, node)) convolve(net, node);
-    conv_norm_replay(net, node);
+    conv_end_replay(net, node);
 }
 
-/* ---- Backward: activation and norm, then weights, then data ---- */
+/* ---- Backward: activation and norm or bias, then weights, then data ---- */
 
 enum { PHASES_TOGETHER = 4 };
 
@@ -248,12 +248,7 @@ static void conv_backward(struct net *net, const struct node *node)
 {
     const struct conv_shape s = conv_shape_of(net, node);
     const struct view dy = net_gradient(net, node->output);
-    if (s.options->batch_norm) {
-        conv_norm_backward(net, node, dy);
-    } else {
-        assert(s.options->activation == ACT_NONE);
-        conv_bias_backward(net, node, dy);
-    }
+    conv_end_backward(net, node, dy);
     conv_weight_backward(net, node, &s, dy);
     if (op_needs_gradient(net, node, 0)) data_backward(net, node, &s, dy);
 }
@@ -263,7 +258,7 @@ static size_t conv_scratch(const struct net *net, const struct node *node)
     if (!op_training(net)) return 0;
     const struct conv_shape s = conv_shape_of(net, node);
     const struct view y = op_output(net, node);
-    const size_t norm = conv_norm_scratch(&y),
+    const size_t norm = conv_end_scratch(&y),
                  weight = conv_weight_scratch(&s, y.images, net->options.threads);
     return norm > weight ? norm : weight;
 }

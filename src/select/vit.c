@@ -21,10 +21,12 @@ static struct name in_block(int block, const char *rest)
     return name;
 }
 
-static int linear(struct graph *graph, int block, const char *rest, int x, int in, int out)
+static int linear(struct graph *graph, int block, const char *rest, int x, int in, int out,
+                  enum activation activation)
 {
-    const struct conv_layer layer = graph_conv_layer(graph, in_block(block, rest).text, in, out,
-                                                     (struct conv_options){.kernel = 1, .linear = true});
+    const struct conv_layer layer =
+        graph_conv_layer(graph, in_block(block, rest).text, in, out,
+                         (struct conv_options){.kernel = 1, .linear = true, .activation = activation});
     return graph_conv(graph, &layer, x);
 }
 
@@ -33,7 +35,7 @@ static int add_block(struct graph *graph, const struct vit_config *c, int i, int
 {
     const int dim = c->dim, head = dim / c->heads;
     int f = graph_layer_norm(graph, in_block(i, "norm1").text, x, eps);
-    f = linear(graph, i, "attn.qkv", f, dim, 3 * dim);
+    f = linear(graph, i, "attn.qkv", f, dim, 3 * dim, ACT_NONE);
     f = graph_attention(graph, f,
                         (struct attention_options){.heads = c->heads,
                                                    .key_dim = head,
@@ -43,12 +45,11 @@ static int add_block(struct graph *graph, const struct vit_config *c, int i, int
                                                    .value_start = 2 * dim,
                                                    .step = head,
                                                    .scale = (float)(1.0 / sqrt((double)head))});
-    f = linear(graph, i, "attn.proj", f, dim, dim);
+    f = linear(graph, i, "attn.proj", f, dim, dim, ACT_NONE);
     x = graph_scale_add(graph, in_block(i, "ls1.gamma").text, x, f);
     f = graph_layer_norm(graph, in_block(i, "norm2").text, x, eps);
-    f = linear(graph, i, "mlp.fc1", f, dim, c->mlp);
-    f = graph_activation(graph, f, ACT_GELU);
-    f = linear(graph, i, "mlp.fc2", f, c->mlp, dim);
+    f = linear(graph, i, "mlp.fc1", f, dim, c->mlp, ACT_GELU);
+    f = linear(graph, i, "mlp.fc2", f, c->mlp, dim, ACT_NONE);
     return graph_scale_add(graph, in_block(i, "ls2.gamma").text, x, f);
 }
 

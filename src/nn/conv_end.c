@@ -1,4 +1,4 @@
-/* What follows a convolution's sums: batch norm and activation, or a bias.
+/* What follows a convolution's sums: batch norm or bias, and activation.
  *
  * Training computes batch statistics (biased variance for normalising, unbiased for the running one) and
  * normalises into the output; sums over pixels are in the order of pixels.h. */
@@ -29,7 +29,8 @@ size_t conv_middle(const struct net *net, const struct node *node)
 {
     const struct tensor *t = net->graph->tensors + node->output;
     const size_t pixels = (size_t)net->options.batch * (size_t)t->height * (size_t)t->width;
-    return node->as.conv.batch_norm ? pixels * (size_t)t->channels : 0;
+    const bool ends = node->as.conv.batch_norm || node->as.conv.activation != ACT_NONE;
+    return ends ? pixels * (size_t)t->channels : 0;
 }
 
 static struct norm_params norm_of(const struct net *net, const struct node *node)
@@ -108,29 +109,37 @@ static void normalise_rows(void *context, int64_t begin, int64_t end, int worker
                                 c->norm, (int)(end - begin), c->z.channels, c->node->as.conv.activation);
 }
 
+static void activate_rows(void *context, int64_t begin, int64_t end, int worker)
+{
+    (void)worker;
+    const struct norm_context *c = context;
+    c->net->kernels->activate(view_row(&c->y, begin), c->y.stride, view_row(&c->z, begin), c->z.stride,
+                              (int)(end - begin), c->z.channels, c->node->as.conv.activation);
+}
+
 static struct norm_context forward_context(const struct net *net, const struct node *node)
 {
-    return (struct norm_context){.net = net,
-                                 .node = node,
-                                 .z = conv_z(net, node),
-                                 .y = op_output(net, node),
-                                 .norm = norm_of(net, node)};
+    struct norm_context c = {
+        .net = net, .node = node, .z = conv_z(net, node), .y = op_output(net, node)};
+    if (node->as.conv.batch_norm) c.norm = norm_of(net, node);
+    return c;
 }
 
-void conv_norm_replay(struct net *net, const struct node *node)
+void conv_end_replay(struct net *net, const struct node *node)
 {
     struct norm_context c = forward_context(net, node);
-    par_for(net->options.threads, c.y.pixels, GRAIN, normalise_rows, &c);
+    par_for(net->options.threads, c.y.pixels, GRAIN,
+            node->as.conv.batch_norm ? normalise_rows : activate_rows, &c);
 }
 
-void conv_norm_forward(struct net *net, const struct node *node)
+void conv_end_forward(struct net *net, const struct node *node)
 {
     struct norm_context c = forward_context(net, node);
-    if (net->options.mode == NET_TRAINING)
+    if (node->as.conv.batch_norm && net->options.mode == NET_TRAINING)
         batch_statistics(net, node, &c);
-    else
+    else if (node->as.conv.batch_norm)
         frozen_statistics(net, node);
-    par_for(net->options.threads, c.y.pixels, GRAIN, normalise_rows, &c);
+    conv_end_replay(net, node);
 }
 
 /* ---- Backward ---- */
@@ -154,7 +163,7 @@ static void norm_backward_rows(void *context, int64_t begin, int64_t end, int wo
                                          c->z.channels);
 }
 
-void conv_norm_backward(struct net *net, const struct node *node, struct view dy)
+static void norm_backward(struct net *net, const struct node *node, struct view dy)
 {
     const int channels = dy.channels;
     struct norm_context c = {
@@ -177,20 +186,38 @@ void conv_norm_backward(struct net *net, const struct node *node, struct view dy
     par_for(net->options.threads, dy.pixels, GRAIN, norm_backward_rows, &c);
 }
 
+static void activate_backward_rows(void *context, int64_t begin, int64_t end, int worker)
+{
+    (void)worker;
+    const struct norm_context *c = context;
+    float *dy = view_row(&c->dy, begin);
+    c->net->kernels->activate_backward(dy, c->dy.stride, dy, c->dy.stride, view_row(&c->z, begin), c->z.stride,
+                                       (int)(end - begin), c->dy.channels, c->node->as.conv.activation);
+}
+
 static void bias_body(void *context, int64_t begin, int pixels, float *partial)
 {
     const struct norm_context *c = context;
     c->net->kernels->column_sum(partial, view_row(&c->dy, begin), c->dy.stride, pixels, c->dy.channels);
 }
 
-void conv_bias_backward(struct net *net, const struct node *node, struct view dy)
+static void bias_backward(struct net *net, const struct node *node, struct view dy)
 {
     struct norm_context c = {.net = net, .node = node, .dy = dy};
+    if (node->as.conv.activation != ACT_NONE) {
+        c.z = conv_z(net, node);
+        par_for(net->options.threads, dy.pixels, GRAIN, activate_backward_rows, &c);
+    }
     pixels_sum(net, &dy, 1, bias_body, &c, scratch_partials(net, dy.channels), scratch_sums(net));
     op_add_sums(net, node, CONV_BIAS, scratch_sums(net));
 }
 
-size_t conv_norm_scratch(const struct view *y)
+void conv_end_backward(struct net *net, const struct node *node, struct view dy)
+{
+    (node->as.conv.batch_norm ? norm_backward : bias_backward)(net, node, dy);
+}
+
+size_t conv_end_scratch(const struct view *y)
 {
     const size_t channels = (size_t)y->channels, partials = pixels_partials(y, 2);
     return op_aligned(4 * channels) + (partials > 3 * channels ? partials : 3 * channels);
