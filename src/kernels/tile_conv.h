@@ -10,6 +10,11 @@
 #define TILE_DECLARE(m) COLS(TILE_DECLARE_1, m)
 #define TILE_POINTER(m) const float *p##m = in[m];
 #define TILE_WEIGHT(m, n) const vf w##n = vf_load(w + BLOCK_OFFSET(n, weight_stride));
+#if defined(VF_AVX512) && NV >= 4 /* so many columns of weights pass through the nearest cache at each row of tiles */
+#define TILE_AHEAD(m, n) __builtin_prefetch(w + BLOCK_OFFSET(n, weight_stride) + TILE_STEPS_AHEAD * KERNEL_BLOCK);
+#else
+#define TILE_AHEAD(m, n)
+#endif
 #define TILE_FMA_1(m, n) a##m##_##n = vf_fma(x, w##n, a##m##_##n);
 #define TILE_FMA(m)                                                                                                \
     {                                                                                                              \
@@ -31,6 +36,7 @@ static void TILE_NAME(conv_tile, MR, NV)(const float *const *in, int in_stride, 
         ROWS(TILE_POINTER)
         for (ptrdiff_t c = 0; c < channels; c++, w += KERNEL_BLOCK) {
             COLS(TILE_WEIGHT, 0)
+            COLS(TILE_AHEAD, 0)
             ROWS(TILE_FMA)
         }
     }

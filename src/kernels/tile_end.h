@@ -3,6 +3,7 @@
 #undef TILE_DECLARE
 #undef TILE_POINTER
 #undef TILE_LOAD
+#undef TILE_AHEAD
 #undef TILE_WEIGHT
 #undef TILE_TWO_1
 #undef TILE_TWO
