@@ -125,21 +125,24 @@ INLINE void int8_finish_rows(const struct int8_finish *f, const int32_t *acc, in
     }
 }
 
-/* Bytes do not show whether t was flushed: below 2^-40 and times less than 2^38 it rounds to the zero. */
+/* Bytes do not show whether t was flushed: below 2^-40 and times less than 2^38 it rounds to the zero. What
+ * networks are full of is compiled for rows together, all else for one at a time. */
 static NOINLINE void int8_finish_whole(const struct int8_finish *f, const int32_t *acc, int rows, int p,
                                        int c, int columns)
 {
-    const int added = f->residual != NULL;
-    if (f->activation == ACT_SILU && f->out && !added && f->inverse < 0x1p38f)
+    const int added = f->residual != NULL, real = !f->out, silu = f->activation == ACT_SILU;
+    if (silu && !real && !added && f->inverse < 0x1p38f)
         int8_finish_rows(f, acc, rows, p, c, columns, ACT_SILU, 1, 0, 0);
-    else if (f->activation == ACT_SILU && f->out && added)
+    else if (silu && !real && added)
         int8_finish_rows(f, acc, rows, p, c, columns, ACT_SILU, 0, 1, 0);
-    else if (f->out)
-        int8_finish_rows(f, acc, rows, p, c, columns, f->activation, 0, added, 0);
-    else if (f->activation == ACT_NONE)
-        int8_finish_rows(f, acc, rows, p, c, columns, ACT_NONE, 0, added, 1);
+    else if (f->activation == ACT_NONE && !real && !added)
+        int8_finish_rows(f, acc, rows, p, c, columns, ACT_NONE, 0, 0, 0);
+    else if (f->activation == ACT_NONE && real && !added)
+        int8_finish_rows(f, acc, rows, p, c, columns, ACT_NONE, 0, 0, 1);
     else
-        int8_finish_rows(f, acc, rows, p, c, columns, f->activation, 0, added, 1);
+        for (int n = c; n < c + columns; n += VW, acc += VW)
+            for (int m = 0; m < rows; m++)
+                int8_finish_some(f, acc + m * KERNEL_BLOCK, 1, p + m, n, f->activation, 0, added, real);
 }
 
 /* The same for any number of channels, through copies of what is there. */
