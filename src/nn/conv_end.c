@@ -119,8 +119,7 @@ static void activate_rows(void *context, int64_t begin, int64_t end, int worker)
 
 static struct norm_context forward_context(const struct net *net, const struct node *node)
 {
-    struct norm_context c = {
-        .net = net, .node = node, .z = conv_z(net, node), .y = op_output(net, node)};
+    struct norm_context c = {.net = net, .node = node, .z = conv_z(net, node), .y = op_output(net, node)};
     if (node->as.conv.batch_norm) c.norm = norm_of(net, node);
     return c;
 }
@@ -191,8 +190,9 @@ static void activate_backward_rows(void *context, int64_t begin, int64_t end, in
     (void)worker;
     const struct norm_context *c = context;
     float *dy = view_row(&c->dy, begin);
-    c->net->kernels->activate_backward(dy, c->dy.stride, dy, c->dy.stride, view_row(&c->z, begin), c->z.stride,
-                                       (int)(end - begin), c->dy.channels, c->node->as.conv.activation);
+    c->net->kernels->activate_backward(dy, c->dy.stride, dy, c->dy.stride, view_row(&c->z, begin),
+                                       c->z.stride, (int)(end - begin), c->dy.channels,
+                                       c->node->as.conv.activation);
 }
 
 static void bias_body(void *context, int64_t begin, int pixels, float *partial)
