@@ -96,6 +96,9 @@ def by_camera(rows, cameras, kinds):
             gains = [v - b for v, b in zip(values, before)]
             lines.append([name, *(f"{v:.3f}" for v in values), spread(values), spread(gains),
                           f"{rows.seed_spread(**wanted):.3f}" if rows.seed_spread(**wanted) else ""])
+    teacher = rows.column(cameras, "teacher")
+    if teacher:
+        lines.append(["teacher", *(f"{t:.3f}" for t in teacher), spread(teacher), "", ""])
     return table(["", *(f"camera {c}" for c in cameras), "mean", "gain", "over seeds"], lines)
 
 
