@@ -15,6 +15,7 @@ struct op_case {
     enum net_mode mode; /* of the backward pass */
     enum net_plan plan;
     int (*build)(struct graph *graph, int x); /* returns the output */
+    size_t spare;                             /* net_options */
 };
 
 /* ---- Values by formula: 24 bits of the draw (name, index), in [-1, 1) and then 2^-9 further from zero, so
@@ -183,6 +184,18 @@ static int build_concat(struct graph *g, int x)
     return graph_concat(g, 2, (const int[2]){joined, graph_add(g, a, b)});
 }
 
+/* Layers that end in an activation, two of them in ranges of one storage. */
+static int build_activated(struct graph *g, int x)
+{
+    const struct conv_options silu = {.kernel = 3, .padding = 1, .activation = ACT_SILU},
+                              gelu = {.kernel = 1, .activation = ACT_GELU};
+    const struct conv_layer first = graph_conv_layer(g, "first", g->tensors[x].channels, 8, silu),
+                            small = graph_conv_layer(g, "small", 8, 8, gelu),
+                            last = graph_conv_layer(g, "last", 8, 8, silu);
+    const int a = graph_conv(g, &small, graph_conv(g, &first, x)), b = graph_conv(g, &last, a);
+    return graph_add(g, graph_slice(g, graph_concat(g, 2, (const int[2]){a, b}), 4, 8), b);
+}
+
 /* Overlapping slices, read by nodes that add to the same gradient, and channels that nobody reads. */
 static int build_slices(struct graph *g, int x)
 {
@@ -194,12 +207,12 @@ static int build_slices(struct graph *g, int x)
 
 #define OP_CASE(mode, height, width, channels, batch, name)                                                  \
     {                                                                                                        \
-#name, height, width, channels, batch, mode, PLAN_EXACT, build_##name                                \
+#name, height, width, channels, batch, mode, PLAN_EXACT, build_##name, 0                             \
     }
 /* Sizes that the fast plan computes by Winograd. */
 #define OP_CASE_FAST(mode, height, width, channels, batch, name)                                             \
     {                                                                                                        \
-#name, height, width, channels, batch, mode, PLAN_FAST, build_##name                                 \
+#name, height, width, channels, batch, mode, PLAN_FAST, build_##name, 0                              \
     }
 static const struct op_case op_cases[] = {
     OP_CASE(NET_TRAINING, 3, 5, 35, 2, conv_1x1),
@@ -250,6 +263,7 @@ static const struct op_case op_cases[] = {
     OP_CASE(NET_TRAINING, 5, 6, 9, 2, residual),
     OP_CASE(NET_TRAINING, 4, 5, 6, 2, concat),
     OP_CASE(NET_TRAINING, 4, 5, 6, 2, slices),
+    OP_CASE(NET_TRAINING, 4, 5, 8, 2, activated),
     OP_CASE_FAST(NET_TRAINING, 12, 15, 16, 2, winograd),
     OP_CASE_FAST(NET_TRAINING, 13, 18, 32, 1, winograd_norm),
     OP_CASE_FAST(NET_TRAINING, 12, 15, 16, 2, winograd_silu),
@@ -278,7 +292,8 @@ static inline enum status op_case_start(struct op_run *run, const struct op_case
     enum status status = graph_finish(&run->graph, err);
     if (status != OK) return status;
     op_case_params(&run->params);
-    const struct net_options options = {.batch = c->batch, .threads = threads, .mode = mode, .plan = c->plan};
+    const struct net_options options = {
+        .batch = c->batch, .threads = threads, .mode = mode, .spare = c->spare, .plan = c->plan};
     status = net_create(&run->net, &run->graph, kernels, options, err);
     if (status != OK) return status;
     const struct view input = net_value(&run->net, x);

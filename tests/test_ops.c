@@ -192,6 +192,29 @@ static void tables_and_threads_give_the_same_bits(void **state)
     }
 }
 
+static const struct op_case *case_named(const char *name)
+{
+    const struct op_case *found = NULL;
+    for (int i = 0; i < OP_CASES; i++)
+        if (!strcmp(op_cases[i].name, name)) found = op_cases + i;
+    assert_non_null(found);
+    return found;
+}
+
+static void check_equal_results(const struct op_case *one, const struct op_case *two, enum net_mode mode)
+{
+    const struct kernels *kernels;
+    struct error err;
+    size_t n, m;
+    check_ok(kernels_get(&kernels, NULL, &err), &err);
+    float *a = all_results(one, mode, kernels, 2, &n), *b = all_results(two, mode, kernels, 2, &m);
+    assert_int_equal(n, m);
+    if (memcmp(a, b, n * sizeof *a)) print_error("%s\n", one->name);
+    assert_memory_equal(a, b, n * sizeof *a);
+    free(a);
+    free(b);
+}
+
 static int build_linear_then_gelu(struct graph *g, int x)
 {
     return graph_activation(g, build_linear(g, x), ACT_GELU);
@@ -204,30 +227,71 @@ static int build_depthwise_then_silu(struct graph *g, int x)
 {
     return graph_activation(g, build_depthwise(g, x), ACT_SILU);
 }
+static int build_winograd_then_silu(struct graph *g, int x)
+{
+    const struct conv_options options = {.kernel = 3, .padding = 1};
+    return graph_activation(g, op_case_conv(g, x, 32, options), ACT_SILU);
+}
 
 static void activation_within_a_convolution_is_that_behind_it(void **state)
 {
     (void)state;
-    static const struct op_case within[] = {OP_CASE(NET_TRAINING, 1, 9, 20, 2, linear_gelu),
-                                            OP_CASE(NET_TRAINING, 7, 5, 6, 3, conv_relu),
-                                            OP_CASE(NET_TRAINING, 6, 5, 19, 3, depthwise_silu)};
-    int (*const behind[])(struct graph *, int) = {build_linear_then_gelu, build_conv_then_relu,
-                                                  build_depthwise_then_silu};
-    const struct kernels *kernels;
-    struct error err;
-    check_ok(kernels_get(&kernels, NULL, &err), &err);
-    for (size_t i = 0; i < 2 * (sizeof within / sizeof *within); i++) {
-        const enum net_mode mode = i % 2 ? NET_INFERENCE : NET_TRAINING;
-        struct op_case apart = within[i / 2]; /* its name, from which the input is made */
-        apart.build = behind[i / 2];
-        size_t n, m;
-        float *one = all_results(within + i / 2, mode, kernels, 2, &n);
-        float *two = all_results(&apart, mode, kernels, 2, &m);
-        assert_int_equal(n, m);
-        assert_memory_equal(one, two, n * sizeof *one);
-        free(one);
-        free(two);
+    static const struct {
+        const char *within;
+        int (*behind)(struct graph *graph, int x);
+    } pairs[] = {{"linear_gelu", build_linear_then_gelu},
+                 {"conv_relu", build_conv_then_relu},
+                 {"depthwise_silu", build_depthwise_then_silu},
+                 {"winograd_silu", build_winograd_then_silu}};
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        const struct op_case *within = case_named(pairs[i].within);
+        struct op_case behind = *within; /* keeps the name, so that both get the same input */
+        behind.build = pairs[i].behind;
+        check_equal_results(within, &behind, NET_INFERENCE);
+        check_equal_results(within, &behind, NET_TRAINING);
     }
+}
+
+/* Nodes that compute their middle again. */
+static int dropped_nodes(const struct op_case *c)
+{
+    struct op_run run;
+    struct error err;
+    const struct kernels *kernels;
+    int count = 0;
+    check_ok(kernels_get(&kernels, NULL, &err), &err);
+    check_ok(op_case_start(&run, c, c->mode, kernels, 1, &err), &err);
+    for (int i = 0; i < run.graph.node_count; i++) count += run.net.dropped[i];
+    op_case_finish(&run);
+    return count;
+}
+
+/* So many layers that one is less than a tenth of the work. */
+static int build_chain(struct graph *g, int x)
+{
+    enum { LAYERS = 12 };
+    for (int i = 0; i < LAYERS; i++) {
+        const struct conv_options options = {.kernel = 1, .activation = i % 2 ? ACT_GELU : ACT_SILU};
+        char name[16];
+        snprintf(name, sizeof name, "layer.%d", i);
+        const struct conv_layer layer = graph_conv_layer(g, name, 16, 16, options);
+        x = graph_conv(g, &layer, x);
+    }
+    return x;
+}
+
+static void what_is_made_again_has_the_bits_that_were_kept(void **state)
+{
+    (void)state;
+    static const struct op_case chain = OP_CASE(NET_TRAINING, 4, 5, 16, 2, chain);
+    for (int i = 0; i <= OP_CASES; i++) {
+        const struct op_case *again = i < OP_CASES ? op_cases + i : &chain;
+        struct op_case kept = *again;
+        kept.spare = SIZE_MAX;
+        assert_int_equal(dropped_nodes(&kept), 0);
+        check_equal_results(again, &kept, again->mode);
+    }
+    assert_true(dropped_nodes(&chain) > 0);
 }
 
 /* Gradients add to what the caller's array holds. */
@@ -289,6 +353,7 @@ int main(void)
         cmocka_unit_test(negated_gradients_are_found_out),
         cmocka_unit_test(tables_and_threads_give_the_same_bits),
         cmocka_unit_test(activation_within_a_convolution_is_that_behind_it),
+        cmocka_unit_test(what_is_made_again_has_the_bits_that_were_kept),
         cmocka_unit_test(gradients_are_added),
         cmocka_unit_test(bilinear_keeps_a_ramp),
     };

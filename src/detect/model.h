@@ -64,7 +64,7 @@ enum head_start {
     HEAD_KEEP,     /* as transfer, but the last layer's rows are the mean of the vehicle classes' rows */
 };
 
-/* ERR_INPUT with this name in front when batch norms are folded in: nothing could be trained. */
+/* ERR_INPUT with this name in front when batch norms are folded in: only models that have theirs are trained. */
 enum status model_check_trainable(const struct model *model, const char *name, struct error *err);
 
 /* A model of `classes` classes that starts from `source`, which is trainable, or else ERR_INPUT. Fresh

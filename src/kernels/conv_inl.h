@@ -29,7 +29,8 @@
 enum { TILE_COLUMNS = TILE_VECTORS * VW };
 _Static_assert(KERNEL_BLOCK % TILE_COLUMNS == 0, "such tiles never cross a block");
 
-enum { TILE_STEPS_AHEAD = 6 }; /* of the chain: weights asked for before they are needed */
+/* Steps of the chain by which weights are asked for ahead. The last of them lie past the end; nothing is loaded. */
+enum { TILE_STEPS_AHEAD = 6 };
 
 /* Where vector n of a tile's columns lies in packed values whose blocks are `stride` floats apart. */
 #define BLOCK_OFFSET(n, stride) ((n)*VW / KERNEL_BLOCK * (stride) + (n)*VW % KERNEL_BLOCK)

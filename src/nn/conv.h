@@ -1,6 +1,6 @@
-/* The parts of a convolution node: shape and packed weights (conv_pack.c), batch norm, bias and activation (conv_end.c),
- * weight gradient (conv_weight.c), the Winograd form (conv_winograd.c); op_conv.c puts them together. Private
- * to these files. */
+/* The parts of a convolution node: shape and packed weights (conv_pack.c), its end, batch norm or activation or
+ * both (conv_end.c), weight gradient (conv_weight.c), the Winograd form (conv_winograd.c); op_conv.c puts them
+ * together. Private to these files. */
 #ifndef RETORT_NN_CONV_H
 #define RETORT_NN_CONV_H
 
@@ -25,8 +25,13 @@ double conv_fold_factor(const struct net *net, const struct node *node, int o);
 const float *conv_packed_bias(const struct net *net, const struct node *node, const struct conv_shape *s);
 const float *conv_packed_backward(const struct net *net, const struct node *node, const struct conv_shape *s);
 
-/* Training saves mean and 1 / sqrt(variance + eps) of a batch norm. Where one or an activation follows, z, the
- * output before both, is the node's middle (op.h); where that is dropped, forward goes on in place. */
+/* Whether a batch norm or an activation follows. Training then takes z, what is there before both, as the node's
+ * middle (op.h); where that is dropped, forward goes on in place. It saves a batch norm's mean and
+ * 1 / sqrt(variance + eps). */
+static inline bool conv_has_end(const struct node *node)
+{
+    return node->as.conv.batch_norm || node->as.conv.activation != ACT_NONE;
+}
 size_t conv_saved(const struct net *net, const struct node *node);
 size_t conv_middle(const struct net *net, const struct node *node);
 struct view conv_z(const struct net *net, const struct node *node);

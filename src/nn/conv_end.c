@@ -1,6 +1,7 @@
-/* What follows a convolution's sums: batch norm or bias, and activation.
+/* What follows a convolution's sums: batch norm and activation; the gradient of the bias, where there is one
+ * instead of the batch norm.
  *
- * Training computes batch statistics (biased variance for normalising, unbiased for the running one) and
+ * With batch norm training computes batch statistics (biased variance for normalising, unbiased for the running one) and
  * normalises into the output; sums over pixels are in the order of pixels.h. */
 #include "nn/conv.h"
 
@@ -29,8 +30,7 @@ size_t conv_middle(const struct net *net, const struct node *node)
 {
     const struct tensor *t = net->graph->tensors + node->output;
     const size_t pixels = (size_t)net->options.batch * (size_t)t->height * (size_t)t->width;
-    const bool ends = node->as.conv.batch_norm || node->as.conv.activation != ACT_NONE;
-    return ends ? pixels * (size_t)t->channels : 0;
+    return conv_has_end(node) ? pixels * (size_t)t->channels : 0;
 }
 
 static struct norm_params norm_of(const struct net *net, const struct node *node)
@@ -40,7 +40,7 @@ static struct norm_params norm_of(const struct net *net, const struct node *node
                                 op_param(net, node, CONV_GAMMA), op_param(net, node, CONV_BETA)};
 }
 
-struct norm_context {
+struct end_context {
     const struct net *net;
     const struct node *node;
     struct view z, y, dy;
@@ -59,19 +59,19 @@ static float *scratch_partials(const struct net *net, int channels)
 
 static void sum_body(void *context, int64_t begin, int pixels, float *partial)
 {
-    const struct norm_context *c = context;
+    const struct end_context *c = context;
     c->net->kernels->column_sum(partial, view_row(&c->z, begin), c->z.stride, pixels, c->z.channels);
 }
 
 static void square_body(void *context, int64_t begin, int pixels, float *partial)
 {
-    const struct norm_context *c = context;
+    const struct end_context *c = context;
     c->net->kernels->column_sum_squares(partial, view_row(&c->z, begin), c->z.stride, c->norm.mean, pixels,
                                         c->z.channels);
 }
 
 /* Batch mean and variance into saved and running statistics. */
-static void batch_statistics(struct net *net, const struct node *node, struct norm_context *c)
+static void batch_statistics(struct net *net, const struct node *node, struct end_context *c)
 {
     const int channels = c->z.channels;
     const double n = (double)c->z.pixels, momentum = (double)net->options.momentum;
@@ -104,7 +104,7 @@ static void frozen_statistics(struct net *net, const struct node *node)
 static void normalise_rows(void *context, int64_t begin, int64_t end, int worker)
 {
     (void)worker;
-    const struct norm_context *c = context;
+    const struct end_context *c = context;
     c->net->kernels->batch_norm(view_row(&c->y, begin), c->y.stride, view_row(&c->z, begin), c->z.stride,
                                 c->norm, (int)(end - begin), c->z.channels, c->node->as.conv.activation);
 }
@@ -112,28 +112,28 @@ static void normalise_rows(void *context, int64_t begin, int64_t end, int worker
 static void activate_rows(void *context, int64_t begin, int64_t end, int worker)
 {
     (void)worker;
-    const struct norm_context *c = context;
+    const struct end_context *c = context;
     c->net->kernels->activate(view_row(&c->y, begin), c->y.stride, view_row(&c->z, begin), c->z.stride,
                               (int)(end - begin), c->z.channels, c->node->as.conv.activation);
 }
 
-static struct norm_context forward_context(const struct net *net, const struct node *node)
+static struct end_context forward_context(const struct net *net, const struct node *node)
 {
-    struct norm_context c = {.net = net, .node = node, .z = conv_z(net, node), .y = op_output(net, node)};
+    struct end_context c = {.net = net, .node = node, .z = conv_z(net, node), .y = op_output(net, node)};
     if (node->as.conv.batch_norm) c.norm = norm_of(net, node);
     return c;
 }
 
 void conv_end_replay(struct net *net, const struct node *node)
 {
-    struct norm_context c = forward_context(net, node);
+    struct end_context c = forward_context(net, node);
     par_for(net->options.threads, c.y.pixels, GRAIN,
             node->as.conv.batch_norm ? normalise_rows : activate_rows, &c);
 }
 
 void conv_end_forward(struct net *net, const struct node *node)
 {
-    struct norm_context c = forward_context(net, node);
+    struct end_context c = forward_context(net, node);
     if (node->as.conv.batch_norm && net->options.mode == NET_TRAINING)
         batch_statistics(net, node, &c);
     else if (node->as.conv.batch_norm)
@@ -145,7 +145,7 @@ void conv_end_forward(struct net *net, const struct node *node)
 
 static void norm_sums_body(void *context, int64_t begin, int pixels, float *partial)
 {
-    const struct norm_context *c = context;
+    const struct end_context *c = context;
     float *dy = view_row(&c->dy, begin);
     c->net->kernels->batch_norm_backward_sums(dy, c->dy.stride, dy, c->dy.stride, view_row(&c->z, begin),
                                               c->z.stride, c->norm, partial, partial + c->z.channels, pixels,
@@ -155,7 +155,7 @@ static void norm_sums_body(void *context, int64_t begin, int pixels, float *part
 static void norm_backward_rows(void *context, int64_t begin, int64_t end, int worker)
 {
     (void)worker;
-    const struct norm_context *c = context;
+    const struct end_context *c = context;
     float *dy = view_row(&c->dy, begin);
     c->net->kernels->batch_norm_backward(dy, c->dy.stride, dy, c->dy.stride, view_row(&c->z, begin),
                                          c->z.stride, c->norm, c->scale, c->a, c->b, (int)(end - begin),
@@ -165,7 +165,7 @@ static void norm_backward_rows(void *context, int64_t begin, int64_t end, int wo
 static void norm_backward(struct net *net, const struct node *node, struct view dy)
 {
     const int channels = dy.channels;
-    struct norm_context c = {
+    struct end_context c = {
         .net = net, .node = node, .z = conv_z(net, node), .dy = dy, .norm = norm_of(net, node)};
     double *sums = scratch_sums(net); /* dgamma, dbeta */
     pixels_sum(net, &dy, 2, norm_sums_body, &c, scratch_partials(net, channels), sums);
@@ -188,7 +188,7 @@ static void norm_backward(struct net *net, const struct node *node, struct view 
 static void activate_backward_rows(void *context, int64_t begin, int64_t end, int worker)
 {
     (void)worker;
-    const struct norm_context *c = context;
+    const struct end_context *c = context;
     float *dy = view_row(&c->dy, begin);
     c->net->kernels->activate_backward(dy, c->dy.stride, dy, c->dy.stride, view_row(&c->z, begin),
                                        c->z.stride, (int)(end - begin), c->dy.channels,
@@ -197,13 +197,13 @@ static void activate_backward_rows(void *context, int64_t begin, int64_t end, in
 
 static void bias_body(void *context, int64_t begin, int pixels, float *partial)
 {
-    const struct norm_context *c = context;
+    const struct end_context *c = context;
     c->net->kernels->column_sum(partial, view_row(&c->dy, begin), c->dy.stride, pixels, c->dy.channels);
 }
 
 static void bias_backward(struct net *net, const struct node *node, struct view dy)
 {
-    struct norm_context c = {.net = net, .node = node, .dy = dy};
+    struct end_context c = {.net = net, .node = node, .dy = dy};
     if (node->as.conv.activation != ACT_NONE) {
         c.z = conv_z(net, node);
         par_for(net->options.threads, dy.pixels, GRAIN, activate_backward_rows, &c);

@@ -1,8 +1,8 @@
 /* Convolution of any kernel, stride, padding, dilation and groups, with batch norm or bias and an activation.
  *
  * Inference folds the batch norm into the weights (in double, rounded once) and applies the activation in the
- * kernel. Training stores the output z before both, computes batch statistics (biased variance for normalising,
- * unbiased for the running one), and normalises and activates into the output.
+ * kernel. Training stores z, the sums with any bias; with batch norm it computes batch statistics (biased variance
+ * for normalising, unbiased for the running one); then it normalises and activates into the output.
  *
  * Under the plan "fast" some 3x3 convolutions take the Winograd form (conv_winograd.c). Otherwise three
  * forms, chosen by shape: depthwise (groups = channels); patches, for inputs of at most 4 channels a group,
@@ -140,7 +140,7 @@ static void convolve(struct net *net, const struct node *node)
 {
     const struct conv_shape s = conv_shape_of(net, node);
     const struct view y = op_output(net, node);
-    const bool ends = op_training(net) && conv_middle(net, node);
+    const bool ends = op_training(net) && conv_has_end(node);
     const struct view target = ends ? conv_z(net, node) : y;
     const enum activation activation = ends ? ACT_NONE : s.options->activation;
     struct walk walk = {.net = net,
@@ -165,7 +165,7 @@ static void convolve(struct net *net, const struct node *node)
 static void conv_forward(struct net *net, const struct node *node)
 {
     convolve(net, node);
-    if (op_training(net) && conv_middle(net, node)) conv_end_forward(net, node);
+    if (op_training(net) && conv_has_end(node)) conv_end_forward(net, node);
 }
 
 /* Where there is a middle only: else the output is kept. */
@@ -258,9 +258,8 @@ static size_t conv_scratch(const struct net *net, const struct node *node)
     if (!op_training(net)) return 0;
     const struct conv_shape s = conv_shape_of(net, node);
     const struct view y = op_output(net, node);
-    const size_t norm = conv_end_scratch(&y),
-                 weight = conv_weight_scratch(&s, y.images, net->options.threads);
-    return norm > weight ? norm : weight;
+    const size_t end = conv_end_scratch(&y), weight = conv_weight_scratch(&s, y.images, net->options.threads);
+    return end > weight ? end : weight;
 }
 
 /* Floats that the copies of a walk forward take, and of those of the data gradient's phases. */

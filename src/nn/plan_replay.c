@@ -1,9 +1,9 @@
 /* What a training makes again rather than keeps from forward to backward.
  *
- * Outputs that their node can make again: after a convolution with batch norm that costs one pass over the
- * pre-norm output. Pre-norm outputs are dropped, too, and their convolutions computed again, where that lowers
- * the most that is alive at a time: cheapest first, and no more than a tenth of the forward pass. The same bits
- * are made again, so nothing of this shows in a result. */
+ * Outputs that their node can make again: after a convolution with a middle (op.h) that costs one pass over
+ * it. Middles are dropped, too, and their convolutions computed again, where that lowers the most that is alive
+ * at a time: cheapest first, and no more than a tenth of the forward pass. The same bits are made again, so
+ * nothing of this shows in a result. */
 #include "nn/cost.h"
 #include "nn/planner.h"
 

@@ -3,6 +3,7 @@
 #include "base/dmath.h"
 #include "base/file.h"
 #include "base/json_write.h"
+#include "base/pages.h"
 #include "base/par.h"
 #include "select/embed.h"
 #include "train/earlier_run.h"
@@ -201,8 +202,11 @@ static enum status build(struct pretrain *p, const struct kernels *kernels, stru
     graph_begin(&p->graph, p->params);
     TRY(vit_build(&p->vit, &p->graph, config, p->views->side, p->views->side, false, err));
     vit_fresh(p->params, o->seed);
-    const struct net_options options = {
-        .batch = rows(p), .threads = o->threads, .mode = NET_TRAINING, .plan = o->plan};
+    const struct net_options options = {.batch = rows(p),
+                                        .threads = o->threads,
+                                        .mode = NET_TRAINING,
+                                        .spare = pages_spare(),
+                                        .plan = o->plan};
     return net_create(&p->net, &p->graph, kernels, options, err);
 }
 
