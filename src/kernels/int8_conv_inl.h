@@ -83,7 +83,8 @@ INLINE void vf_store_bytes(uint8_t *p, vf a)
 #endif
 
 /* VW channels from n of `count` rows of sums, acc[m][16], to as many pixels from p. Constants are count and
- * tiny, and where rows are finished together all the last four; what is in registers is named, because a store of bytes may be one to *f. */
+ * tiny, and where rows are finished together all the last four; what is in registers is named, because a store
+ * of bytes may be one to *f. */
 INLINE void int8_finish_some(const struct int8_finish *f, const int32_t *acc, int count, int p, int n,
                              enum activation activation, int tiny, int added, int real)
 {

@@ -1,8 +1,8 @@
 /* What follows a convolution's sums: batch norm and activation; the gradient of the bias, where there is one
  * instead of the batch norm.
  *
- * With batch norm training computes batch statistics (biased variance for normalising, unbiased for the running one) and
- * normalises into the output; sums over pixels are in the order of pixels.h. */
+ * With batch norm training computes batch statistics (biased variance for normalising, unbiased for the
+ * running one) and normalises into the output; sums over pixels are in the order of pixels.h. */
 #include "nn/conv.h"
 
 #include "base/par.h"
