@@ -265,11 +265,10 @@ static bool equal_shape(const struct param *a, const struct param *b)
 enum status model_check_trainable(const struct model *model, const char *name, struct error *err)
 {
     if (!model->config.folded) return OK;
-    return fail(
-        err, ERR_INPUT,
-        "%s: batch norms are folded in, and only models with their batch norms are trained; give the file as "
-        "it was before folding",
-        name);
+    return fail(err, ERR_INPUT,
+                "%s: batch norms are folded in, and only models with their batch norms are trained; give the "
+                "file as it was before folding",
+                name);
 }
 
 enum status model_restart(struct model *model, const struct model *source, int classes, enum head_start start,

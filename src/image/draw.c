@@ -80,10 +80,8 @@ static void bar(struct image *image, const struct plate_area *a, const uint8_t r
         return;
     }
     const int across = a->x1 - a->x0, down = a->y1 - a->y0, length = across > down ? across : down;
-    const int third = length / 3, wanted = 3 * line_of(image),
-              stroke = third < 1        ? 1
-                       : third < wanted ? third
-                                        : wanted;
+    const int third = length / 3, wanted = 3 * line_of(image);
+    const int stroke = third < 1 ? 1 : third < wanted ? third : wanted;
     for (int at = 0; at < length; at += 2 * stroke) {
         const int end = at + stroke < length ? at + stroke : length;
         if (across > down)

@@ -109,14 +109,6 @@ static void normalise_rows(void *context, int64_t begin, int64_t end, int worker
                                 c->norm, (int)(end - begin), c->z.channels, c->node->as.conv.activation);
 }
 
-static void activate_rows(void *context, int64_t begin, int64_t end, int worker)
-{
-    (void)worker;
-    const struct end_context *c = context;
-    c->net->kernels->activate(view_row(&c->y, begin), c->y.stride, view_row(&c->z, begin), c->z.stride,
-                              (int)(end - begin), c->z.channels, c->node->as.conv.activation);
-}
-
 static struct end_context forward_context(const struct net *net, const struct node *node)
 {
     struct end_context c = {.net = net, .node = node, .z = conv_z(net, node), .y = op_output(net, node)};
@@ -124,21 +116,30 @@ static struct end_context forward_context(const struct net *net, const struct no
     return c;
 }
 
+static void finish(struct net *net, struct end_context *c)
+{
+    if (c->node->as.conv.batch_norm)
+        par_for(net->options.threads, c->y.pixels, GRAIN, normalise_rows, c);
+    else
+        op_activate(net, c->y, c->z, c->node->as.conv.activation);
+}
+
 void conv_end_replay(struct net *net, const struct node *node)
 {
     struct end_context c = forward_context(net, node);
-    par_for(net->options.threads, c.y.pixels, GRAIN,
-            node->as.conv.batch_norm ? normalise_rows : activate_rows, &c);
+    finish(net, &c);
 }
 
 void conv_end_forward(struct net *net, const struct node *node)
 {
     struct end_context c = forward_context(net, node);
-    if (node->as.conv.batch_norm && net->options.mode == NET_TRAINING)
-        batch_statistics(net, node, &c);
-    else if (node->as.conv.batch_norm)
-        frozen_statistics(net, node);
-    conv_end_replay(net, node);
+    if (node->as.conv.batch_norm) {
+        if (net->options.mode == NET_TRAINING)
+            batch_statistics(net, node, &c);
+        else
+            frozen_statistics(net, node);
+    }
+    finish(net, &c);
 }
 
 /* ---- Backward ---- */
@@ -185,16 +186,6 @@ static void norm_backward(struct net *net, const struct node *node, struct view 
     par_for(net->options.threads, dy.pixels, GRAIN, norm_backward_rows, &c);
 }
 
-static void activate_backward_rows(void *context, int64_t begin, int64_t end, int worker)
-{
-    (void)worker;
-    const struct end_context *c = context;
-    float *dy = view_row(&c->dy, begin);
-    c->net->kernels->activate_backward(dy, c->dy.stride, dy, c->dy.stride, view_row(&c->z, begin),
-                                       c->z.stride, (int)(end - begin), c->dy.channels,
-                                       c->node->as.conv.activation);
-}
-
 static void bias_body(void *context, int64_t begin, int pixels, float *partial)
 {
     const struct end_context *c = context;
@@ -204,10 +195,8 @@ static void bias_body(void *context, int64_t begin, int pixels, float *partial)
 static void bias_backward(struct net *net, const struct node *node, struct view dy)
 {
     struct end_context c = {.net = net, .node = node, .dy = dy};
-    if (node->as.conv.activation != ACT_NONE) {
-        c.z = conv_z(net, node);
-        par_for(net->options.threads, dy.pixels, GRAIN, activate_backward_rows, &c);
-    }
+    const enum activation activation = node->as.conv.activation;
+    if (activation != ACT_NONE) op_activate_backward(net, dy, conv_z(net, node), activation);
     pixels_sum(net, &dy, 1, bias_body, &c, scratch_partials(net, dy.channels), scratch_sums(net));
     op_add_sums(net, node, CONV_BIAS, scratch_sums(net));
 }

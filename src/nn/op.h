@@ -133,4 +133,9 @@ static inline float *view_pixel(const struct view *view, int64_t image, int y, i
 /* Writes rows of `from` into `to`, or adds them. */
 void op_deliver(struct net *net, struct view to, struct view from, bool accumulate);
 
+/* to = activation(from), which may be one view. Backward turns the gradient of the result into that of x, in
+ * place. */
+void op_activate(struct net *net, struct view to, struct view from, enum activation activation);
+void op_activate_backward(struct net *net, struct view dy, struct view x, enum activation activation);
+
 #endif

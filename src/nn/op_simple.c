@@ -7,9 +7,9 @@ enum { GRAIN = 8 };
 
 struct rows {
     const struct net *net;
-    const struct node *node;
     struct view to, a, b;
     bool accumulate;
+    enum activation activation;
 };
 
 static void run(struct net *net, par_body *body, struct rows *rows)
@@ -108,34 +108,42 @@ const struct op op_gather = {
 
 /* ---- y = activation(x) ---- */
 
-static void activation_rows(void *context, int64_t begin, int64_t end, int worker)
+static void activate_rows(void *context, int64_t begin, int64_t end, int worker)
 {
     (void)worker;
     const struct rows *r = context;
     r->net->kernels->activate(view_row(&r->to, begin), r->to.stride, view_row(&r->a, begin), r->a.stride,
-                              (int)(end - begin), r->to.channels, r->node->as.activation);
+                              (int)(end - begin), r->to.channels, r->activation);
 }
 
-static void activation_forward(struct net *net, const struct node *node)
+void op_activate(struct net *net, struct view to, struct view from, enum activation activation)
 {
-    run(net, activation_rows,
-        &(struct rows){.node = node, .to = op_output(net, node), .a = op_input(net, node, 0)});
+    run(net, activate_rows, &(struct rows){.to = to, .a = from, .activation = activation});
 }
 
-/* The gradient by x replaces dy in place, then goes where it belongs. */
-static void activation_backward_rows(void *context, int64_t begin, int64_t end, int worker)
+static void activate_backward_rows(void *context, int64_t begin, int64_t end, int worker)
 {
     (void)worker;
     const struct rows *r = context;
     r->net->kernels->activate_backward(view_row(&r->to, begin), r->to.stride, view_row(&r->to, begin),
                                        r->to.stride, view_row(&r->a, begin), r->a.stride, (int)(end - begin),
-                                       r->to.channels, r->node->as.activation);
+                                       r->to.channels, r->activation);
+}
+
+void op_activate_backward(struct net *net, struct view dy, struct view x, enum activation activation)
+{
+    run(net, activate_backward_rows, &(struct rows){.to = dy, .a = x, .activation = activation});
+}
+
+static void activation_forward(struct net *net, const struct node *node)
+{
+    op_activate(net, op_output(net, node), op_input(net, node, 0), node->as.activation);
 }
 
 static void activation_backward(struct net *net, const struct node *node)
 {
     const struct view dy = net_gradient(net, node->output);
-    run(net, activation_backward_rows, &(struct rows){.node = node, .to = dy, .a = op_input(net, node, 0)});
+    op_activate_backward(net, dy, op_input(net, node, 0), node->as.activation);
     op_deliver(net, net_gradient(net, node->input[0]), dy, op_accumulates(net, node, 0));
 }
 
