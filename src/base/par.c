@@ -37,6 +37,8 @@ void par_for(int threads, int64_t n, int64_t grain, par_body *body, void *contex
         return;
     }
     const int64_t shares = grains < team * SHARES_EACH ? grains : team * SHARES_EACH;
+    /* Larger shares first: those that go out last end close together. */
+    const int64_t each = grains / shares, larger = grains % shares;
     atomic_int taken = 0;
     /* A team of one size always: libgomp ends the threads that a smaller one leaves over and makes them again for the
      * next. Those without a share do nothing. */
@@ -47,9 +49,9 @@ void par_for(int threads, int64_t n, int64_t grain, par_body *body, void *contex
         const uint64_t previous = fpu_enter();
         void *const locale = c_locale_enter();
         for (int64_t share = worker; share < shares; share = workers + atomic_fetch_add(&taken, 1)) {
-            const int64_t begin = grains * share / shares * grain;
-            const int64_t end = share + 1 == shares ? n : grains * (share + 1) / shares * grain;
-            run(body, context, begin, end, worker);
+            const int64_t first = share * each + (share < larger ? share : larger);
+            const int64_t end = (first + each + (share < larger)) * grain;
+            run(body, context, first * grain, end < n ? end : n, worker);
         }
         c_locale_leave(locale);
         fpu_leave(previous);
