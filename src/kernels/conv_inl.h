@@ -108,15 +108,21 @@ static const struct conv_tile *conv_tile_for(int left)
 }
 
 /* The activation of rows just computed, while they are in the nearest cache: unrolled into the tile it would
- * only bloat the code. */
+ * only bloat the code. SiLU takes rows side by side, of which tiles have five or ten. */
 static void activate_tile(float *const *out, int rows, int c0, int columns, enum activation activation)
 {
-    for (int m = 0; m < rows; m++)
-        for (int c = 0; c < columns; c += VW) {
-            float *y = out[m] + c0 + c;
-            const vf x = vf_load(y);
-            vf_store(y, activation == ACT_SILU ? vf_silu(x) : vf_activate(x, activation));
+    enum { TOGETHER = 5 };
+    int m = 0;
+    for (; activation == ACT_SILU && m + TOGETHER <= rows; m += TOGETHER)
+        for (int c = c0; c < c0 + columns; c += VW) {
+            vf y[TOGETHER];
+            for (int i = 0; i < TOGETHER; i++) y[i] = vf_load(out[m + i] + c);
+            vf_activate_many(y, TOGETHER, ACT_SILU, 0);
+            for (int i = 0; i < TOGETHER; i++) vf_store(out[m + i] + c, y[i]);
         }
+    for (; m < rows; m++)
+        for (int c = c0; c < c0 + columns; c += VW)
+            vf_store(out[m] + c, vf_activate(vf_load(out[m] + c), activation));
 }
 
 /* One tile of pixels from p0 and channels from c0 on. One that sticks out over cout is computed in a scratch of

@@ -40,6 +40,30 @@ static void add_dots(struct kernels *table, const struct kernels *base, const ch
 }
 #endif
 
+#if defined(__x86_64__)
+/* Columns that would leave half of each vector of AVX-512 idle. AVX2 has the same packing and bits. */
+enum { NARROW = KERNEL_BLOCK / 2 };
+
+static void conv_by_width(const struct conv_block *b)
+{
+    (b->cout > NARROW ? &kernels_avx512 : &kernels_avx2)->conv(b);
+}
+
+static void outer_by_width(const struct outer_block *b)
+{
+    (b->cols > NARROW ? &kernels_avx512 : &kernels_avx2)->outer(b);
+}
+
+static const struct kernels *avx512_by_width(void)
+{
+    static struct kernels table;
+    table = kernels_avx512;
+    table.conv = conv_by_width;
+    table.outer = outer_by_width;
+    return &table;
+}
+#endif
+
 /* Best first. Feature tests include the operating system's consent to save the wide registers. */
 static void collect(void)
 {
@@ -48,10 +72,12 @@ static void collect(void)
     const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
                         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw");
-    static struct kernels vnni;
-    if (avx512 && __builtin_cpu_supports("avx512vnni"))
-        add_dots(&vnni, &kernels_avx512, "vnni", conv_int8_vnni);
-    if (avx512) add(&kernels_avx512);
+    if (avx512) {
+        static struct kernels vnni;
+        const struct kernels *const base = avx512_by_width();
+        if (__builtin_cpu_supports("avx512vnni")) add_dots(&vnni, base, "vnni", conv_int8_vnni);
+        add(base);
+    }
     if (avx2) add(&kernels_avx2);
     if (__builtin_cpu_supports("fma")) add(&kernels_fma);
 #elif defined(__aarch64__)
