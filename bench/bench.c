@@ -4,7 +4,8 @@
  *     --weights FILE     a detector (default: YOLO11n with synthetic values; times hardly depend on them)
  *     --threads LIST     e.g. 1,2 (default: 1, and all CPUs that the process may use)
  *     --plan NAME        fast (default), exact, or both in turns; names of exact cases say so
- *     --only TEXT        cases whose name contains the text ("layers": the table of layers, "cold")
+ *     --only LIST        cases whose name contains a text of the list, e.g. forward,vit ("layers": the table
+ *                        of layers, "cold"; "none": the peaks alone)
  *     --rounds N         rounds of each group, at least (default 5)
  *     --seconds S        and at least so long (default 3)
  *     --json             one JSON object a line instead of tables
@@ -234,20 +235,50 @@ static void print_titles(void)
            "peak MB");
 }
 
+/* Whether --only names it. */
+static bool wanted(const struct options *o, const char *name)
+{
+    const char *text = o->only;
+    if (!text) return true;
+    do {
+        char part[64];
+        const int length = (int)strcspn(text, ",");
+        snprintf(part, sizeof part, "%.*s", length, text);
+        if (strstr(name, part)) return true;
+        text += length;
+    } while (*text++);
+    return false;
+}
+
+/* The cases of a group that are wanted and have their files. */
+static int group_cases(struct bench_case *cases, int group, const struct options *o,
+                       const struct bench_setup *setup)
+{
+    int count = 0;
+    for (const struct bench_row *row = bench_table; row < bench_table + bench_rows; row++) {
+        if (row->group != group || (row->kind->ready && !row->kind->ready(setup))) continue;
+        for (int i = 0; i < o->thread_counts * o->plan_count; i++) {
+            bench_case_make(cases + count, row, o->plans[i % o->plan_count], o->threads[i / o->plan_count]);
+            count += wanted(o, cases[count].name);
+        }
+    }
+    return count;
+}
+
+static enum status check_wanted(struct bench_case *cases, const struct options *o,
+                                const struct bench_setup *setup, struct error *err)
+{
+    bool any = wanted(o, "layers") || wanted(o, "cold") || wanted(o, "none");
+    for (int group = 0; group < BENCH_GROUPS; group++) any = any || group_cases(cases, group, o, setup);
+    return any ? OK : fail(err, ERR_USAGE, "--only %s: no such case, or its file is not given", o->only);
+}
+
 static enum status run_groups(struct bench_case *cases, const struct options *o,
                               const struct bench_setup *setup, struct error *err)
 {
     bool titled = o->json;
     for (int group = 0; group < BENCH_GROUPS; group++) {
-        int count = 0;
-        for (const struct bench_row *row = bench_table; row < bench_table + bench_rows; row++) {
-            if (row->group != group || (row->kind->ready && !row->kind->ready(setup))) continue;
-            for (int i = 0; i < o->thread_counts * o->plan_count; i++) {
-                bench_case_make(cases + count, row, o->plans[i % o->plan_count],
-                                o->threads[i / o->plan_count]);
-                if (!o->only || strstr(cases[count].name, o->only)) count++;
-            }
-        }
+        const int count = group_cases(cases, group, o, setup);
         if (count && !titled) print_titles();
         titled = titled || count;
         reset_peak();
@@ -264,19 +295,18 @@ static enum status run(const struct options *o, struct bench_setup *setup, struc
     TRY(kernels_get(&setup->kernels, NULL, err));
     struct bench_case *cases = calloc(MAX_CASES, sizeof *cases);
     if (!cases) return fail_memory(err, "cases", MAX_CASES * sizeof *cases);
-    enum status status;
-    if (o->serve)
-        status = bench_serve(cases, MAX_CASES, setup, err);
-    else {
+    enum status status =
+        o->serve ? bench_serve(cases, MAX_CASES, setup, err) : check_wanted(cases, o, setup, err);
+    if (!o->serve && status == OK) {
         print_head(o, setup);
         status = run_groups(cases, o, setup, err);
         for (int i = 0; i < o->thread_counts * o->plan_count && status == OK; i++)
-            if (!o->only || strstr("layers", o->only))
+            if (wanted(o, "layers"))
                 status = bench_layers(setup, o->plans[i % o->plan_count], o->threads[i / o->plan_count],
                                       BENCH_LAYER_TURNS * o->rounds, o->json, err);
         reset_peak(); /* a process begins with the peak of the one that starts it */
         for (int i = 0; i < o->thread_counts && status == OK; i++)
-            if (!o->only || strstr("cold", o->only))
+            if (wanted(o, "cold"))
                 status = bench_cold(setup, o->threads[i], BENCH_COLD_TURNS * o->rounds, o->json, err);
     }
     free(cases);
