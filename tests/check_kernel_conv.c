@@ -45,10 +45,14 @@ static void run_outer(const struct kernels *k, struct kernel_run *run)
     b.cols = draw_int(run, 1, MAX_OUTER_COLUMNS);
     const int blocks = (b.cols + KERNEL_BLOCK - 1) / KERNEL_BLOCK, columns = blocks * KERNEL_BLOCK;
     draw_taps(run, x, 1, b.pixels, b.rows);
-    float *dy = draw_matrix(run, blocks * b.pixels, KERNEL_BLOCK, KERNEL_BLOCK, 2.f);
+    const int packed = draw_int(run, 0, 1);
+    b.dy_step = packed ? KERNEL_BLOCK : columns + draw_int(run, 0, 4);
+    b.dy_block = packed ? (ptrdiff_t)b.pixels * KERNEL_BLOCK : KERNEL_BLOCK;
+    float *dy = packed ? draw_matrix(run, blocks * b.pixels, KERNEL_BLOCK, KERNEL_BLOCK, 2.f)
+                       : draw_matrix(run, b.pixels, columns, b.dy_step, 2.f);
     for (int p = 0; p < b.pixels; p++)
         for (int c = b.cols; c < columns; c++)
-            dy[((blocks - 1) * b.pixels + p) * KERNEL_BLOCK + c % KERNEL_BLOCK] = 0.f;
+            dy[p * b.dy_step + (blocks - 1) * b.dy_block + c % KERNEL_BLOCK] = 0.f;
     b.dy = dy;
     b.dw_stride = columns + draw_int(run, 0, 4);
     float *dw = draw_matrix(run, b.rows, columns, b.dw_stride, 1.f);

@@ -68,6 +68,8 @@ static void outer(struct golden *golden)
     point(1, PIXELS);
     golden->kernels->outer(&(struct outer_block){.x = in,
                                                  .dy = packed[0][0],
+                                                 .dy_step = KERNEL_BLOCK,
+                                                 .dy_block = PIXELS * KERNEL_BLOCK,
                                                  .pixels = PIXELS,
                                                  .rows = CHANNELS,
                                                  .cols = COUT,

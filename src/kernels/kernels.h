@@ -55,11 +55,13 @@ struct conv_block {
  *
  *   dw[r * dw_stride + n] = chain over p ascending of fma(x[p][r], dy[p][n], .), from 0
  *
- * or (add) what dw holds + that, for r < rows, n < cols. dy is packed [ceil(cols/16)][pixels][16],
- * zero-filled; a row of dw has room for as many columns, and what those past cols hold is not stated. */
+ * or (add) what dw holds + that, for r < rows, n < cols. Column n of pixel p lies at
+ * dy[p * dy_step + n / 16 * dy_block + n % 16], and blocks of 16 columns are whole: filled with zeros past cols. A row
+ * of dw has room for as many, and what those past cols hold is not stated. */
 struct outer_block {
     const float *const *x; /* [pixels], each pointing at `rows` floats */
     const float *dy;
+    ptrdiff_t dy_step, dy_block;
     int pixels, rows, cols;
     float *dw;
     ptrdiff_t dw_stride;

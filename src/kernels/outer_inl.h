@@ -45,7 +45,7 @@
 struct outer_tile {
     int vectors, rows;
     void (*run)(float *dw, ptrdiff_t dw_stride, const float *const *x, ptrdiff_t offset, const float *dy,
-                ptrdiff_t dy_stride, int pixels, int accumulate);
+                ptrdiff_t dy_step, ptrdiff_t dy_block, int pixels, int accumulate);
 };
 #define OUTER_TILE(rows, vectors)                                                                            \
     {                                                                                                        \
@@ -120,15 +120,15 @@ static void outer_prefetch(const struct outer_ahead *ahead, int begin, int end, 
 
 /* Rows [r0, r0 + rows) by some vectors of columns, while the rows ahead are on their way. */
 static void outer_rows(float *dw, ptrdiff_t dw_stride, const float *const *x, int r0, int rows,
-                       const float *dy, ptrdiff_t dy_stride, int vectors, int pixels, int accumulate,
-                       const struct outer_ahead *ahead)
+                       const float *dy, ptrdiff_t dy_step, ptrdiff_t dy_block, int vectors, int pixels,
+                       int accumulate, const struct outer_ahead *ahead)
 {
     for (int r = 0; r < rows;) {
         const struct outer_tile *tile = outer_tile_for(vectors, rows - r);
         if (!tile) tile = outer_tile_for(TILE_VECTORS, rows - r);
         for (int n = 0; n < vectors; n += tile->vectors)
-            tile->run(dw + r * dw_stride + n * VW, dw_stride, x, r0 + r, dy + BLOCK_OFFSET(n, dy_stride),
-                      dy_stride, pixels, accumulate);
+            tile->run(dw + r * dw_stride + n * VW, dw_stride, x, r0 + r, dy + BLOCK_OFFSET(n, dy_block),
+                      dy_step, dy_block, pixels, accumulate);
         outer_prefetch(ahead, ahead->pixels * r / rows, ahead->pixels * (r + tile->rows) / rows, rows);
         r += tile->rows;
     }
@@ -148,7 +148,6 @@ static void outer_chain(const struct outer_block *b, float *dw, ptrdiff_t dw_str
 {
     _Alignas(64) float copies[OUTER_PIECE][OUTER_BLOCK_ROWS];
     const float *copied[OUTER_PIECE];
-    const ptrdiff_t dy_stride = (ptrdiff_t)b->pixels * KERNEL_BLOCK;
     const int copy = outer_copies(b);
     for (int i = 0; copy && i < OUTER_PIECE; i++) copied[i] = copies[i];
     for (int p = 0; p < b->pixels; p += OUTER_PIECE) {
@@ -157,14 +156,14 @@ static void outer_chain(const struct outer_block *b, float *dw, ptrdiff_t dw_str
             FOR_VECTORS(c, lanes, rows, {
                 vf_store_lanes(copies[i] + c, vf_load_lanes(b->x[p + i] + r0 + c, lanes, 0.f), lanes);
             });
-        const float *dy = b->dy + (ptrdiff_t)p * KERNEL_BLOCK;
+        const float *dy = b->dy + p * b->dy_step;
         const int left = b->pixels - p - pixels;
         struct outer_ahead ahead = {b->x + p + pixels, left < OUTER_PIECE ? left : OUTER_PIECE, r0};
         for (int n = 0, vectors; n < cols; n += vectors * VW, ahead.pixels = 0) {
             vectors = outer_vectors(cols - n);
             outer_rows(dw + n, dw_stride, copy ? copied : b->x + p, copy ? 0 : r0, rows,
-                       dy + (c0 + n) / KERNEL_BLOCK * dy_stride + (c0 + n) % KERNEL_BLOCK, dy_stride, vectors,
-                       pixels, p > 0, &ahead);
+                       dy + (c0 + n) / KERNEL_BLOCK * b->dy_block + (c0 + n) % KERNEL_BLOCK, b->dy_step,
+                       b->dy_block, vectors, pixels, p > 0, &ahead);
         }
     }
 }

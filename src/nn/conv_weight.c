@@ -71,10 +71,9 @@ size_t conv_weight_worker_scratch(const struct conv_shape *s, const struct tenso
     return pixels * (POINTER_FLOATS + packed_cols(s) + (taps > 1 ? taps * (size_t)s->in_group : 0));
 }
 
-/* Rows of dy as [ceil(cols / 16)][pixels][16], zero-filled; one block that lies so is taken as it is. */
-static const float *pack_gradient(float *packed, const float *dy, ptrdiff_t stride, int pixels, int cols)
+/* Rows of dy as [ceil(cols / 16)][pixels][16], zero-filled. */
+static void pack_gradient(float *packed, const float *dy, ptrdiff_t stride, int pixels, int cols)
 {
-    if (stride == KERNEL_BLOCK && cols == KERNEL_BLOCK) return dy;
     const int whole = cols / KERNEL_BLOCK * KERNEL_BLOCK;
     for (int p = 0; p < pixels; p++, dy += stride) {
         float *to = packed + (ptrdiff_t)p * KERNEL_BLOCK;
@@ -82,7 +81,6 @@ static const float *pack_gradient(float *packed, const float *dy, ptrdiff_t stri
             memcpy(to, dy + n, KERNEL_BLOCK * sizeof *to);
         for (int c = 0; whole < cols && c < KERNEL_BLOCK; c++) to[c] = whole + c < cols ? dy[whole + c] : 0.f;
     }
-    return packed;
 }
 
 struct weight_part {
@@ -97,13 +95,14 @@ struct weight_part {
 static void weight_chunk(const struct weight_context *c, const struct weight_part *part, int worker)
 {
     const struct conv_shape *s = c->shape;
-    const ptrdiff_t cols = (ptrdiff_t)weight_cols(s), pixels = part->pixels;
+    const ptrdiff_t cols = (ptrdiff_t)weight_cols(s), pixels = part->pixels, stride = c->dz.stride;
     const float **x = (const float **)op_worker_scratch(c->net, worker);
     float *packed = (float *)x + pixels * POINTER_FLOATS,
           *copies = packed + pixels * (ptrdiff_t)packed_cols(s);
-    const float *dy =
-        pack_gradient(packed, view_row(&c->dz, part->first) + c->group * s->out_group + part->col,
-                      c->dz.stride, part->pixels, part->cols);
+    const float *dy = view_row(&c->dz, part->first) + c->group * s->out_group + part->col;
+    /* Wider rows lie so far apart that they share few sets of a small cache. */
+    const bool as_is = stride <= MAX_COLS && part->cols % KERNEL_BLOCK == 0;
+    if (!as_is) pack_gradient(packed, dy, stride, part->pixels, part->cols);
     const int length = c->together * s->in_group;
     for (int64_t r = part->begin; r < part->end;) {
         const int tap = (int)(r / length) * c->together, offset = (int)(r % length);
@@ -113,7 +112,9 @@ static void weight_chunk(const struct weight_context *c, const struct weight_par
                     op_zeros(c->net), part->first, part->pixels, x, copies);
         for (int i = 0; offset && i < pixels; i++) x[i] += offset;
         c->net->kernels->outer(&(struct outer_block){.x = x,
-                                                     .dy = dy,
+                                                     .dy = as_is ? dy : packed,
+                                                     .dy_step = as_is ? stride : KERNEL_BLOCK,
+                                                     .dy_block = (as_is ? 1 : pixels) * KERNEL_BLOCK,
                                                      .pixels = part->pixels,
                                                      .rows = (int)(last - r),
                                                      .cols = part->cols,

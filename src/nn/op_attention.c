@@ -205,6 +205,8 @@ static void transposed_product(const struct attention *a, const struct head_scra
     pack(s->packed, y, dim, 1, a->tokens, y_stride);
     a->net->kernels->outer(&(struct outer_block){.x = s->in,
                                                  .dy = s->packed,
+                                                 .dy_step = KERNEL_BLOCK,
+                                                 .dy_block = (ptrdiff_t)a->tokens * KERNEL_BLOCK,
                                                  .pixels = a->tokens,
                                                  .rows = a->tokens,
                                                  .cols = dim,
