@@ -150,12 +150,30 @@ static void conv_tile_at(const struct conv_block *b, const struct conv_tile *til
     for (int m = 0; m < tile->rows; m++) memcpy(b->out[p0 + m] + c0, out[m], (size_t)valid * sizeof(float));
 }
 
+/* Asks for outputs, and with the first columns for inputs, of pixels [first, first + rows): those of the last tap, as
+ * the others are read again. Where chains are short it would cost more than it gives. Not a call: gcc 12 takes a
+ * function that only prefetches for one without effect. */
+INLINE void conv_prefetch(const struct conv_block *b, int first, int rows, int c0, int columns)
+{
+    enum { LEAST_DEPTH = 64 };
+    if (b->taps * b->channels < LEAST_DEPTH) return;
+    const float *const *in = b->in + (ptrdiff_t)(b->taps - 1) * b->pixels;
+    const int end = first + rows < b->pixels ? first + rows : b->pixels;
+    for (int p = first; p < end; p++) {
+        for (int c = 0; c < columns; c += KERNEL_BLOCK) __builtin_prefetch(b->out[p] + c0 + c, 1);
+        for (int c = 0; c0 == 0 && c < b->channels; c += KERNEL_BLOCK) __builtin_prefetch(in[p] + c, 0, 2);
+    }
+}
+
 /* All pixels of a tile's columns. The last tile overlaps the one before where that is allowed: not when the chain
  * continues from out, which a second visit would continue twice. */
 static void conv_columns(const struct conv_block *b, const struct conv_tile *tile, int c0)
 {
     int p = 0;
-    for (; p + tile->rows <= b->pixels; p += tile->rows) conv_tile_at(b, tile, p, c0);
+    for (; p + tile->rows <= b->pixels; p += tile->rows) {
+        conv_prefetch(b, p + 2 * tile->rows, tile->rows, c0, tile->vectors * VW); /* the tile after the next */
+        conv_tile_at(b, tile, p, c0);
+    }
     if (p == b->pixels) return;
     if (b->pixels >= tile->rows && !b->accumulate) {
         conv_tile_at(b, tile, b->pixels - tile->rows, c0);
