@@ -109,7 +109,7 @@ static const struct conv_tile *conv_tile_for(int left)
 
 /* The activation of rows just computed, while they are in the nearest cache: unrolled into the tile it would
  * only bloat the code. SiLU takes rows side by side, of which tiles have five or ten. */
-static void activate_tile(float *const *out, int rows, int c0, int columns, enum activation activation)
+static NOINLINE void activate_tile(float *const *out, int rows, int c0, int columns, enum activation activation)
 {
     enum { TOGETHER = 5 };
     int m = 0;

@@ -19,7 +19,11 @@
 #include <string.h>
 
 #define INLINE static inline __attribute__((always_inline, unused))
+#if defined(__clang__)
 #define NOINLINE __attribute__((noinline))
+#else /* nor a copy for a caller's constants */
+#define NOINLINE __attribute__((noinline, noclone))
+#endif
 
 #if defined(VF_NEONDOT)
 #define VF_NEON
