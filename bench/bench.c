@@ -235,18 +235,32 @@ static void print_titles(void)
            "peak MB");
 }
 
-/* Whether --only names it. */
+/* A text of the list of --only. */
+struct part {
+    const char *text;
+    size_t length;
+};
+
+static bool next_part(struct part *part, const char **list)
+{
+    *list += strspn(*list, ",");
+    *part = (struct part){*list, strcspn(*list, ",")};
+    *list += part->length;
+    return part->length > 0;
+}
+
+static bool stands_in(struct part part, const char *name)
+{
+    while (*name && strncmp(name, part.text, part.length) != 0) name++;
+    return *name;
+}
+
 static bool wanted(const struct options *o, const char *name)
 {
-    const char *text = o->only;
-    if (!text) return true;
-    do {
-        char part[64];
-        const int length = (int)strcspn(text, ",");
-        snprintf(part, sizeof part, "%.*s", length, text);
-        if (strstr(name, part)) return true;
-        text += length;
-    } while (*text++);
+    const char *list = o->only;
+    if (!list) return true;
+    for (struct part part; next_part(&part, &list);)
+        if (stands_in(part, name)) return true;
     return false;
 }
 
@@ -265,12 +279,29 @@ static int group_cases(struct bench_case *cases, int group, const struct options
     return count;
 }
 
-static enum status check_wanted(struct bench_case *cases, const struct options *o,
-                                const struct bench_setup *setup, struct error *err)
+static bool names_something(struct part part, const struct options *o, const struct bench_setup *setup)
 {
-    bool any = wanted(o, "layers") || wanted(o, "cold") || wanted(o, "none");
-    for (int group = 0; group < BENCH_GROUPS; group++) any = any || group_cases(cases, group, o, setup);
-    return any ? OK : fail(err, ERR_USAGE, "--only %s: no such case, or its file is not given", o->only);
+    if (stands_in(part, "layers") || stands_in(part, "cold")) return true;
+    if (part.length == 4 && !strncmp(part.text, "none", 4)) return true;
+    for (const struct bench_row *row = bench_table; row < bench_table + bench_rows; row++)
+        for (int i = 0; i < o->thread_counts * o->plan_count; i++) {
+            struct bench_case c;
+            bench_case_make(&c, row, o->plans[i % o->plan_count], o->threads[i / o->plan_count]);
+            if (stands_in(part, c.name) && (!row->kind->ready || row->kind->ready(setup))) return true;
+        }
+    return false;
+}
+
+static enum status check_only(const struct options *o, const struct bench_setup *setup, struct error *err)
+{
+    const char *list = o->only ? o->only : "none";
+    struct part part = {0};
+    int count = 0;
+    for (; next_part(&part, &list); count++)
+        if (!names_something(part, o, setup))
+            return fail(err, ERR_USAGE, "--only %.*s: no such case, or its file is not given", (int)part.length,
+                        part.text);
+    return count ? OK : fail(err, ERR_USAGE, "--only takes names of cases");
 }
 
 static enum status run_groups(struct bench_case *cases, const struct options *o,
@@ -295,8 +326,7 @@ static enum status run(const struct options *o, struct bench_setup *setup, struc
     TRY(kernels_get(&setup->kernels, NULL, err));
     struct bench_case *cases = calloc(MAX_CASES, sizeof *cases);
     if (!cases) return fail_memory(err, "cases", MAX_CASES * sizeof *cases);
-    enum status status =
-        o->serve ? bench_serve(cases, MAX_CASES, setup, err) : check_wanted(cases, o, setup, err);
+    enum status status = o->serve ? bench_serve(cases, MAX_CASES, setup, err) : check_only(o, setup, err);
     if (!o->serve && status == OK) {
         print_head(o, setup);
         status = run_groups(cases, o, setup, err);

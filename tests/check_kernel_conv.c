@@ -35,7 +35,8 @@ static void run_conv(const struct kernels *k, struct kernel_run *run)
     k->conv(&b);
 }
 
-/* More pixels than a piece has. What lies past the last column is not stated, and so not compared. */
+/* More pixels than a piece has, packed by blocks or row by row. What lies past the last column is not stated, and so
+ * not compared. */
 static void run_outer(const struct kernels *k, struct kernel_run *run)
 {
     const float *x[MAX_OUTER_PIXELS];

@@ -176,6 +176,10 @@ static void large_shapes_are_exact(void **state)
         {1, 9, 20, 130, 1, 1, 0, 1, 1, 8},
         /* two of three taps in a kernel row meet a phase of the data gradient, and are read together */
         {9, 41, 72, 32, 3, 2, 1, 1, 1, 2},
+        /* gradients read where they lie: of a group, the widest; and the first that are packed */
+        {9, 11, 6, 32, 3, 1, 1, 1, 2, 3},
+        {5, 30, 8, 128, 1, 1, 0, 1, 1, 2},
+        {5, 30, 8, 144, 1, 1, 0, 1, 1, 2},
     };
     int count;
     const struct kernels *const *tables = kernels_available(&count);

@@ -108,10 +108,11 @@ static const struct conv_tile *conv_tile_for(int left)
 }
 
 /* The activation of rows just computed, while they are in the nearest cache: unrolled into the tile it would
- * only bloat the code. SiLU takes rows side by side, of which tiles have five or ten. */
+ * only bloat the code. SiLU takes some rows side by side: most tiles have five or ten. */
 static NOINLINE void activate_tile(float *const *out, int rows, int c0, int columns, enum activation activation)
 {
     enum { TOGETHER = 5 };
+    _Static_assert(TOGETHER <= (int)VF_MANY, "as many as vf_activate_many takes");
     int m = 0;
     for (; activation == ACT_SILU && m + TOGETHER <= rows; m += TOGETHER)
         for (int c = c0; c < c0 + columns; c += VW) {
@@ -151,8 +152,8 @@ static void conv_tile_at(const struct conv_block *b, const struct conv_tile *til
 }
 
 /* Asks for outputs, and with the first columns for inputs, of pixels [first, first + rows): those of the last tap, as
- * the others are read again. Where chains are short it would cost more than it gives. Not a call: gcc 12 takes a
- * function that only prefetches for one without effect. */
+ * the others are read again. Where chains are short it would cost more than it gives. Never a call, nor is
+ * outer_prefetch: gcc 12 takes a function that only prefetches for one without effect. */
 INLINE void conv_prefetch(const struct conv_block *b, int first, int rows, int c0, int columns)
 {
     enum { LEAST_DEPTH = 64 };

@@ -1,7 +1,8 @@
 /* Kernels: the numeric leaf. Floats, pointers and strides in, floats out.
  *
  * A kernel cannot fail, allocate, start threads, print or call libm. Each is written once (the *_inl.h files) on the
- * vocabulary of vf.h and compiled once per ISA by isa.c into one const table; every table gives the same bits.
+ * vocabulary of vf.h and compiled once per ISA by isa.c into one const table; every table gives the same bits, so one
+ * may call another's: with up to eight columns, AVX-512's convolutions are AVX2's (kernels.c).
  *
  * The contract in short (docs/NUMERICS.md):
  *   - an output of a convolution, product or gradient is one chain of fused multiply-adds in the stated order;

@@ -112,7 +112,7 @@ struct outer_ahead {
     int pixels, first;
 };
 
-static void outer_prefetch(const struct outer_ahead *ahead, int begin, int end, int rows)
+INLINE void outer_prefetch(const struct outer_ahead *ahead, int begin, int end, int rows)
 {
     for (int i = begin; i < end; i++)
         for (int r = 0; r < rows; r += KERNEL_BLOCK) __builtin_prefetch(ahead->x[i] + ahead->first + r);

@@ -13,7 +13,8 @@
 enum {
     POINTER_FLOATS = sizeof(void *) / sizeof(float),
     MAX_COLS = 128,  /* outputs whose gradients are packed together */
-    SHARE_ROWS = 96, /* of a share of work, while each thread has one: each packs the gradients anew */
+    MAX_STEP = 128,  /* floats between rows read where they lie: farther apart they share few sets of a cache */
+    SHARE_ROWS = 96, /* of a share of work, while each thread has one: each reads or packs all gradients */
     SHARES_EACH = 2, /* branches for each thread, at least */
     BRANCH_FLOATS = 1 << 16, /* of the sums of a branch, at most */
     MAX_SEGMENT = 192,       /* rows that are read through one pointer, where there are several taps */
@@ -91,18 +92,34 @@ struct weight_part {
     bool add;
 };
 
+/* A part's gradients, read where they lie if blocks of columns are whole and rows close together, else packed. */
+static struct outer_block gradients_of(const struct weight_context *c, const struct weight_part *part, float *packed)
+{
+    struct outer_block block = {.dy = view_row(&c->dz, part->first) + c->group * c->shape->out_group + part->col,
+                                .dy_step = c->dz.stride,
+                                .dy_block = KERNEL_BLOCK,
+                                .pixels = part->pixels,
+                                .cols = part->cols,
+                                .dw_stride = (ptrdiff_t)weight_cols(c->shape),
+                                .add = part->add};
+    if (part->cols % KERNEL_BLOCK == 0 && c->dz.stride <= MAX_STEP) return block;
+    pack_gradient(packed, block.dy, block.dy_step, part->pixels, part->cols);
+    block.dy = packed;
+    block.dy_step = KERNEL_BLOCK;
+    block.dy_block = (ptrdiff_t)part->pixels * KERNEL_BLOCK;
+    return block;
+}
+
 /* One chunk's chains of a range of rows and columns, to the image's sums: as they are or added. */
 static void weight_chunk(const struct weight_context *c, const struct weight_part *part, int worker)
 {
     const struct conv_shape *s = c->shape;
-    const ptrdiff_t cols = (ptrdiff_t)weight_cols(s), pixels = part->pixels, stride = c->dz.stride;
+    const ptrdiff_t pixels = part->pixels;
     const float **x = (const float **)op_worker_scratch(c->net, worker);
     float *packed = (float *)x + pixels * POINTER_FLOATS,
           *copies = packed + pixels * (ptrdiff_t)packed_cols(s);
-    const float *dy = view_row(&c->dz, part->first) + c->group * s->out_group + part->col;
-    /* Wider rows lie so far apart that they share few sets of a small cache. */
-    const bool as_is = stride <= MAX_COLS && part->cols % KERNEL_BLOCK == 0;
-    if (!as_is) pack_gradient(packed, dy, stride, part->pixels, part->cols);
+    struct outer_block block = gradients_of(c, part, packed);
+    block.x = x;
     const int length = c->together * s->in_group;
     for (int64_t r = part->begin; r < part->end;) {
         const int tap = (int)(r / length) * c->together, offset = (int)(r % length);
@@ -111,16 +128,9 @@ static void weight_chunk(const struct weight_context *c, const struct weight_par
         window_rows(&c->window, tap, c->together, &c->x, c->group * s->in_group, s->in_group,
                     op_zeros(c->net), part->first, part->pixels, x, copies);
         for (int i = 0; offset && i < pixels; i++) x[i] += offset;
-        c->net->kernels->outer(&(struct outer_block){.x = x,
-                                                     .dy = as_is ? dy : packed,
-                                                     .dy_step = as_is ? stride : KERNEL_BLOCK,
-                                                     .dy_block = (as_is ? 1 : pixels) * KERNEL_BLOCK,
-                                                     .pixels = part->pixels,
-                                                     .rows = (int)(last - r),
-                                                     .cols = part->cols,
-                                                     .dw = part->row + (r - part->begin) * cols + part->col,
-                                                     .dw_stride = cols,
-                                                     .add = part->add});
+        block.rows = (int)(last - r);
+        block.dw = part->row + (r - part->begin) * block.dw_stride + part->col;
+        c->net->kernels->outer(&block);
         r = last;
     }
 }
