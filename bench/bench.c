@@ -31,10 +31,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_THREAD_COUNTS = 8, MAX_CASES = 64, WARM_RUNS = 2 };
+enum { MAX_THREAD_COUNTS = 8, MAX_ONLY = 32, MAX_CASES = 64, WARM_RUNS = 2 };
 
 struct options {
-    const char *only, *commit;
+    const char *commit, *only[MAX_ONLY];
+    int only_count; /* 0: all */
     int threads[MAX_THREAD_COUNTS], thread_counts, rounds;
     enum net_plan plans[2];
     int plan_count;
@@ -65,6 +66,17 @@ static enum status parse_plans(struct options *o, const char *name, struct error
     return OK;
 }
 
+/* Splits the list where it lies. */
+static enum status parse_only(struct options *o, char *list, struct error *err)
+{
+    o->only_count = 0;
+    for (const char *text = strtok(list, ","); text; text = strtok(NULL, ",")) {
+        if (o->only_count == MAX_ONLY) return fail(err, ERR_USAGE, "--only takes up to %d names", MAX_ONLY);
+        o->only[o->only_count++] = text;
+    }
+    return o->only_count ? OK : fail(err, ERR_USAGE, "--only takes names of cases");
+}
+
 /* The tables of options that are texts and of those that are matrices. */
 static enum status parse_file(bool *known, struct options *o, struct bench_setup *setup, const char *name,
                               const char *value, struct error *err)
@@ -72,7 +84,7 @@ static enum status parse_file(bool *known, struct options *o, struct bench_setup
     const struct {
         const char *name, **text;
     } texts[] = {{"--weights", &setup->weights}, {"--int8", &setup->int8}, {"--vit", &setup->vit},
-                 {"--picture", &setup->picture}, {"--only", &o->only},     {"--commit", &o->commit}};
+                 {"--picture", &setup->picture}, {"--commit", &o->commit}};
     const struct {
         const char *name;
         struct npy *npy;
@@ -102,7 +114,8 @@ static enum status parse(struct options *o, struct bench_setup *setup, int argc,
 {
     const int most = BENCH_MAX_RUNS / BENCH_LAYER_TURNS; /* they take the most turns in a round */
     for (int i = 1; i < argc; i++) {
-        const char *name = argv[i], *value = i + 1 < argc ? argv[i + 1] : NULL;
+        const char *name = argv[i];
+        char *value = i + 1 < argc ? argv[i + 1] : NULL;
         if (!strcmp(name, "--json") || !strcmp(name, "--serve")) {
             *(name[2] == 'j' ? &o->json : &o->serve) = true;
             continue;
@@ -111,6 +124,8 @@ static enum status parse(struct options *o, struct bench_setup *setup, int argc,
         bool known = true;
         if (!strcmp(name, "--threads"))
             parse_threads(o, value);
+        else if (!strcmp(name, "--only"))
+            TRY(parse_only(o, value, err));
         else if (!strcmp(name, "--plan"))
             TRY(parse_plans(o, value, err));
         else if (!strcmp(name, "--rounds"))
@@ -235,33 +250,11 @@ static void print_titles(void)
            "peak MB");
 }
 
-/* A text of the list of --only. */
-struct part {
-    const char *text;
-    size_t length;
-};
-
-static bool next_part(struct part *part, const char **list)
-{
-    *list += strspn(*list, ",");
-    *part = (struct part){*list, strcspn(*list, ",")};
-    *list += part->length;
-    return part->length > 0;
-}
-
-static bool stands_in(struct part part, const char *name)
-{
-    while (*name && strncmp(name, part.text, part.length) != 0) name++;
-    return *name;
-}
-
 static bool wanted(const struct options *o, const char *name)
 {
-    const char *list = o->only;
-    if (!list) return true;
-    for (struct part part; next_part(&part, &list);)
-        if (stands_in(part, name)) return true;
-    return false;
+    for (int i = 0; i < o->only_count; i++)
+        if (strstr(name, o->only[i])) return true;
+    return !o->only_count;
 }
 
 /* The cases of a group that are wanted and have their files. */
@@ -279,29 +272,20 @@ static int group_cases(struct bench_case *cases, int group, const struct options
     return count;
 }
 
-static bool names_something(struct part part, const struct options *o, const struct bench_setup *setup)
+/* Each name of --only must be that of something. */
+static enum status check_only(struct bench_case *cases, const struct options *o, const struct bench_setup *setup,
+                              struct error *err)
 {
-    if (stands_in(part, "layers") || stands_in(part, "cold")) return true;
-    if (part.length == 4 && !strncmp(part.text, "none", 4)) return true;
-    for (const struct bench_row *row = bench_table; row < bench_table + bench_rows; row++)
-        for (int i = 0; i < o->thread_counts * o->plan_count; i++) {
-            struct bench_case c;
-            bench_case_make(&c, row, o->plans[i % o->plan_count], o->threads[i / o->plan_count]);
-            if (stands_in(part, c.name) && (!row->kind->ready || row->kind->ready(setup))) return true;
-        }
-    return false;
-}
-
-static enum status check_only(const struct options *o, const struct bench_setup *setup, struct error *err)
-{
-    const char *list = o->only ? o->only : "none";
-    struct part part = {0};
-    int count = 0;
-    for (; next_part(&part, &list); count++)
-        if (!names_something(part, o, setup))
-            return fail(err, ERR_USAGE, "--only %.*s: no such case, or its file is not given", (int)part.length,
-                        part.text);
-    return count ? OK : fail(err, ERR_USAGE, "--only takes names of cases");
+    for (int i = 0; i < o->only_count; i++) {
+        struct options one = *o;
+        one.only[0] = o->only[i];
+        one.only_count = 1;
+        bool any = wanted(&one, "layers") || wanted(&one, "cold") || !strcmp(o->only[i], "none");
+        for (int group = 0; group < BENCH_GROUPS && !any; group++)
+            any = group_cases(cases, group, &one, setup) > 0;
+        if (!any) return fail(err, ERR_USAGE, "--only %s: no such case, or its file is not given", o->only[i]);
+    }
+    return OK;
 }
 
 static enum status run_groups(struct bench_case *cases, const struct options *o,
@@ -326,7 +310,7 @@ static enum status run(const struct options *o, struct bench_setup *setup, struc
     TRY(kernels_get(&setup->kernels, NULL, err));
     struct bench_case *cases = calloc(MAX_CASES, sizeof *cases);
     if (!cases) return fail_memory(err, "cases", MAX_CASES * sizeof *cases);
-    enum status status = o->serve ? bench_serve(cases, MAX_CASES, setup, err) : check_only(o, setup, err);
+    enum status status = o->serve ? bench_serve(cases, MAX_CASES, setup, err) : check_only(cases, o, setup, err);
     if (!o->serve && status == OK) {
         print_head(o, setup);
         status = run_groups(cases, o, setup, err);
