@@ -28,17 +28,6 @@ INLINE vf normalise(vf x, vf mean, vf inv) { return vf_flush(vf_mul(vf_sub(x, me
  * because memory is read fastest row by row. */
 enum { NORM_ROWS = 4, NORM_VECTORS = 4, NORM_COLUMNS = NORM_VECTORS * VW };
 
-/* What networks put behind a batch norm is code of its own; the other activations are looked up on the way. */
-#define NORM_ACTIVATION(activation, function, ...)                                                           \
-    do {                                                                                                     \
-        if ((activation) == ACT_SILU)                                                                        \
-            function(__VA_ARGS__, ACT_SILU);                                                                 \
-        else if ((activation) == ACT_NONE)                                                                   \
-            function(__VA_ARGS__, ACT_NONE);                                                                 \
-        else                                                                                                 \
-            function(__VA_ARGS__, activation);                                                               \
-    } while (0)
-
 INLINE int norm_least(int a, int b) { return a < b ? a : b; }
 
 INLINE void batch_norm_tile(float *y, ptrdiff_t y_stride, const float *x, ptrdiff_t x_stride,
@@ -75,7 +64,7 @@ INLINE void batch_norm_rows(float *y, ptrdiff_t y_stride, const float *x, ptrdif
 static void batch_norm(float *y, ptrdiff_t y_stride, const float *x, ptrdiff_t x_stride,
                        struct norm_params norm, int rows, int cols, enum activation activation)
 {
-    NORM_ACTIVATION(activation, batch_norm_rows, y, y_stride, x, x_stride, norm, rows, cols);
+    WITH_ACTIVATION(activation, batch_norm_rows, y, y_stride, x, x_stride, norm, rows, cols);
 }
 
 INLINE void batch_norm_sums_tile(float *du, ptrdiff_t du_stride, const float *dy, ptrdiff_t dy_stride,
@@ -129,7 +118,7 @@ static void batch_norm_backward_sums(float *du, ptrdiff_t du_stride, const float
                                      float *dgamma, float *dbeta, int rows, int cols,
                                      enum activation activation)
 {
-    NORM_ACTIVATION(activation, batch_norm_sums_rows, du, du_stride, dy, dy_stride, x, x_stride, norm, dgamma,
+    WITH_ACTIVATION(activation, batch_norm_sums_rows, du, du_stride, dy, dy_stride, x, x_stride, norm, dgamma,
                     dbeta, rows, cols);
 }
 
