@@ -83,7 +83,7 @@ enum retort_status retort_model_save(const struct retort_model *model, const cha
 /* Which algorithms compute a network. Either gives the same bits on every machine; the two differ in the last
  * digits. */
 enum retort_plan {
-    RETORT_FAST = 0,  /* 3x3 convolutions by Winograd's method where that is faster */
+    RETORT_FAST = 0,  /* convolutions by Winograd's or Strassen's method where that is faster */
     RETORT_EXACT = 1, /* every sum in the order of its definition */
 };
 

@@ -20,17 +20,29 @@ static void run_conv(const struct kernels *k, struct kernel_run *run)
     b.pixels = draw_int(run, 1, MAX_PIXELS);
     b.taps = draw_int(run, 0, 1) ? 1 : MAX_TAPS;
     b.channels = draw_int(run, 1, 20);
-    b.cout = draw_int(run, 1, 180);
-    const int blocks = (b.cout + KERNEL_BLOCK - 1) / KERNEL_BLOCK, mode = draw_int(run, 0, 2);
+    b.cout = draw_int(run, 0, 1) ? draw_int(run, 1, 180) : KERNEL_BLOCK * draw_int(run, 1, 11);
+    const int blocks = (b.cout + KERNEL_BLOCK - 1) / KERNEL_BLOCK, mode = draw_int(run, 0, 3);
     draw_taps(run, in, b.taps, b.pixels, b.channels);
     const ptrdiff_t stride = b.cout + draw_int(run, 0, 4);
     float *y = draw_matrix(run, b.pixels, b.cout, stride, 1.f);
     for (int p = 0; p < b.pixels; p++) out[p] = y + p * stride;
+    const float *start[MAX_PIXELS];
+    if (mode == 2) {
+        const float *from = draw_matrix(run, b.pixels, b.cout, stride, 1.f);
+        for (int p = 0; p < b.pixels; p++) start[p] = from + p * stride;
+    }
     const int block_size = b.taps * b.channels * KERNEL_BLOCK;
     b.weight_stride = block_size + draw_int(run, 0, 1) * KERNEL_BLOCK;
     b.weights = draw_matrix(run, blocks, block_size, b.weight_stride, 1.f);
     if (mode == 0) b.bias = draw_row(run, blocks * KERNEL_BLOCK, 1.f);
-    b.accumulate = mode == 1;
+    if (mode == 1) b.start = (const float *const *)out;
+    if (mode == 2) b.start = start;
+    float *keep[(MAX_TAPS - 1) * MAX_PIXELS];
+    if (b.cout % KERNEL_BLOCK == 0 && b.taps > 1) {
+        float *kept = draw_matrix(run, (b.taps - 1) * b.pixels, b.cout, stride, 1.f);
+        for (int i = 0; i < (b.taps - 1) * b.pixels; i++) keep[i] = kept + i * stride;
+        b.keep = keep;
+    }
     b.activation = (enum activation)draw_int(run, ACT_NONE, ACT_SIGMOID);
     k->conv(&b);
 }
@@ -119,6 +131,14 @@ static void run_winograd_output(const struct kernels *k, struct kernel_run *run)
                        (enum activation)draw_int(run, ACT_NONE, ACT_SIGMOID));
 }
 
+static void run_strassen_inputs(const struct kernels *k, struct kernel_run *run)
+{
+    const int half = KERNEL_BLOCK * draw_int(run, 1, 5);
+    const ptrdiff_t stride = half + draw_int(run, 0, 4);
+    const float *a = draw_row(run, 2 * half, 2.f), *b = draw_row(run, 2 * half, 2.f);
+    k->strassen_inputs(draw_matrix(run, 4, half, stride, 0), stride, a, b, half);
+}
+
 static void run_winograd_weights(const struct kernels *k, struct kernel_run *run)
 {
     const int stride = KERNEL_BLOCK + draw_int(run, 0, 5);
@@ -179,6 +199,7 @@ const struct kernel_case conv_cases[] = {
     {"winograd_input", run_winograd_input},
     {"winograd_output", run_winograd_output},
     {"winograd_weights", run_winograd_weights},
+    {"strassen_inputs", run_strassen_inputs},
     {"product", run_product},
     {"maximum_window", run_maximum_window},
     {"maximum_backward", run_maximum_backward},

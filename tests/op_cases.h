@@ -133,6 +133,17 @@ static int build_scale_add(struct graph *g, int x)
 static int build_scale_add_same(struct graph *g, int x) { return graph_scale_add(g, "gamma", x, x); }
 static int build_residual(struct graph *g, int x) { return graph_add(g, build_conv_3x3(g, x), x); }
 
+/* Views with a stride on both sides, and gradients that are added to what is there. */
+static int op_case_slices(struct graph *g, int x, struct conv_options options)
+{
+    const int n = g->tensors[x].channels;
+    const struct conv_layer wide = graph_conv_layer(g, "wide", n, 2 * n, options),
+                            back = graph_conv_layer(g, "back", n, n, options);
+    const int y = graph_conv(g, &wide, x), low = graph_slice(g, y, 0, n), high = graph_slice(g, y, n, n);
+    const int parts[] = {graph_add(g, graph_conv(g, &back, high), low), high};
+    return graph_add(g, graph_concat(g, 2, parts), y);
+}
+
 static int build_winograd(struct graph *g, int x)
 {
     return op_case_conv(g, x, 48, (struct conv_options){.kernel = 3, .padding = 1});
@@ -147,15 +158,15 @@ static int build_winograd_silu(struct graph *g, int x)
 {
     return op_case_conv(g, x, 32, (struct conv_options){.kernel = 3, .padding = 1, .activation = ACT_SILU});
 }
-/* Views with a stride on both sides, and gradients that are added to what is there. */
 static int build_winograd_slices(struct graph *g, int x)
 {
-    const struct conv_options same = {.kernel = 3, .padding = 1};
-    const struct conv_layer wide = graph_conv_layer(g, "wide", 16, 32, same),
-                            back = graph_conv_layer(g, "back", 16, 16, same);
-    const int y = graph_conv(g, &wide, x), low = graph_slice(g, y, 0, 16), high = graph_slice(g, y, 16, 16);
-    const int parts[] = {graph_add(g, graph_conv(g, &back, high), low), high};
-    return graph_add(g, graph_concat(g, 2, parts), y);
+    return op_case_slices(g, x, (struct conv_options){.kernel = 3, .padding = 1});
+}
+OP_CASE_CONV(strassen, 416, .kernel = 1, .linear = true, .activation = ACT_GELU)
+OP_CASE_CONV(strassen_norm, 384, .kernel = 1, .batch_norm = true, .eps = 1e-3f, .activation = ACT_SILU)
+static int build_strassen_slices(struct graph *g, int x)
+{
+    return op_case_slices(g, x, (struct conv_options){.kernel = 1});
 }
 
 static int op_case_tokens(struct graph *g, int x, struct token_options options)
@@ -209,7 +220,7 @@ static int build_slices(struct graph *g, int x)
     {                                                                                                        \
 #name, height, width, channels, batch, mode, PLAN_EXACT, build_##name, 0                             \
     }
-/* Sizes that the fast plan computes by Winograd. */
+/* Sizes that the fast plan computes by the forms of Winograd or Strassen. */
 #define OP_CASE_FAST(mode, height, width, channels, batch, name)                                             \
     {                                                                                                        \
 #name, height, width, channels, batch, mode, PLAN_FAST, build_##name, 0                              \
@@ -268,6 +279,9 @@ static const struct op_case op_cases[] = {
     OP_CASE_FAST(NET_TRAINING, 13, 18, 32, 1, winograd_norm),
     OP_CASE_FAST(NET_TRAINING, 12, 15, 16, 2, winograd_silu),
     OP_CASE_FAST(NET_TRAINING, 14, 12, 16, 3, winograd_slices),
+    OP_CASE_FAST(NET_TRAINING, 1, 129, 384, 2, strassen),
+    OP_CASE_FAST(NET_TRAINING, 8, 16, 384, 3, strassen_norm),
+    OP_CASE_FAST(NET_TRAINING, 9, 15, 384, 1, strassen_slices),
 };
 enum { OP_CASES = sizeof op_cases / sizeof *op_cases };
 

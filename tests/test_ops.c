@@ -232,6 +232,11 @@ static int build_winograd_then_silu(struct graph *g, int x)
     const struct conv_options options = {.kernel = 3, .padding = 1};
     return graph_activation(g, op_case_conv(g, x, 32, options), ACT_SILU);
 }
+static int build_strassen_then_gelu(struct graph *g, int x)
+{
+    const struct conv_options options = {.kernel = 1, .linear = true};
+    return graph_activation(g, op_case_conv(g, x, 416, options), ACT_GELU);
+}
 
 static void activation_within_a_convolution_is_that_behind_it(void **state)
 {
@@ -242,7 +247,8 @@ static void activation_within_a_convolution_is_that_behind_it(void **state)
     } pairs[] = {{"linear_gelu", build_linear_then_gelu},
                  {"conv_relu", build_conv_then_relu},
                  {"depthwise_silu", build_depthwise_then_silu},
-                 {"winograd_silu", build_winograd_then_silu}};
+                 {"winograd_silu", build_winograd_then_silu},
+                 {"strassen", build_strassen_then_gelu}};
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
         const struct op_case *within = case_named(pairs[i].within);
         struct op_case behind = *within; /* keeps the name, so that both get the same input */

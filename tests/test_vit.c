@@ -21,7 +21,8 @@ struct run {
     struct net net;
 };
 
-static void start(struct run *run, struct vit_config config, enum net_mode mode, int height, int width)
+static void start(struct run *run, struct vit_config config, enum net_mode mode, enum net_plan plan, int height,
+                  int width)
 {
     struct error err;
     const struct kernels *kernels;
@@ -30,7 +31,7 @@ static void start(struct run *run, struct vit_config config, enum net_mode mode,
     graph_begin(&run->graph, &run->params);
     check_ok(vit_build(&run->model, &run->graph, config, height, width, mode != NET_INFERENCE, &err), &err);
     check_synth_params(&run->params);
-    const struct net_options options = {.batch = 1, .threads = 2, .mode = mode};
+    const struct net_options options = {.batch = 1, .threads = 2, .mode = mode, .plan = plan};
     check_ok(net_create(&run->net, &run->graph, kernels, options, &err), &err);
     const struct view input = net_value(&run->net, run->graph.input);
     const size_t n = (size_t)input.pixels * 3;
@@ -118,7 +119,7 @@ static void every_block_of_s_matches(void **state)
     struct weights reference;
     struct run run;
     open_reference(&reference, check_shared("golden/vit/vits14_synth.safetensors"));
-    start(&run, vit_s, NET_FROZEN, 224, 224);
+    start(&run, vit_s, NET_FROZEN, PLAN_EXACT, 224, 224);
     net_forward(&run.net);
     rows_match(&run, run.model.tokens, 0, &reference, "224x224.tokens", 2e-5);
     rows_match(&run, run.model.block[0], 0, &reference, "224x224.block1", 2e-5);
@@ -136,14 +137,15 @@ static void class_token_of_s_matches_at_every_size(void **state)
     static const int sizes[][2] = {{224, 224}, {196, 196}, {140, 224}};
     struct weights reference;
     open_reference(&reference, check_shared("golden/vit/vits14_synth.safetensors"));
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    for (size_t i = 0; i < 2 * sizeof sizes / sizeof *sizes; i++) {
         struct run run;
         char name[32];
-        start(&run, vit_s, NET_INFERENCE, sizes[i][0], sizes[i][1]);
+        const int height = sizes[i / 2][0], width = sizes[i / 2][1];
+        start(&run, vit_s, NET_INFERENCE, i % 2 ? PLAN_EXACT : PLAN_FAST, height, width);
         net_forward(&run.net);
-        snprintf(name, sizeof name, "%dx%d.cls", sizes[i][0], sizes[i][1]);
+        snprintf(name, sizeof name, "%dx%d.cls", height, width);
         rows_match(&run, run.model.norm, 0, &reference, name, 2e-5);
-        snprintf(name, sizeof name, "%dx%d.cls_f64", sizes[i][0], sizes[i][1]);
+        snprintf(name, sizeof name, "%dx%d.cls_f64", height, width);
         rows_match(&run, run.model.norm, 0, &reference, name, 2e-5);
         finish(&run);
     }
@@ -166,7 +168,7 @@ static void other_sizes_match(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct run run;
         char name[32];
-        start(&run, cases[i].config, NET_INFERENCE, 224, 224);
+        start(&run, cases[i].config, NET_INFERENCE, PLAN_FAST, 224, 224);
         net_forward(&run.net);
         snprintf(name, sizeof name, "%s.cls", cases[i].name);
         rows_match(&run, run.model.norm, 0, &reference, name, 5e-5);
@@ -324,7 +326,7 @@ static void gradients_of_a_small_model_match(void **state)
     struct weights reference;
     struct run run;
     open_reference(&reference, check_shared("golden/vit/vit_tiny_grad.safetensors"));
-    start(&run, vit_tiny, NET_TRAINING, 56, 56);
+    start(&run, vit_tiny, NET_TRAINING, PLAN_FAST, 56, 56);
     net_forward(&run.net);
     rows_match(&run, run.model.tokens, 0, &reference, "tokens", 1e-5);
     rows_match(&run, run.model.block[0], 0, &reference, "block1", 1e-5);
@@ -343,7 +345,7 @@ static void some_gradients_of_a_small_model_match(void **state)
     struct weights reference;
     struct run run;
     open_reference(&reference, small);
-    start(&run, vit_tiny, NET_TRAINING, 56, 56);
+    start(&run, vit_tiny, NET_TRAINING, PLAN_FAST, 56, 56);
     net_forward(&run.net);
     assert_int_equal(tiny_model_matches(&reference, &run), 7);
     finish(&run);

@@ -63,8 +63,8 @@ enum { TILE_STEPS_AHEAD = 6 };
 struct conv_tile {
     int vectors, rows;
     void (*run)(const float *const *in, int in_stride, int taps, int channels, const float *w,
-                ptrdiff_t weight_stride, const float *bias, int accumulate, float *const *out,
-                ptrdiff_t offset, int flush);
+                ptrdiff_t weight_stride, const float *bias, const float *const *start,
+                float *const *keep, float *const *out, ptrdiff_t offset, int flush);
 };
 #define CONV_TILE(rows, vectors)                                                                             \
     {                                                                                                        \
@@ -136,17 +136,19 @@ static void conv_tile_at(const struct conv_block *b, const struct conv_tile *til
     const int valid = b->cout - c0 < columns ? b->cout - c0 : columns;
     assert(tile->rows <= CONV_MOST_ROWS && tile->rows * columns <= CONV_MOST_FLOATS);
     if (valid == columns) {
-        tile->run(in, b->pixels, b->taps, b->channels, w, b->weight_stride, bias, b->accumulate, b->out + p0,
-                  c0, flush);
+        tile->run(in, b->pixels, b->taps, b->channels, w, b->weight_stride, bias,
+                  b->start ? b->start + p0 : NULL, b->keep ? b->keep + p0 : NULL, b->out + p0, c0, flush);
         if (b->activation != ACT_NONE) activate_tile(b->out + p0, tile->rows, c0, columns, b->activation);
         return;
     }
+    assert(!b->keep);
     float scratch[CONV_MOST_FLOATS] = {0}, *out[CONV_MOST_ROWS] = {scratch};
     for (int m = 0; m < tile->rows; m++) {
         out[m] = scratch + m * columns;
-        if (b->accumulate) memcpy(out[m], b->out[p0 + m] + c0, (size_t)valid * sizeof(float));
+        if (b->start) memcpy(out[m], b->start[p0 + m] + c0, (size_t)valid * sizeof(float));
     }
-    tile->run(in, b->pixels, b->taps, b->channels, w, b->weight_stride, bias, b->accumulate, out, 0, flush);
+    tile->run(in, b->pixels, b->taps, b->channels, w, b->weight_stride, bias,
+              b->start ? (const float *const *)out : NULL, NULL, out, 0, flush);
     if (b->activation != ACT_NONE) activate_tile(out, tile->rows, 0, columns, b->activation);
     for (int m = 0; m < tile->rows; m++) memcpy(b->out[p0 + m] + c0, out[m], (size_t)valid * sizeof(float));
 }
@@ -157,7 +159,7 @@ static void conv_tile_at(const struct conv_block *b, const struct conv_tile *til
 INLINE void conv_prefetch(const struct conv_block *b, int first, int rows, int c0, int columns)
 {
     enum { LEAST_DEPTH = 64 };
-    if (b->taps * b->channels < LEAST_DEPTH) return;
+    if (b->warm || b->taps * b->channels < LEAST_DEPTH) return;
     const float *const *in = b->in + (ptrdiff_t)(b->taps - 1) * b->pixels;
     const int end = first + rows < b->pixels ? first + rows : b->pixels;
     for (int p = first; p < end; p++) {
@@ -167,7 +169,7 @@ INLINE void conv_prefetch(const struct conv_block *b, int first, int rows, int c
 }
 
 /* All pixels of a tile's columns. The last tile overlaps the one before where that is allowed: not when the chain
- * continues from out, which a second visit would continue twice. */
+ * goes on from out, which a second visit would continue twice. */
 static void conv_columns(const struct conv_block *b, const struct conv_tile *tile, int c0)
 {
     int p = 0;
@@ -176,7 +178,8 @@ static void conv_columns(const struct conv_block *b, const struct conv_tile *til
         conv_tile_at(b, tile, p, c0);
     }
     if (p == b->pixels) return;
-    if (b->pixels >= tile->rows && !b->accumulate) {
+    const int in_place = b->start == (const float *const *)b->out;
+    if (b->pixels >= tile->rows && !in_place) {
         conv_tile_at(b, tile, b->pixels - tile->rows, c0);
         return;
     }

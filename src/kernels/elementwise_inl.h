@@ -54,6 +54,18 @@ static void add(float *y, ptrdiff_t y_stride, const float *a, ptrdiff_t a_stride
         });
 }
 
+static void strassen_inputs(float *s, ptrdiff_t s_stride, const float *a, const float *b, int half)
+{
+    for (ptrdiff_t c = 0; c < half; c += VW) {
+        const vf a0 = vf_load(a + c), b0 = vf_load(b + c);
+        const vf sum = vf_add(b0, vf_load(b + half + c)), rest = vf_sub(sum, a0);
+        vf_store(s + c, sum);
+        vf_store(s + s_stride + c, rest);
+        vf_store(s + 2 * s_stride + c, vf_sub(a0, b0));
+        vf_store(s + 3 * s_stride + c, vf_sub(vf_load(a + half + c), rest));
+    }
+}
+
 static void scale(float *y, const float *x, float factor, size_t n)
 {
     const vf f = vf_set1(factor);

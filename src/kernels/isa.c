@@ -29,6 +29,7 @@ const struct kernels KERNELS_TABLE = {
     .winograd_input = winograd_input,
     .winograd_output = winograd_output,
     .winograd_weights = winograd_weights,
+    .strassen_inputs = strassen_inputs,
     .product = product,
     .conv_int8 = conv_int8,
     .depthwise_int8 = depthwise_int8,

@@ -37,7 +37,7 @@ enum { KERNEL_PEAK_CHAINS = 12 };
  *
  *   out[p][n] = start;  for t, c ascending:  out[p][n] = fma(in[t * pixels + p][c], w[t][c][n], out[p][n])
  *
- * start is bias[n], or what out holds already (accumulate), or 0. Then the activation, then the store.
+ * where out[p][n] begins with bias[n], or start[p][n], or 0. Then the activation, then the store.
  * Weights are packed [ceil(cout/16)][...][16], zero-filled, consecutive 16-channel blocks weight_stride floats
  * apart; inside a block [taps][channels][16]. bias is padded to a multiple of 16. A tap in the padding points at a
  * row of `channels` zeros. */
@@ -47,9 +47,12 @@ struct conv_block {
     int pixels, taps, channels, cout;
     const float *weights;
     ptrdiff_t weight_stride;
-    const float *bias; /* NULL: start from 0 */
-    int accumulate;    /* start from the values in out; bias must be NULL */
+    const float *bias;         /* or NULL */
+    const float *const *start; /* [pixels], or NULL; not with a bias. Out itself, or rows apart from it */
+    float *const *keep; /* [taps - 1][pixels], or NULL: rows that get the chain so far after each tap but the last, not
+                         * flushed; cout is then a multiple of 16 */
     enum activation activation;
+    int warm; /* a hint: inputs and outputs are in a cache */
 };
 
 /* The transposed product, for weight gradients:
@@ -198,6 +201,9 @@ struct kernels {
                             int accumulate, enum activation activation);
     /* u[k * u_stride + n] = (G w G')[k] of w[kernel position][n], n < 16: in double, rounded once, flushed. */
     void (*winograd_weights)(float *u, ptrdiff_t u_stride, const float *w);
+    /* Strassen's sums of two rows [a0, a1] and [b0, b1] of 2 * half values, half a multiple of 16, not flushed:
+     * s[0] = b0 + b1, s[1] = s[0] - a0, s[2] = a0 - b0, s[3] = a1 - s[1], s_stride apart */
+    void (*strassen_inputs)(float *s, ptrdiff_t s_stride, const float *a, const float *b, int half);
     /* out[r][n] = chain over c ascending of fma(in[r][c], w[c][n], .) from 0, not flushed; rows >= 1, cols a multiple
      * of 16, weights packed as in conv_block with one tap. */
     void (*product)(float *out, ptrdiff_t out_stride, const float *in, ptrdiff_t in_stride, const float *weights,

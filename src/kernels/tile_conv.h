@@ -4,9 +4,10 @@
  *
  * MR pixels x NV vectors of output channels live in named registers. `in` holds MR consecutive pointers per tap,
  * taps in_stride pointers apart; w walks [taps][channels][16], blocks weight_stride floats apart. start: bias, else
- * (accumulate) out, else zero. The chain goes to out[m] + offset unflushed when `flush` is 0. */
+ * start[m] + offset, else zero. The chain goes to out[m] + offset, unflushed when `flush` is 0, and after each tap but
+ * the last to keep[m] + offset, unless that is NULL. */
 #define TILE_DECLARE_1(m, n)                                                                                       \
-    vf a##m##_##n = bias ? vf_load(bias + n * VW) : accumulate ? vf_load(out[m] + offset + n * VW) : vf_set1(0.f);
+    vf a##m##_##n = bias ? vf_load(bias + n * VW) : start ? vf_load(start[m] + offset + n * VW) : vf_set1(0.f);
 #define TILE_DECLARE(m) COLS(TILE_DECLARE_1, m)
 #define TILE_POINTER(m) const float *p##m = in[m];
 #define TILE_WEIGHT(m, n) const vf w##n = vf_load(w + BLOCK_OFFSET(n, weight_stride));
@@ -23,12 +24,14 @@
     }
 #define TILE_STORE_1(m, n) vf_store(out[m] + offset + n * VW, a##m##_##n);
 #define TILE_STORE(m) COLS(TILE_STORE_1, m)
+#define TILE_KEEP_1(m, n) vf_store(keep[m] + offset + n * VW, a##m##_##n);
+#define TILE_KEEP(m) COLS(TILE_KEEP_1, m)
 #define TILE_FLUSH_1(m, n) a##m##_##n = vf_flush(a##m##_##n);
 #define TILE_FLUSH(m) COLS(TILE_FLUSH_1, m)
 
 static void TILE_NAME(conv_tile, MR, NV)(const float *const *in, int in_stride, int taps, int channels, const float *w,
-                                         ptrdiff_t weight_stride, const float *bias, int accumulate,
-                                         float *const *out, ptrdiff_t offset, int flush)
+                                         ptrdiff_t weight_stride, const float *bias, const float *const *start,
+                                         float *const *keep, float *const *out, ptrdiff_t offset, int flush)
 {
     (void)weight_stride; /* within one block */
     ROWS(TILE_DECLARE)
@@ -38,6 +41,10 @@ static void TILE_NAME(conv_tile, MR, NV)(const float *const *in, int in_stride, 
             COLS(TILE_WEIGHT, 0)
             COLS(TILE_AHEAD, 0)
             ROWS(TILE_FMA)
+        }
+        if (keep && t + 1 < taps) {
+            ROWS(TILE_KEEP)
+            keep += in_stride;
         }
     }
     if (flush) {

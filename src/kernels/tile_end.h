@@ -13,6 +13,8 @@
 #undef TILE_WIDE
 #undef TILE_FMA_1
 #undef TILE_FMA
+#undef TILE_KEEP_1
+#undef TILE_KEEP
 #undef TILE_STORE_1
 #undef TILE_STORE
 #undef TILE_FLUSH_1

@@ -1,6 +1,6 @@
 /* The parts of a convolution node: shape and packed weights (conv_pack.c), its end, batch norm or activation or
- * both (conv_end.c), weight gradient (conv_weight.c), the Winograd form (conv_winograd.c); op_conv.c puts them
- * together. Private to these files. */
+ * both (conv_end.c), weight gradient (conv_weight.c), the forms of Winograd (conv_winograd.c) and Strassen
+ * (conv_strassen.c); op_conv.c puts them together. Private to these files. */
 #ifndef RETORT_NN_CONV_H
 #define RETORT_NN_CONV_H
 
@@ -11,7 +11,7 @@ enum { CONV_PATCH_CHANNELS = 4 }; /* a group with at most so many input channels
 struct conv_shape {
     const struct conv_options *options;
     int in, out, in_group, out_group, taps, depth; /* depth = taps * in_group, the length of a chain */
-    bool depthwise, patches, winograd;
+    bool depthwise, patches, winograd, strassen;
 };
 struct conv_shape conv_shape_of(const struct net *net, const struct node *node);
 
@@ -20,6 +20,9 @@ static inline int conv_blocks(int channels) { return (channels + KERNEL_BLOCK - 
 /* Packed weights: forward, bias, and where the input needs a gradient the transposed ones, in phase order. */
 size_t conv_packed(const struct net *net, const struct node *node);
 void conv_pack(struct net *net, const struct node *node);
+/* A row of 16 lanes from a run of each: to[lane] = from[lane][k]. */
+enum { CONV_RUN = 64 };
+void conv_pack_lanes(float *to, const float (*from)[CONV_RUN], int k);
 /* What folds a batch norm into output o, in double; 1 where nothing is folded. */
 double conv_fold_factor(const struct net *net, const struct node *node, int o);
 const float *conv_packed_bias(const struct net *net, const struct node *node, const struct conv_shape *s);
@@ -68,5 +71,23 @@ struct conv_winograd_walk {
 };
 void conv_winograd_run(const struct conv_winograd_walk *walk);
 size_t conv_winograd_worker_scratch(int in, int out);
+
+/* Strassen's form, forward only; whether a node takes it follows from shape and plan. */
+bool conv_strassen(const struct net *net, const struct node *node);
+
+size_t conv_strassen_floats(int in, int out);
+void conv_strassen_pack(const struct net *net, const struct node *node, float *packed);
+/* From the bias of `out` outputs to what conv_strassen_run reads, in place. */
+void conv_strassen_pack_bias(float *bias, int out);
+
+/* target = activation(source times weights + bias). */
+struct conv_strassen_walk {
+    const struct net *net;
+    struct view source, target;
+    const float *weights, *bias;
+    enum activation activation;
+};
+void conv_strassen_run(const struct conv_strassen_walk *walk);
+size_t conv_strassen_worker_scratch(int in);
 
 #endif

@@ -22,12 +22,14 @@ struct conv_shape conv_shape_of(const struct net *net, const struct node *node)
                                .depth = taps * in_group,
                                .depthwise = o->groups == in && in == out && in > 1,
                                .patches = in_group <= CONV_PATCH_CHANNELS && taps > 1,
-                               .winograd = conv_winograd(net, node)};
+                               .winograd = conv_winograd(net, node),
+                               .strassen = conv_strassen(net, node)};
 }
 
 static size_t forward_floats(const struct conv_shape *s)
 {
     if (s->winograd) return conv_winograd_floats(s->in, s->out);
+    if (s->strassen) return conv_strassen_floats(s->in, s->out);
     return s->depthwise ? (size_t)s->taps * (size_t)s->in
                         : (size_t)s->options->groups * (size_t)conv_blocks(s->out_group) * (size_t)s->depth *
                               KERNEL_BLOCK;
@@ -80,26 +82,29 @@ static void pack_depthwise(const struct net *net, const struct node *node, const
     }
 }
 
+void conv_pack_lanes(float *to, const float (*from)[CONV_RUN], int k)
+{
+    for (int lane = 0; lane < KERNEL_BLOCK; lane++) to[lane] = from[lane][k];
+}
+
 /* Outputs [first, first + n) as one block of 16 lanes, [tap][input][16]: lane by lane into a buffer, whose values are
  * then written once and in order where there is one tap, because fresh pages cost more than the arithmetic. */
 static void pack_block(const struct net *net, const struct node *node, const struct conv_shape *s, int first,
                        int n, float *packed)
 {
-    enum { RUN = 64 };
-    float folded[KERNEL_BLOCK][RUN] = {{0}};
+    float folded[KERNEL_BLOCK][CONV_RUN] = {{0}};
     double factor[KERNEL_BLOCK];
     const int length = s->in_group * s->taps;
     for (int lane = 0; lane < n; lane++) factor[lane] = conv_fold_factor(net, node, first + lane);
-    for (int start = 0; start < length; start += RUN) {
-        const int run = length - start < RUN ? length - start : RUN;
+    for (int start = 0; start < length; start += CONV_RUN) {
+        const int run = length - start < CONV_RUN ? length - start : CONV_RUN;
         for (int lane = 0; lane < n; lane++) {
             const float *row = op_param(net, node, CONV_WEIGHT) + (size_t)(first + lane) * (size_t)length + start;
             for (int k = 0; k < run; k++) folded[lane][k] = flush_double(row[k] * factor[lane]);
         }
         for (int k = 0; k < run; k++) {
             const int i = (start + k) / s->taps, t = (start + k) % s->taps; /* a row is [in_group][taps] */
-            float *to = packed + (t * (ptrdiff_t)s->in_group + i) * KERNEL_BLOCK;
-            for (int lane = 0; lane < KERNEL_BLOCK; lane++) to[lane] = folded[lane][k];
+            conv_pack_lanes(packed + (t * (ptrdiff_t)s->in_group + i) * KERNEL_BLOCK, folded, k);
         }
     }
 }
@@ -119,6 +124,11 @@ static void pack_forward(const struct net *net, const struct node *node, const s
     }
     if (s->winograd) {
         conv_winograd_pack(net, node, false, packed);
+        return;
+    }
+    if (s->strassen) {
+        conv_strassen_pack(net, node, packed);
+        conv_strassen_pack_bias(bias, s->out);
         return;
     }
     for (int group = 0; group < s->options->groups; group++)

@@ -26,7 +26,7 @@ enum net_mode {
 
 /* Names of plans: which algorithm computes a shape. */
 enum net_plan {
-    PLAN_FAST, /* 3x3 convolutions by Winograd where that is faster (conv_winograd.c), the rest as in exact */
+    PLAN_FAST,  /* fewer multiplications where that is faster (conv_winograd.c, conv_strassen.c), else as in exact */
     PLAN_EXACT, /* every convolution directly, one chain an output */
 };
 

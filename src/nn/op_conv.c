@@ -83,7 +83,7 @@ static void walk_group(const struct walk *w, int together, int group, const floa
                              .weights = w->weights + group * group_blocks * w->weight_stride,
                              .weight_stride = w->weight_stride,
                              .bias = w->bias ? w->bias + group * group_blocks * KERNEL_BLOCK : NULL,
-                             .accumulate = w->accumulate,
+                             .start = w->accumulate ? (const float *const *)out : NULL,
                              .activation = w->activation});
 }
 
@@ -158,6 +158,9 @@ static void convolve(struct net *net, const struct node *node)
     if (s.winograd)
         conv_winograd_run(&(struct conv_winograd_walk){net, walk.source, target, walk.weights, walk.bias,
                                                        false, activation});
+    else if (s.strassen)
+        conv_strassen_run(
+            &(struct conv_strassen_walk){net, walk.source, target, walk.weights, walk.bias, activation});
     else
         walk_run(&walk);
 }
@@ -284,6 +287,8 @@ static size_t conv_worker_scratch(const struct net *net, const struct node *node
     size_t most = 0;
     if (s.winograd)
         most = conv_winograd_worker_scratch(s.in, s.out);
+    else if (s.strassen)
+        most = conv_strassen_worker_scratch(s.in);
     else if (!s.depthwise)
         most = walks_floats(net, node, &s);
     if (!op_training(net)) return most;
@@ -294,7 +299,9 @@ static size_t conv_worker_scratch(const struct net *net, const struct node *node
 static const char *conv_algorithm(const struct net *net, const struct node *node)
 {
     const struct conv_shape s = conv_shape_of(net, node);
-    return s.winograd ? "winograd" : s.depthwise ? "depthwise" : s.patches ? "patches" : "direct";
+    if (s.winograd) return "winograd";
+    if (s.strassen) return "strassen";
+    return s.depthwise ? "depthwise" : s.patches ? "patches" : "direct";
 }
 
 const struct op op_conv = {

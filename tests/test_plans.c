@@ -1,4 +1,4 @@
-/* The fast plan: Winograd convolutions against double, against the exact plan, and in whole networks. That
+/* The fast plan: Winograd's and Strassen's forms against double, against the exact plan, and in whole networks. That
  * every table and thread count gives the same bits, and that gradients fit finite differences, is tested with
  * all other operations (test_kernels.c, test_ops.c). */
 #include "check.h"
@@ -29,6 +29,9 @@ static const struct kernels *kernels_here(void)
 struct shape {
     int batch, height, width, in, out;
 };
+
+static const struct conv_options same = {.kernel = 3, .padding = 1}, linear = {.kernel = 1, .linear = true},
+                                 point = {.kernel = 1};
 
 struct layer {
     struct params params;
@@ -72,10 +75,7 @@ static void layer_end(struct layer *l)
     params_free(&l->params);
 }
 
-static bool takes_winograd(const struct layer *l)
-{
-    return !strcmp(cost_algorithm(&l->net, l->graph.nodes), "winograd");
-}
+static const char *algorithm_of(const struct layer *l) { return cost_algorithm(&l->net, l->graph.nodes); }
 
 /* Element (row, column) of one image and channel, 0 outside. */
 static double at(const struct view *v, int image, int row, int column, int channel)
@@ -85,8 +85,9 @@ static double at(const struct view *v, int image, int row, int column, int chann
 }
 
 /* Largest difference of the layer's output, or of its input's gradient, to the sums in double. */
-static double error_of(const struct layer *l, struct shape s, bool backward)
+static double error_of(const struct layer *l, struct shape s, int kernel, bool backward)
 {
+    const int taps = kernel * kernel, padding = kernel / 2;
     const float *weight = params_values(&l->params, params_find(&l->params, "c.weight")),
                 *bias = params_values(&l->params, params_find(&l->params, "c.bias"));
     const struct view from = backward ? net_gradient(&l->net, l->y) : net_value(&l->net, l->x);
@@ -98,38 +99,55 @@ static double error_of(const struct layer *l, struct shape s, bool backward)
             for (int column = 0; column < s.width; column++)
                 for (int c = 0; c < to.channels; c += 5) {
                     double sum = backward ? 0 : bias[c];
-                    for (int t = 0; t < 9; t++)
+                    for (int t = 0; t < taps; t++)
                         for (int k = 0; k < from.channels; k++) {
-                            const int o = backward ? k : c, in = backward ? c : k, tap = backward ? 8 - t : t;
-                            sum += at(&from, i, row + t / 3 - 1, column + t % 3 - 1, k) *
-                                   weight[(o * s.in + in) * 9 + tap];
+                            const int o = backward ? k : c, in = backward ? c : k,
+                                      tap = backward ? taps - 1 - t : t;
+                            sum +=
+                                at(&from, i, row + t / kernel - padding, column + t % kernel - padding, k) *
+                                weight[(o * s.in + in) * taps + tap];
                         }
                     worst = fmax(worst, fabs(sum - at(&to, i, row, column, c)));
                 }
     return worst;
 }
 
-/* Values are of size 1. The direct chain is off by up to 4e-6; the transforms multiply rounding errors by up
- * to ten or so, which for sums of this length has been measured at 1e-5 to 2e-5. */
-static const double tolerance = 4e-5;
+/* Values are of size 1. The direct chain is off by up to 4e-6; Winograd's transforms multiply rounding errors by up
+ * to ten or so, which for sums of this length has been measured at 1e-5 to 2e-5, and Strassen's sums of three blocks by
+ * two or three. */
+static const double winograd_tolerance = 4e-5, strassen_tolerance = 1e-5;
 
 static void sums_are_right(void **state)
 {
     (void)state;
-    static const struct shape shapes[] = {{1, 12, 12, 16, 16},  {2, 13, 15, 16, 32}, {3, 14, 17, 48, 16},
-                                          {1, 20, 20, 128, 64}, {2, 12, 33, 32, 80}, {1, 29, 12, 64, 64}};
-    const struct conv_options same = {.kernel = 3, .padding = 1};
-    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+    static const struct {
+        struct shape shape;
+        const struct conv_options *options;
+        const char *algorithm;
+        double tolerance;
+    } cases[] = {{{1, 12, 12, 16, 16}, &same, "winograd", winograd_tolerance},
+                 {{2, 13, 15, 16, 32}, &same, "winograd", winograd_tolerance},
+                 {{3, 14, 17, 48, 16}, &same, "winograd", winograd_tolerance},
+                 {{1, 20, 20, 128, 64}, &same, "winograd", winograd_tolerance},
+                 {{2, 12, 33, 32, 80}, &same, "winograd", winograd_tolerance},
+                 {{1, 29, 12, 64, 64}, &same, "winograd", winograd_tolerance},
+                 {{1, 8, 16, 384, 384}, &point, "strassen", strassen_tolerance},
+                 {{3, 1, 129, 384, 448}, &linear, "strassen", strassen_tolerance},
+                 {{1, 1, 257, 416, 1152}, &linear, "strassen", strassen_tolerance},
+                 {{2, 17, 19, 768, 384}, &point, "strassen", strassen_tolerance}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct layer fast, exact;
-        const struct shape s = shapes[i];
-        layer_start(&fast, s, same, PLAN_FAST);
-        layer_start(&exact, s, same, PLAN_EXACT);
-        assert_true(takes_winograd(&fast) && !takes_winograd(&exact));
-        const double forward = error_of(&fast, s, false), backward = error_of(&fast, s, true);
-        printf("%dx%d %d->%d, %d images: forward %.1e (direct %.1e), backward %.1e (%.1e)\n", s.height,
-               s.width, s.in, s.out, s.batch, forward, error_of(&exact, s, false), backward,
-               error_of(&exact, s, true));
-        assert_true(forward <= tolerance && backward <= tolerance);
+        const struct shape s = cases[i].shape;
+        const int kernel = cases[i].options->kernel;
+        layer_start(&fast, s, *cases[i].options, PLAN_FAST);
+        layer_start(&exact, s, *cases[i].options, PLAN_EXACT);
+        assert_string_equal(algorithm_of(&fast), cases[i].algorithm);
+        assert_string_equal(algorithm_of(&exact), "direct");
+        const double forward = error_of(&fast, s, kernel, false), backward = error_of(&fast, s, kernel, true);
+        printf("%s %dx%d %d->%d, %d images: forward %.1e (direct %.1e), backward %.1e (%.1e)\n",
+               cases[i].algorithm, s.height, s.width, s.in, s.out, s.batch, forward,
+               error_of(&exact, s, kernel, false), backward, error_of(&exact, s, kernel, true));
+        assert_true(forward <= cases[i].tolerance && backward <= cases[i].tolerance);
         layer_end(&fast);
         layer_end(&exact);
     }
@@ -139,44 +157,61 @@ static void sums_are_right(void **state)
 static void images_of_a_batch_are_apart(void **state)
 {
     (void)state;
-    const struct shape three = {3, 13, 18, 16, 32}, one = {1, 13, 18, 16, 32};
-    const struct conv_options same = {.kernel = 3, .padding = 1};
-    struct layer batch, alone;
-    layer_start(&batch, three, same, PLAN_FAST);
-    layer_start(&alone, one, same, PLAN_FAST);
-    const struct view all = net_value(&batch.net, batch.x), x = net_value(&alone.net, alone.x);
-    const size_t in = (size_t)x.pixels * 16, out = (size_t)x.pixels * 32;
-    for (size_t i = 0; i < 3; i++) {
-        memcpy(x.data, all.data + i * in, in * sizeof(float));
-        net_forward(&alone.net);
-        assert_memory_equal(net_value(&alone.net, alone.y).data, batch.output + i * out, out * sizeof(float));
+    static const struct {
+        struct shape shape;
+        const struct conv_options *options;
+    } cases[] = {{{3, 13, 18, 16, 32}, &same}, {{3, 9, 15, 384, 416}, &point}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct layer batch, alone;
+        struct shape single = cases[i].shape;
+        single.batch = 1;
+        layer_start(&batch, cases[i].shape, *cases[i].options, PLAN_FAST);
+        layer_start(&alone, single, *cases[i].options, PLAN_FAST);
+        const struct view all = net_value(&batch.net, batch.x), x = net_value(&alone.net, alone.x);
+        const size_t in = (size_t)x.pixels * (size_t)single.in, out = (size_t)x.pixels * (size_t)single.out;
+        for (size_t k = 0; k < 3; k++) {
+            memcpy(x.data, all.data + k * in, in * sizeof(float));
+            net_forward(&alone.net);
+            assert_memory_equal(net_value(&alone.net, alone.y).data, batch.output + k * out,
+                                out * sizeof(float));
+        }
+        layer_end(&batch);
+        layer_end(&alone);
     }
-    layer_end(&batch);
-    layer_end(&alone);
 }
 
 /* Other kernels, strides and channels, and small maps, are computed directly under either plan. */
 static void other_shapes_stay_direct(void **state)
 {
     (void)state;
-    const struct shape good = {1, 16, 16, 32, 32}, narrow = {1, 16, 16, 24, 32}, low = {1, 11, 40, 32, 32};
-    const struct conv_options same = {.kernel = 3, .padding = 1};
-    const struct {
-        struct shape shape;
+    static const struct shape good = {1, 16, 16, 32, 32}, narrow = {1, 16, 16, 24, 32},
+                              low = {1, 11, 40, 32, 32}, deep = {1, 8, 16, 384, 384},
+                              few = {2, 127, 1, 384, 384}, thin = {1, 8, 16, 352, 384},
+                              slim = {1, 8, 16, 384, 352}, odd = {1, 8, 16, 400, 384};
+    static const struct {
+        const struct shape *shape;
         struct conv_options options;
-        bool winograd;
-    } cases[] = {{good, same, true},
-                 {narrow, same, false},
-                 {low, same, false},
-                 {good, {.kernel = 3, .padding = 0}, false},
-                 {good, {.kernel = 5, .padding = 2}, false},
-                 {good, {.kernel = 3, .padding = 1, .stride = 2}, false},
-                 {good, {.kernel = 3, .padding = 2, .dilation = 2}, false},
-                 {good, {.kernel = 3, .padding = 1, .groups = 2}, false}};
+        const char *algorithm;
+    } cases[] = {{&good, {.kernel = 3, .padding = 1}, "winograd"},
+                 {&narrow, {.kernel = 3, .padding = 1}, "direct"},
+                 {&low, {.kernel = 3, .padding = 1}, "direct"},
+                 {&good, {.kernel = 3, .padding = 0}, "direct"},
+                 {&good, {.kernel = 5, .padding = 2}, "direct"},
+                 {&good, {.kernel = 3, .padding = 1, .stride = 2}, "direct"},
+                 {&good, {.kernel = 3, .padding = 2, .dilation = 2}, "direct"},
+                 {&good, {.kernel = 3, .padding = 1, .groups = 2}, "direct"},
+                 {&deep, {.kernel = 1}, "strassen"},
+                 {&few, {.kernel = 1}, "direct"},
+                 {&thin, {.kernel = 1}, "direct"},
+                 {&slim, {.kernel = 1}, "direct"},
+                 {&odd, {.kernel = 1}, "direct"},
+                 {&deep, {.kernel = 1, .padding = 1}, "direct"},
+                 {&deep, {.kernel = 1, .stride = 2}, "direct"},
+                 {&deep, {.kernel = 1, .groups = 2}, "direct"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct layer l;
-        layer_start(&l, cases[i].shape, cases[i].options, PLAN_FAST);
-        assert_int_equal(takes_winograd(&l), cases[i].winograd);
+        layer_start(&l, *cases[i].shape, cases[i].options, PLAN_FAST);
+        assert_string_equal(algorithm_of(&l), cases[i].algorithm);
         layer_end(&l);
     }
 }
@@ -188,8 +223,9 @@ enum { SIDE = 128, BATCH = 2, BOXES = 3 };
 /* The flat gradient of the loss on synthetic weights and pictures; malloc'ed. */
 static float *detector_gradient(enum net_plan plan, struct model *model, struct loss_items *items)
 {
-    static const struct target targets[BOXES] = {
-        {0, 1, 0.4f, 0.5f, 0.5f, 0.6f, 0}, {0, 0, 0.7f, 0.3f, 0.3f, 0.4f, 0}, {1, 2, 0.6f, 0.6f, 0.4f, 0.5f, 0}};
+    static const struct target targets[BOXES] = {{0, 1, 0.4f, 0.5f, 0.5f, 0.6f, 0},
+                                                 {0, 0, 0.7f, 0.3f, 0.3f, 0.4f, 0},
+                                                 {1, 2, 0.6f, 0.6f, 0.4f, 0.5f, 0}};
     const struct learner_options options = {.batch = BATCH,
                                             .size = SIDE,
                                             .threads = 2,
