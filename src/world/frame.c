@@ -103,22 +103,31 @@ static int foot_row(const struct frame_work *w, const struct model *model, const
     return (int)space_clamp(lowest, -1, 30000);
 }
 
-static void paint_items(struct frame_work *w, const struct item *items, int count, struct extent *wholes,
-                        const struct jolt *jolt)
+/* NULL: nothing of it is in the picture. */
+static const struct patch *patch_of(struct frame_work *w, const struct stills *stills, const struct mover *m)
+{
+    const struct patch *patch = stills_find(stills, m);
+    if (!patch) {
+        const struct shine shine = canvas_shine(&w->canvas, m);
+        double way[2];
+        paint_mover(&w->painter, &w->models->models[m->model], m, &shine);
+        smear_of(way, w, m);
+        patch = paint_smear(&w->painter, way[0], way[1]);
+    }
+    return patch->width ? patch : NULL;
+}
+
+static void paint_items(struct frame_work *w, const struct item *items, int count, const struct stills *stills,
+                        struct extent *wholes, const struct jolt *jolt)
 {
     const struct light *light = &w->canvas.backdrop->light;
     for (int i = 0; i < count; i++) {
         const struct mover *m = &w->movers.movers[items[i].mover];
-        const struct model *model = &w->models->models[m->model];
-        const struct shine shine = canvas_shine(&w->canvas, m);
-        double way[2];
+        const struct patch *patch = patch_of(w, stills, m);
         wholes[i] = (struct extent){0};
-        paint_mover(&w->painter, model, m, &shine);
-        if (!w->painter.patch.width) continue;
-        smear_of(way, w, m);
-        const struct patch *patch = paint_smear(&w->painter, way[0], way[1]);
+        if (!patch) continue;
         if (light->wet > 0.1) {
-            const int foot = foot_row(w, model, m);
+            const int foot = foot_row(w, &w->models->models[m->model], m);
             if (foot >= 0) canvas_mirror(&w->canvas, patch, foot, 0.30 * light->wet);
         }
         measure(&wholes[i], w, patch, jolt);
@@ -237,7 +246,15 @@ static void tell(struct frame_work *w, const struct item *items, int count, cons
         if (wholes[i].pixels) judge(&w->truth.objects[w->truth.count++], w, &items[i], &wholes[i], &seen[i]);
 }
 
-void frame_render(struct frame_work *w, const struct backdrop *backdrop, int64_t index)
+void frame_stills(struct frame_work *w, struct stills *stills, const struct backdrop *backdrop, int64_t index)
+{
+    traffic_at(&w->movers, &w->place->layout, w->models, &w->times, (double)index / w->fps);
+    w->canvas.backdrop = backdrop;
+    stills_paint(stills, &w->painter, &w->canvas, w->models, &w->movers);
+}
+
+void frame_render(struct frame_work *w, const struct backdrop *backdrop, const struct stills *stills,
+                  int64_t index)
 {
     struct item items[TRAFFIC_MAX_MOVERS];
     struct extent wholes[TRAFFIC_MAX_MOVERS];
@@ -248,7 +265,7 @@ void frame_render(struct frame_work *w, const struct backdrop *backdrop, int64_t
     const int count = collect(items, w);
     canvas_begin(&w->canvas, backdrop);
     light_ground(w, items, count);
-    paint_items(w, items, count, wholes, &jolt);
+    paint_items(w, items, count, stills, wholes, &jolt);
     paint_glows(w, items, count);
     sensor_rain(w->sensor, &w->canvas, light->rain, motion, index);
     sensor_develop(w->develop, w->sensor, &w->image, &w->canvas, &jolt, index);

@@ -3,6 +3,7 @@
 #define RETORT_WORLD_FRAME_H
 
 #include "world/sensor.h"
+#include "world/stills.h"
 #include "world/world.h"
 
 /* One thread's memory for frames of a place. */
@@ -22,7 +23,11 @@ struct frame_work {
     struct world_truth truth;
 };
 
-/* Renders frame `index` before the backdrop into work->image, mask and truth. */
-void frame_render(struct frame_work *work, const struct backdrop *backdrop, int64_t index);
+/* Paints who is parked at frame `index` before the backdrop. */
+void frame_stills(struct frame_work *work, struct stills *stills, const struct backdrop *backdrop, int64_t index);
+
+/* Renders frame `index` before the backdrop, with its stills, into work->image, mask and truth. */
+void frame_render(struct frame_work *work, const struct backdrop *backdrop, const struct stills *stills,
+                  int64_t index);
 
 #endif

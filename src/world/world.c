@@ -15,7 +15,9 @@ enum { MAX_BACKDROPS = 12, MAX_BACKDROP_BYTES = 1 << 26 };
 
 struct lit_place {
     struct backdrop backdrop;
+    struct stills stills;
     int64_t stretch; /* -1: none yet */
+    int64_t first;   /* the frame of it whose parked cars are painted */
 };
 
 struct world {
@@ -73,12 +75,14 @@ static bool make_work(struct frame_work *work, struct world *world)
 
 static bool make_backdrops(struct world *world)
 {
-    const size_t bytes = backdrop_bytes(&world->place);
+    const size_t bytes = backdrop_bytes(&world->place) + stills_bytes(&world->place);
     const size_t fit = MAX_BACKDROP_BYTES / bytes;
     world->lit_count = fit < 1 ? 1 : fit < MAX_BACKDROPS ? (int)fit : MAX_BACKDROPS;
     for (int i = 0; i < world->lit_count; i++) {
         world->lit[i].stretch = -1;
-        if (!backdrop_alloc(&world->lit[i].backdrop, &world->place, &world->arena)) return false;
+        if (!backdrop_alloc(&world->lit[i].backdrop, &world->place, &world->arena) ||
+            !stills_alloc(&world->lit[i].stills, &world->place, &world->arena))
+            return false;
     }
     return true;
 }
@@ -130,12 +134,13 @@ static int64_t stretch_of(const struct world *world, int64_t index)
     return (int64_t)floor((o->start + o->rate * ((double)index / o->fps)) / STRETCH);
 }
 
-static void light_place(struct world *world, struct lit_place *lit, int threads)
+static void light_place(struct world *world, struct lit_place *lit, int worker, int threads)
 {
     const double clock = ((double)lit->stretch + 0.5) * STRETCH;
     struct light light;
     light_at(&light, world->options.seed, clock, world->options.weather);
     backdrop_make(&lit->backdrop, &world->place, &light, clock, threads);
+    frame_stills(&world->works[worker], &lit->stills, &lit->backdrop, lit->first);
 }
 
 struct lighting {
@@ -147,12 +152,12 @@ struct lighting {
 static void light_places(void *context, int64_t begin, int64_t end, int worker)
 {
     const struct lighting *lighting = context;
-    (void)worker;
-    for (int64_t i = begin; i < end; i++) light_place(lighting->world, lighting->dark[i], 1);
+    for (int64_t i = begin; i < end; i++) light_place(lighting->world, lighting->dark[i], worker, 1);
 }
 
-/* The first n of world->lit become those of the n stretches. What is lit already is used again where it was kept. */
-static void light_stretches(struct world *world, const int64_t *stretches, int n)
+/* The first n of world->lit become those of the n stretches, which begin at frames `first`. What is lit already is used
+ * again where it was kept. */
+static void light_stretches(struct world *world, const int64_t *stretches, const int64_t *first, int n)
 {
     struct lighting lighting = {.world = world};
     for (int i = 0; i < n; i++) {
@@ -165,12 +170,13 @@ static void light_stretches(struct world *world, const int64_t *stretches, int n
             continue;
         }
         world->lit[i].stretch = stretches[i];
+        world->lit[i].first = first[i];
         lighting.dark[lighting.count++] = &world->lit[i];
     }
     /* One for each thread as long as there is one for all; what is left over, one after the other by all threads. */
     const int threads = world->options.threads, together = lighting.count - lighting.count % threads;
     par_for(threads, together, 1, light_places, &lighting);
-    for (int i = together; i < lighting.count; i++) light_place(world, lighting.dark[i], threads);
+    for (int i = together; i < lighting.count; i++) light_place(world, lighting.dark[i], 0, threads);
 }
 
 struct job {
@@ -182,14 +188,14 @@ struct job {
     struct error errors[PAR_MAX_THREADS];
 };
 
-static const struct backdrop *backdrop_of(const struct job *job, int64_t index)
+static const struct lit_place *lit_place_of(const struct job *job, int64_t index)
 {
     const struct lit_place *lit = job->world->lit;
     const int64_t stretch = stretch_of(job->world, index);
     int i = 0;
     while (i < job->lit && lit[i].stretch != stretch) i++;
     assert(i < job->lit);
-    return &lit[i].backdrop;
+    return &lit[i];
 }
 
 static void render_frames(void *context, int64_t begin, int64_t end, int worker)
@@ -197,7 +203,8 @@ static void render_frames(void *context, int64_t begin, int64_t end, int worker)
     struct job *job = context;
     struct frame_work *work = &job->world->works[worker];
     for (int64_t i = begin; i < end && job->status[worker] == OK; i++) {
-        frame_render(work, backdrop_of(job, job->first + i), job->first + i);
+        const struct lit_place *lit = lit_place_of(job, job->first + i);
+        frame_render(work, &lit->backdrop, &lit->stills, job->first + i);
         job->status[worker] = job->sink->frame(job->sink->context, job->first + i, &work->image, work->mask,
                                                &work->truth, worker, &job->errors[worker]);
     }
@@ -207,7 +214,7 @@ static void render_frames(void *context, int64_t begin, int64_t end, int worker)
 static int begin_run(struct job *job, int64_t first, int count)
 {
     struct world *world = job->world;
-    int64_t stretches[MAX_BACKDROPS];
+    int64_t stretches[MAX_BACKDROPS], begins[MAX_BACKDROPS];
     int run = 0;
     job->first = first;
     job->lit = 0;
@@ -215,9 +222,10 @@ static int begin_run(struct job *job, int64_t first, int count)
         const int64_t stretch = stretch_of(world, first + run);
         if (job->lit && stretches[job->lit - 1] == stretch) continue;
         if (job->lit == world->lit_count) break;
+        begins[job->lit] = first + run;
         stretches[job->lit++] = stretch;
     }
-    light_stretches(world, stretches, job->lit);
+    light_stretches(world, stretches, begins, job->lit);
     return run;
 }
 
