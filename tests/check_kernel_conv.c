@@ -26,16 +26,16 @@ static void run_conv(const struct kernels *k, struct kernel_run *run)
     const ptrdiff_t stride = b.cout + draw_int(run, 0, 4);
     float *y = draw_matrix(run, b.pixels, b.cout, stride, 1.f);
     for (int p = 0; p < b.pixels; p++) out[p] = y + p * stride;
-    const float *start[MAX_PIXELS];
+    float *start[MAX_PIXELS];
     if (mode == 2) {
-        const float *from = draw_matrix(run, b.pixels, b.cout, stride, 1.f);
+        float *from = draw_matrix(run, b.pixels, b.cout, stride, 1.f);
         for (int p = 0; p < b.pixels; p++) start[p] = from + p * stride;
     }
     const int block_size = b.taps * b.channels * KERNEL_BLOCK;
     b.weight_stride = block_size + draw_int(run, 0, 1) * KERNEL_BLOCK;
     b.weights = draw_matrix(run, blocks, block_size, b.weight_stride, 1.f);
     if (mode == 0) b.bias = draw_row(run, blocks * KERNEL_BLOCK, 1.f);
-    if (mode == 1) b.start = (const float *const *)out;
+    if (mode == 1) b.start = out;
     if (mode == 2) b.start = start;
     float *keep[(MAX_TAPS - 1) * MAX_PIXELS];
     if (b.cout % KERNEL_BLOCK == 0 && b.taps > 1) {

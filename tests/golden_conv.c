@@ -48,7 +48,7 @@ static void conv(struct golden *golden)
                  block.cout);
         golden_emit(golden, stage, y[0], PIXELS * COUT);
         block.bias = NULL;
-        block.start = (const float *const *)out;
+        block.start = out;
         block.activation = ACT_NONE;
         golden->kernels->conv(&block);
         snprintf(stage, sizeof stage, "conv.%dx%dx%dx%d-continued", block.pixels, block.taps, block.channels,

@@ -164,6 +164,7 @@ static int build_winograd_slices(struct graph *g, int x)
 }
 OP_CASE_CONV(strassen, 416, .kernel = 1, .linear = true, .activation = ACT_GELU)
 OP_CASE_CONV(strassen_norm, 384, .kernel = 1, .batch_norm = true, .eps = 1e-3f, .activation = ACT_SILU)
+OP_CASE_CONV(strassen_frozen, 384, .kernel = 1, .batch_norm = true, .eps = 1e-3f, .activation = ACT_SILU)
 static int build_strassen_slices(struct graph *g, int x)
 {
     return op_case_slices(g, x, (struct conv_options){.kernel = 1});
@@ -281,6 +282,7 @@ static const struct op_case op_cases[] = {
     OP_CASE_FAST(NET_TRAINING, 14, 12, 16, 3, winograd_slices),
     OP_CASE_FAST(NET_TRAINING, 1, 129, 384, 2, strassen),
     OP_CASE_FAST(NET_TRAINING, 8, 16, 384, 3, strassen_norm),
+    OP_CASE_FAST(NET_FROZEN, 8, 16, 384, 1, strassen_frozen),
     OP_CASE_FAST(NET_TRAINING, 9, 15, 384, 1, strassen_slices),
 };
 enum { OP_CASES = sizeof op_cases / sizeof *op_cases };

@@ -63,7 +63,7 @@ enum { TILE_STEPS_AHEAD = 6 };
 struct conv_tile {
     int vectors, rows;
     void (*run)(const float *const *in, int in_stride, int taps, int channels, const float *w,
-                ptrdiff_t weight_stride, const float *bias, const float *const *start,
+                ptrdiff_t weight_stride, const float *bias, float *const *start,
                 float *const *keep, float *const *out, ptrdiff_t offset, int flush);
 };
 #define CONV_TILE(rows, vectors)                                                                             \
@@ -148,7 +148,7 @@ static void conv_tile_at(const struct conv_block *b, const struct conv_tile *til
         if (b->start) memcpy(out[m], b->start[p0 + m] + c0, (size_t)valid * sizeof(float));
     }
     tile->run(in, b->pixels, b->taps, b->channels, w, b->weight_stride, bias,
-              b->start ? (const float *const *)out : NULL, NULL, out, 0, flush);
+              b->start ? out : NULL, NULL, out, 0, flush);
     if (b->activation != ACT_NONE) activate_tile(out, tile->rows, 0, columns, b->activation);
     for (int m = 0; m < tile->rows; m++) memcpy(b->out[p0 + m] + c0, out[m], (size_t)valid * sizeof(float));
 }
@@ -178,7 +178,7 @@ static void conv_columns(const struct conv_block *b, const struct conv_tile *til
         conv_tile_at(b, tile, p, c0);
     }
     if (p == b->pixels) return;
-    const int in_place = b->start == (const float *const *)b->out;
+    const int in_place = b->start && b->start[p] == b->out[p];
     if (b->pixels >= tile->rows && !in_place) {
         conv_tile_at(b, tile, b->pixels - tile->rows, c0);
         return;
@@ -190,6 +190,7 @@ static void conv_columns(const struct conv_block *b, const struct conv_tile *til
 
 static void conv(const struct conv_block *b)
 {
+    assert(!(b->bias && b->start));
     for (int c = 0; c < b->cout;) {
         const struct conv_tile *tile = conv_tile_for(b->cout - c);
         conv_columns(b, tile, c);

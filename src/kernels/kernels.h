@@ -47,12 +47,12 @@ struct conv_block {
     int pixels, taps, channels, cout;
     const float *weights;
     ptrdiff_t weight_stride;
-    const float *bias;         /* or NULL */
-    const float *const *start; /* [pixels], or NULL; not with a bias. Out itself, or rows apart from it */
-    float *const *keep; /* [taps - 1][pixels], or NULL: rows that get the chain so far after each tap but the last, not
-                         * flushed; cout is then a multiple of 16 */
+    const float *bias;   /* or NULL */
+    float *const *start; /* [pixels], or NULL; not with a bias. Out itself, or rows apart from it */
+    float *const *keep;  /* [taps - 1][pixels], or NULL: rows, apart from out and start, that get the chain so far after
+                          * each tap but the last, not flushed; cout is then a multiple of 16 */
     enum activation activation;
-    int warm; /* a hint: inputs and outputs are in a cache */
+    int warm; /* a hint: rows are in a cache or soon read again; asking ahead for them would not pay */
 };
 
 /* The transposed product, for weight gradients:

@@ -30,7 +30,7 @@
 #define TILE_FLUSH(m) COLS(TILE_FLUSH_1, m)
 
 static void TILE_NAME(conv_tile, MR, NV)(const float *const *in, int in_stride, int taps, int channels, const float *w,
-                                         ptrdiff_t weight_stride, const float *bias, const float *const *start,
+                                         ptrdiff_t weight_stride, const float *bias, float *const *start,
                                          float *const *keep, float *const *out, ptrdiff_t offset, int flush)
 {
     (void)weight_stride; /* within one block */

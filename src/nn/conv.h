@@ -88,6 +88,6 @@ struct conv_strassen_walk {
     enum activation activation;
 };
 void conv_strassen_run(const struct conv_strassen_walk *walk);
-size_t conv_strassen_worker_scratch(int in);
+size_t conv_strassen_worker_scratch(const struct view *source, const struct view *target, int threads);
 
 #endif

@@ -1,7 +1,7 @@
 /* Strassen's form of a 1x1 convolution or linear layer with many inputs and outputs, forward: the plan "fast".
  *
  * Pixels are taken in pairs, inputs and outputs in halves: two rows times a matrix of weights is a product of 2 x 2
- * blocks, A * B. In Winograd's variant of Strassen's method it takes seven products of blocks, not eight, and fifteen
+ * parts, A * B. In Winograd's variant of Strassen's method it takes seven products of parts, not eight, and fifteen
  * sums: those of weights are made when they are packed, those of inputs once a pair, and of the seven sums of outputs
  * five are chains of a product that go on from what another left. Outputs are computed for some pairs and columns at a
  * time, each on its own. The order of every operation is in docs/NUMERICS.md.
@@ -13,12 +13,15 @@
 enum {
     LEAST_CHANNELS = 384, /* of inputs and of outputs: below, the sums take what the product saves */
     LEAST_PIXELS = 128,   /* of an image: below, reading more weights does */
-    MOST_PAIRS = 130,     /* in a block: tiles are five or ten rows high */
-    MOST_COLUMNS = 5 * KERNEL_BLOCK, /* of a half, in a group: as wide as tiles are */
+    MOST_PAIRS = 130,     /* in a piece */
+    LEAST_PAIRS = 25,     /* in a piece that is made for the sake of threads */
+    MOST_COLUMNS =
+        5 * KERNEL_BLOCK, /* of a half of the outputs, in a group: as wide as the widest tiles are */
 };
 
-/* In the order of packed weights, [block of a half's outputs][product][input of a half][16]. A: rows, the first of them
- * a pair's even pixel, and halves of inputs; B: halves of inputs and of outputs; S and T: sums of such blocks. */
+/* In the order of packed weights, [16 outputs of a half][product][input of a half][16]. A12 is the first row of a
+ * pair, its even pixel, and the second half of its inputs; B12 has the weights from the first half of the inputs to
+ * the second of the outputs; S and T are sums of such parts. */
 enum product { A11_B11, A12_B21, S2_T2, S3_T3, A22_T4, S1_T1, S4_B22, PRODUCTS };
 
 bool conv_strassen(const struct net *net, const struct node *node)
@@ -35,200 +38,220 @@ bool conv_strassen(const struct net *net, const struct node *node)
 
 size_t conv_strassen_floats(int in, int out) { return PRODUCTS * (size_t)(in / 2) * (size_t)(out / 2); }
 
-/* What the products have for the four weights of one place of the halves, `stride` apart. */
-static void combine(double b11, double b12, double b21, double b22, float *value, ptrdiff_t stride)
+/* What the products have for the four weights of one place of the halves. */
+static void combine(double b11, double b12, double b21, double b22, float (*value)[KERNEL_BLOCK][CONV_RUN],
+                    int lane, int k)
 {
     const double t1 = b12 - b11, t2 = b22 - t1;
-    value[A11_B11 * stride] = flush_double(b11);
-    value[A12_B21 * stride] = flush_double(b21);
-    value[S2_T2 * stride] = flush_double(t2);
-    value[S3_T3 * stride] = flush_double(b22 - b12);
-    value[A22_T4 * stride] = flush_double(b21 - t2);
-    value[S1_T1 * stride] = flush_double(t1);
-    value[S4_B22 * stride] = flush_double(b22);
+    value[A11_B11][lane][k] = flush_double(b11);
+    value[A12_B21][lane][k] = flush_double(b21);
+    value[S2_T2][lane][k] = flush_double(t2);
+    value[S3_T3][lane][k] = flush_double(b22 - b12);
+    value[A22_T4][lane][k] = flush_double(b21 - t2);
+    value[S1_T1][lane][k] = flush_double(t1);
+    value[S4_B22][lane][k] = flush_double(b22);
 }
 
 void conv_strassen_pack(const struct net *net, const struct node *node, float *packed)
 {
     const float *weight = op_param(net, node, CONV_WEIGHT); /* [out][in] */
-    const int in = net->graph->tensors[node->input[0]].channels / 2,
-              out = net->graph->tensors[node->output].channels / 2;
+    const int half_in = net->graph->tensors[node->input[0]].channels / 2,
+              half_out = net->graph->tensors[node->output].channels / 2;
+    const ptrdiff_t half = 2 * (ptrdiff_t)half_in * half_out; /* of the weights */
     float value[PRODUCTS][KERNEL_BLOCK][CONV_RUN];
-    for (int first = 0; first < out; first += KERNEL_BLOCK, packed += PRODUCTS * (ptrdiff_t)in * KERNEL_BLOCK)
-        for (int start = 0, run; start < in; start += run) {
-            run = in - start < CONV_RUN ? in - start : CONV_RUN;
+    for (int n = 0; n < half_out; n += KERNEL_BLOCK, packed += PRODUCTS * (ptrdiff_t)half_in * KERNEL_BLOCK)
+        for (int start = 0, run; start < half_in; start += run) {
+            run = half_in - start < CONV_RUN ? half_in - start : CONV_RUN;
             for (int lane = 0; lane < KERNEL_BLOCK; lane++) {
-                const int n = first + lane;
-                const double lower = conv_fold_factor(net, node, n),
-                             upper = conv_fold_factor(net, node, n + out);
-                const float *b1 = weight + 2 * (ptrdiff_t)n * in + start, *b2 = b1 + 2 * (ptrdiff_t)out * in;
+                const double one = conv_fold_factor(net, node, n + lane),
+                             two = conv_fold_factor(net, node, n + lane + half_out);
+                const float *w1 = weight + 2 * (ptrdiff_t)(n + lane) * half_in + start, *w2 = w1 + half;
                 for (int k = 0; k < run; k++)
-                    combine(flush_double(b1[k] * lower), flush_double(b2[k] * upper),
-                            flush_double(b1[k + in] * lower), flush_double(b2[k + in] * upper),
-                            &value[0][lane][k], KERNEL_BLOCK * CONV_RUN);
+                    combine(flush_double(w1[k] * one), flush_double(w2[k] * two),
+                            flush_double(w1[k + half_in] * one), flush_double(w2[k + half_in] * two), value,
+                            lane, k);
             }
             for (int p = 0; p < PRODUCTS; p++)
                 for (int k = 0; k < run; k++)
-                    conv_pack_lanes(packed + ((ptrdiff_t)p * in + start + k) * KERNEL_BLOCK, value[p], k);
+                    conv_pack_lanes(packed + ((ptrdiff_t)p * half_in + start + k) * KERNEL_BLOCK, value[p],
+                                    k);
         }
 }
 
-/* A pair's outputs of the lower half begin with their bias; what that of the upper half is beyond it enters with the
- * product that only they have. */
+/* Every chain begins with the bias of the first half; what that of the second is beyond it enters with the product that
+ * only its outputs have. */
 void conv_strassen_pack_bias(float *bias, int out)
 {
     for (int n = out / 2; n < out; n++) bias[n] = flush_double((double)bias[n] - bias[n - out / 2]);
 }
 
-/* ---- Pairs ---- */
+/* ---- Shares of the work ---- */
 
-size_t conv_strassen_worker_scratch(int in)
-{
-    return 4 * (size_t)MOST_PAIRS * (size_t)(in / 2) + (4 * MOST_PAIRS + 1) * MOST_COLUMNS;
-}
-
-/* A row for each pair. The last pair of an odd count has no second pixel: `missing` stands for it. */
-struct rows {
-    float *first;
-    ptrdiff_t stride;
-    int count;
-    float *missing;
+/* An image is cut into pieces, each of some of its pairs, and where these would be too few pairs for all threads, a
+ * piece into parts, each of some groups of its columns. */
+struct cut {
+    int64_t pairs, pieces;
+    int column_blocks, groups, parts;
 };
 
-static struct rows rows_from(struct rows rows, ptrdiff_t column)
+/* Whether threads would idle for more than an eighth of the time. */
+static bool idle(int64_t shares, int threads)
 {
-    rows.first += column;
-    return rows;
+    const int64_t turns = (shares + threads - 1) / threads;
+    return 8 * shares < 7 * turns * threads;
 }
 
-static float *row_at(struct rows rows, int i)
+static struct cut cut_of(const struct view *target, int threads)
 {
-    return i < rows.count ? rows.first + i * rows.stride : rows.missing;
+    struct cut c = {.pairs = ((int64_t)target->height * target->width + 1) / 2,
+                    .column_blocks = target->channels / 2 / KERNEL_BLOCK,
+                    .parts = 1};
+    const int64_t images = target->images, most = c.pairs / LEAST_PAIRS;
+    c.groups = (c.column_blocks * KERNEL_BLOCK + MOST_COLUMNS - 1) / MOST_COLUMNS;
+    c.pieces = (c.pairs + MOST_PAIRS - 1) / MOST_PAIRS;
+    while (c.pieces < most && idle(images * c.pieces, threads)) c.pieces++;
+    while (c.parts < c.groups && idle(images * c.pieces * c.parts, threads)) c.parts++;
+    return c;
 }
 
-static void rows_point(float **row, struct rows rows, int pairs)
+static size_t most_pairs(const struct cut *c) { return (size_t)((c->pairs + c->pieces - 1) / c->pieces); }
+
+size_t conv_strassen_worker_scratch(const struct view *source, const struct view *target, int threads)
 {
-    for (int i = 0; i < pairs; i++) row[i] = row_at(rows, i);
+    const struct cut c = cut_of(target, threads);
+    return most_pairs(&c) * (4 * (size_t)(source->channels / 2) + 4 * MOST_COLUMNS) + MOST_COLUMNS;
 }
 
-/* Some pairs of an image and some columns of both halves. */
-struct block {
+/* ---- A piece ---- */
+
+struct piece {
     const struct conv_strassen_walk *walk;
-    int pairs, column, columns;
+    int64_t image, first; /* pair */
+    int pairs;
     const float *in[PRODUCTS * MOST_PAIRS]; /* what each product multiplies, a row for each pair */
+    float *sums;                            /* of outputs, four times [pairs][columns of a group] */
+    float *dropped; /* gets the outputs of a last pair's second row, where pixels are an odd number */
 };
+
+/* NULL: there is no such pixel, row 1 of the last pair. */
+static float *pixel_of(const struct view *view, const struct piece *p, int pair, int row)
+{
+    const int64_t pixels = (int64_t)view->height * view->width, pixel = 2 * (p->first + pair) + row;
+    return pixel < pixels ? view_row(view, p->image * pixels + pixel) : NULL;
+}
+
+static void gather_inputs(struct piece *p, float *s)
+{
+    const struct view *source = &p->walk->source;
+    const struct net *net = p->walk->net;
+    const int half = source->channels / 2;
+    const ptrdiff_t size = (ptrdiff_t)p->pairs * half;
+    for (int i = 0; i < p->pairs; i++, s += half) {
+        const float *a1 = pixel_of(source, p, i, 0), *pixel = pixel_of(source, p, i, 1),
+                    *a2 = pixel ? pixel : op_zeros(net);
+        net->kernels->strassen_inputs(s, size, a1, a2, half);
+        const float *const in[PRODUCTS] = {
+            [A11_B11] = a1,     [A12_B21] = a1 + half,  [A22_T4] = a2 + half,   [S1_T1] = s,
+            [S2_T2] = s + size, [S3_T3] = s + 2 * size, [S4_B22] = s + 3 * size};
+        for (int k = 0; k < PRODUCTS; k++) p->in[k * p->pairs + i] = in[k];
+    }
+}
+
+/* Some columns of both halves of the outputs. */
+struct group {
+    const struct piece *piece;
+    int column, columns;
+};
+
+static void outputs(const struct group *g, float **out, int row, int half)
+{
+    const struct piece *p = g->piece;
+    const struct view *target = &p->walk->target;
+    for (int i = 0; i < p->pairs; i++) {
+        float *pixel = pixel_of(target, p, i, row);
+        out[i] = pixel ? pixel + half * (target->channels / 2) + g->column : p->dropped;
+    }
+}
 
 /* out = activation(bias or start + the products from `first` on, as many as taps). */
-static void chain(const struct block *b, enum product first, int taps, const float *bias, float *const *start,
+static void chain(const struct group *g, enum product first, int taps, const float *bias, float *const *start,
                   float *const *keep, float *const *out, enum activation activation)
 {
-    const struct conv_strassen_walk *w = b->walk;
-    const int in = w->source.channels / 2;
-    const ptrdiff_t product = (ptrdiff_t)in * KERNEL_BLOCK;
+    const struct piece *p = g->piece;
+    const struct conv_strassen_walk *w = p->walk;
+    const int half = w->source.channels / 2;
+    const ptrdiff_t product = (ptrdiff_t)half * KERNEL_BLOCK;
     w->net->kernels->conv(&(struct conv_block){
-        .in = b->in + first * b->pairs,
+        .in = p->in + first * p->pairs,
         .out = out,
-        .pixels = b->pairs,
+        .pixels = p->pairs,
         .taps = taps,
-        .channels = in,
-        .cout = b->columns,
-        .weights = w->weights + b->column / KERNEL_BLOCK * PRODUCTS * product + first * product,
+        .channels = half,
+        .cout = g->columns,
+        .weights = w->weights + g->column / KERNEL_BLOCK * PRODUCTS * product + first * product,
         .weight_stride = PRODUCTS * product,
         .bias = bias,
-        .start = (const float *const *)start,
+        .start = start,
         .keep = keep,
         .activation = activation,
         .warm = 1});
 }
 
-/* even, odd: the outputs; sums: four times [pairs][columns]. */
-static void multiply(const struct block *b, struct rows even, struct rows odd, float *sums)
+static void multiply(const struct group *g)
 {
-    const struct conv_strassen_walk *w = b->walk;
+    const struct piece *p = g->piece;
+    const struct conv_strassen_walk *w = p->walk;
     const struct kernels *k = w->net->kernels;
-    const int pairs = b->pairs, columns = b->columns, half = w->target.channels / 2;
     const enum activation activation = w->activation;
-    const float *bias = w->bias + b->column;
-    const struct rows upper = rows_from(odd, half);
+    const int pairs = p->pairs, columns = g->columns;
+    const float *bias1 = w->bias + g->column, *bias2 = bias1 + w->target.channels / 2;
     float *row[4 * MOST_PAIRS], *out[MOST_PAIRS];
     float **const u = row, **const v = u + pairs, **const z = v + pairs, **const t = z + pairs;
-    for (int i = 0; i < 4 * pairs; i++) row[i] = sums + (ptrdiff_t)i * columns;
+    for (int i = 0; i < 4 * pairs; i++) row[i] = p->sums + (ptrdiff_t)i * columns;
 
-    rows_point(out, even, pairs);
-    chain(b, A11_B11, 2, bias, NULL, u, out, activation);
-    rows_point(out, odd, pairs);
-    chain(b, S2_T2, 3, NULL, u, v, out, activation);
-    chain(b, S1_T1, 1, bias + half, NULL, NULL, t, ACT_NONE);
+    outputs(g, out, 0, 0);
+    chain(g, A11_B11, 2, bias1, NULL, u, out, activation);
+    outputs(g, out, 1, 0);
+    chain(g, S2_T2, 3, NULL, u, v, out, activation);
+    chain(g, S1_T1, 1, bias2, NULL, NULL, t, ACT_NONE);
     k->add(*v, columns, *v, columns, *t, columns, pairs, columns);
-    rows_point(out, rows_from(even, half), pairs);
-    chain(b, S4_B22, 1, NULL, v, NULL, out, activation);
-    k->add(upper.first, upper.stride, *z, columns, *t, columns, upper.count, columns);
-    k->activate(upper.first, upper.stride, upper.first, upper.stride, upper.count, columns, activation);
-}
-
-/* Rows of pixels first, first + 2, ... of an image. */
-static struct rows rows_of(const struct view *view, int64_t image, int64_t first, int pairs, float *missing)
-{
-    const int64_t pixels = (int64_t)view->height * view->width;
-    const int count = first + 2 * (int64_t)(pairs - 1) < pixels ? pairs : pairs - 1;
-    return (struct rows){view_row(view, image * pixels + first), 2 * view->stride, count, missing};
-}
-
-static void walk_block(const struct conv_strassen_walk *w, int64_t image, int64_t first, int pairs,
-                       float *scratch)
-{
-    const int half = w->source.channels / 2, blocks = w->target.channels / 2 / KERNEL_BLOCK,
-              groups = (blocks * KERNEL_BLOCK + MOST_COLUMNS - 1) / MOST_COLUMNS;
-    const ptrdiff_t size = (ptrdiff_t)MOST_PAIRS * half;
-    float *const inputs = scratch, *const dropped = inputs + 4 * size, *const sums = dropped + MOST_COLUMNS;
-    const struct rows a = rows_of(&w->source, image, 2 * first, pairs, NULL),
-                      b = rows_of(&w->source, image, 2 * first + 1, pairs, (float *)op_zeros(w->net)),
-                      even = rows_of(&w->target, image, 2 * first, pairs, NULL),
-                      odd = rows_of(&w->target, image, 2 * first + 1, pairs, dropped);
-    struct block block = {.walk = w, .pairs = pairs};
+    outputs(g, out, 0, 1);
+    chain(g, S4_B22, 1, NULL, v, NULL, out, activation);
+    outputs(g, out, 1, 1);
     for (int i = 0; i < pairs; i++) {
-        const float *even_row = row_at(a, i), *odd_row = row_at(b, i);
-        float *s = inputs + (ptrdiff_t)i * half;
-        w->net->kernels->strassen_inputs(s, size, even_row, odd_row, half);
-        block.in[A11_B11 * pairs + i] = even_row;
-        block.in[A12_B21 * pairs + i] = even_row + half;
-        block.in[A22_T4 * pairs + i] = odd_row + half;
-        block.in[S1_T1 * pairs + i] = s;
-        block.in[S2_T2 * pairs + i] = s + size;
-        block.in[S3_T3 * pairs + i] = s + 2 * size;
-        block.in[S4_B22 * pairs + i] = s + 3 * size;
-    }
-    for (int g = 0; g < groups; g++) {
-        block.column = blocks * g / groups * KERNEL_BLOCK;
-        block.columns = blocks * (g + 1) / groups * KERNEL_BLOCK - block.column;
-        multiply(&block, rows_from(even, block.column), rows_from(odd, block.column), sums);
+        k->add(out[i], columns, z[i], columns, t[i], columns, 1, columns);
+        k->activate(out[i], columns, out[i], columns, 1, columns, activation);
     }
 }
 
-static int64_t pairs_of(const struct conv_strassen_walk *w)
-{
-    return ((int64_t)w->target.height * w->target.width + 1) / 2;
-}
-
-/* Blocks of an image: as few as its pairs allow, and enough to occupy the threads. */
-static int64_t blocks_of(const struct conv_strassen_walk *w)
-{
-    const int64_t pairs = pairs_of(w), images = w->target.images, threads = w->net->options.threads;
-    const int64_t least = (pairs + MOST_PAIRS - 1) / MOST_PAIRS, wanted = (threads + images - 1) / images;
-    return wanted < least ? least : wanted < pairs ? wanted : pairs;
-}
-
-static void walk_blocks(void *context, int64_t begin, int64_t end, int worker)
+static void walk_shares(void *context, int64_t begin, int64_t end, int worker)
 {
     const struct conv_strassen_walk *w = context;
-    const int64_t pairs = pairs_of(w), blocks = blocks_of(w);
+    const struct cut c = cut_of(&w->target, w->net->options.threads);
+    float *const scratch = op_worker_scratch(w->net, worker), *const sums =
+                                                                  scratch +
+                                                                  most_pairs(&c) * 4 *
+                                                                      (size_t)(w->source.channels / 2);
     for (int64_t i = begin; i < end; i++) {
-        const int64_t first = pairs * (i % blocks) / blocks, last = pairs * (i % blocks + 1) / blocks;
-        walk_block(w, i / blocks, first, (int)(last - first), op_worker_scratch(w->net, worker));
+        const int part = (int)(i % c.parts);
+        const int64_t at = i / c.parts % c.pieces, first = c.pairs * at / c.pieces;
+        struct piece piece = {.walk = w,
+                              .image = i / c.parts / c.pieces,
+                              .first = first,
+                              .pairs = (int)(c.pairs * (at + 1) / c.pieces - first),
+                              .sums = sums,
+                              .dropped = sums + most_pairs(&c) * 4 * MOST_COLUMNS};
+        gather_inputs(&piece, scratch);
+        for (int n = c.groups * part / c.parts; n < c.groups * (part + 1) / c.parts; n++) {
+            const int block = c.column_blocks * n / c.groups, next = c.column_blocks * (n + 1) / c.groups;
+            multiply(&(struct group){&piece, block * KERNEL_BLOCK, (next - block) * KERNEL_BLOCK});
+        }
     }
 }
 
 void conv_strassen_run(const struct conv_strassen_walk *w)
 {
-    par_for(w->net->options.threads, w->target.images * blocks_of(w), 1, walk_blocks, (void *)w);
+    const int threads = w->net->options.threads;
+    const struct cut c = cut_of(&w->target, threads);
+    par_for(threads, w->target.images * c.pieces * c.parts, 1, walk_shares, (void *)w);
 }

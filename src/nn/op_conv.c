@@ -4,9 +4,10 @@
  * kernel. Training stores z, the sums with any bias; with batch norm it computes batch statistics (biased variance
  * for normalising, unbiased for the running one); then it normalises and activates into the output.
  *
- * Under the plan "fast" some 3x3 convolutions take the Winograd form (conv_winograd.c). Otherwise three
- * forms, chosen by shape: depthwise (groups = channels); patches, for inputs of at most 4 channels a group,
- * which are copied into contiguous rows first; and the general one, which walks pointers to source pixels.
+ * Under the plan "fast" some 3x3 convolutions take the Winograd form (conv_winograd.c), and wide 1x1 ones
+ * Strassen's, forward (conv_strassen.c). Otherwise three forms, chosen by shape: depthwise (groups = channels);
+ * patches, for inputs of at most 4 channels a group, which are copied into contiguous rows first; and the general
+ * one, which walks pointers to source pixels.
  * All three run the chain (kh, kw, ci) from the bias. The gradients follow docs/NUMERICS.md: dx is the chain
  * (kh, kw, co) in descending kernel position, dw that over the pixels of a chunk, chunks in order, images in
  * the binary tree. */
@@ -83,7 +84,7 @@ static void walk_group(const struct walk *w, int together, int group, const floa
                              .weights = w->weights + group * group_blocks * w->weight_stride,
                              .weight_stride = w->weight_stride,
                              .bias = w->bias ? w->bias + group * group_blocks * KERNEL_BLOCK : NULL,
-                             .start = w->accumulate ? (const float *const *)out : NULL,
+                             .start = w->accumulate ? out : NULL,
                              .activation = w->activation});
 }
 
@@ -285,12 +286,14 @@ static size_t conv_worker_scratch(const struct net *net, const struct node *node
 {
     const struct conv_shape s = conv_shape_of(net, node);
     size_t most = 0;
-    if (s.winograd)
+    if (s.winograd) {
         most = conv_winograd_worker_scratch(s.in, s.out);
-    else if (s.strassen)
-        most = conv_strassen_worker_scratch(s.in);
-    else if (!s.depthwise)
+    } else if (s.strassen) {
+        const struct view x = op_input(net, node, 0), y = op_output(net, node);
+        most = conv_strassen_worker_scratch(&x, &y, net->options.threads);
+    } else if (!s.depthwise) {
         most = walks_floats(net, node, &s);
+    }
     if (!op_training(net)) return most;
     const size_t weight = conv_weight_worker_scratch(&s, net->graph->tensors + node->output);
     return most < weight ? weight : most;
