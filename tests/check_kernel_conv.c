@@ -21,7 +21,7 @@ static void run_conv(const struct kernels *k, struct kernel_run *run)
     b.taps = draw_int(run, 0, 1) ? 1 : MAX_TAPS;
     b.channels = draw_int(run, 1, 20);
     b.cout = draw_int(run, 0, 1) ? draw_int(run, 1, 180) : KERNEL_BLOCK * draw_int(run, 1, 11);
-    const int blocks = (b.cout + KERNEL_BLOCK - 1) / KERNEL_BLOCK, mode = draw_int(run, 0, 3);
+    const int blocks = (b.cout + KERNEL_BLOCK - 1) / KERNEL_BLOCK, mode = draw_int(run, 0, 2);
     draw_taps(run, in, b.taps, b.pixels, b.channels);
     const ptrdiff_t stride = b.cout + draw_int(run, 0, 4);
     float *y = draw_matrix(run, b.pixels, b.cout, stride, 1.f);
@@ -34,7 +34,7 @@ static void run_conv(const struct kernels *k, struct kernel_run *run)
     const int block_size = b.taps * b.channels * KERNEL_BLOCK;
     b.weight_stride = block_size + draw_int(run, 0, 1) * KERNEL_BLOCK;
     b.weights = draw_matrix(run, blocks, block_size, b.weight_stride, 1.f);
-    if (mode == 0) b.bias = draw_row(run, blocks * KERNEL_BLOCK, 1.f);
+    if (draw_int(run, 0, 1)) b.bias = draw_row(run, blocks * KERNEL_BLOCK, 1.f);
     if (mode == 1) b.start = out;
     if (mode == 2) b.start = start;
     float *keep[(MAX_TAPS - 1) * MAX_PIXELS];
@@ -139,6 +139,13 @@ static void run_strassen_inputs(const struct kernels *k, struct kernel_run *run)
     k->strassen_inputs(draw_matrix(run, 4, half, stride, 0), stride, a, b, half);
 }
 
+static void run_strassen_output(const struct kernels *k, struct kernel_run *run)
+{
+    const int n = KERNEL_BLOCK * draw_int(run, 1, 6);
+    const float *z = draw_row(run, n, 2.f), *v = draw_row(run, n, 2.f), *t = draw_row(run, n, 2.f);
+    k->strassen_output(draw_row(run, n, 0), z, v, t, n);
+}
+
 static void run_winograd_weights(const struct kernels *k, struct kernel_run *run)
 {
     const int stride = KERNEL_BLOCK + draw_int(run, 0, 5);
@@ -200,6 +207,7 @@ const struct kernel_case conv_cases[] = {
     {"winograd_output", run_winograd_output},
     {"winograd_weights", run_winograd_weights},
     {"strassen_inputs", run_strassen_inputs},
+    {"strassen_output", run_strassen_output},
     {"product", run_product},
     {"maximum_window", run_maximum_window},
     {"maximum_backward", run_maximum_backward},

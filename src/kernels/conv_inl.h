@@ -190,7 +190,6 @@ static void conv_columns(const struct conv_block *b, const struct conv_tile *til
 
 static void conv(const struct conv_block *b)
 {
-    assert(!(b->bias && b->start));
     for (int c = 0; c < b->cout;) {
         const struct conv_tile *tile = conv_tile_for(b->cout - c);
         conv_columns(b, tile, c);

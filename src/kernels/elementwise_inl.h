@@ -66,6 +66,12 @@ static void strassen_inputs(float *s, ptrdiff_t s_stride, const float *a, const 
     }
 }
 
+static void strassen_output(float *y, const float *z, const float *v, const float *t, int n)
+{
+    for (ptrdiff_t c = 0; c < n; c += VW)
+        vf_store(y + c, vf_add(vf_sub(vf_load(z + c), vf_load(v + c)), vf_load(t + c)));
+}
+
 static void scale(float *y, const float *x, float factor, size_t n)
 {
     const vf f = vf_set1(factor);

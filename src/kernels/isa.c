@@ -30,6 +30,7 @@ const struct kernels KERNELS_TABLE = {
     .winograd_output = winograd_output,
     .winograd_weights = winograd_weights,
     .strassen_inputs = strassen_inputs,
+    .strassen_output = strassen_output,
     .product = product,
     .conv_int8 = conv_int8,
     .depthwise_int8 = depthwise_int8,

@@ -37,7 +37,8 @@ enum { KERNEL_PEAK_CHAINS = 12 };
  *
  *   out[p][n] = start;  for t, c ascending:  out[p][n] = fma(in[t * pixels + p][c], w[t][c][n], out[p][n])
  *
- * where out[p][n] begins with bias[n], or start[p][n], or 0. Then the activation, then the store.
+ * where out[p][n] begins with start[p][n] + bias[n], or the one that is not NULL, or 0. Then the activation, then the
+ * store.
  * Weights are packed [ceil(cout/16)][...][16], zero-filled, consecutive 16-channel blocks weight_stride floats
  * apart; inside a block [taps][channels][16]. bias is padded to a multiple of 16. A tap in the padding points at a
  * row of `channels` zeros. */
@@ -48,7 +49,7 @@ struct conv_block {
     const float *weights;
     ptrdiff_t weight_stride;
     const float *bias;   /* or NULL */
-    float *const *start; /* [pixels], or NULL; not with a bias. Out itself, or rows apart from it */
+    float *const *start; /* [pixels], or NULL; out itself, or rows apart from it */
     float *const *keep;  /* [taps - 1][pixels], or NULL: rows, apart from out and start, that get the chain so far after
                           * each tap but the last, not flushed; cout is then a multiple of 16 */
     enum activation activation;
@@ -204,6 +205,8 @@ struct kernels {
     /* Strassen's sums of two rows [a0, a1] and [b0, b1] of 2 * half values, half a multiple of 16, not flushed:
      * s[0] = b0 + b1, s[1] = s[0] - a0, s[2] = a0 - b0, s[3] = a1 - s[1], s_stride apart */
     void (*strassen_inputs)(float *s, ptrdiff_t s_stride, const float *a, const float *b, int half);
+    /* y = (z - v) + t, n values, a multiple of 16, not flushed */
+    void (*strassen_output)(float *y, const float *z, const float *v, const float *t, int n);
     /* out[r][n] = chain over c ascending of fma(in[r][c], w[c][n], .) from 0, not flushed; rows >= 1, cols a multiple
      * of 16, weights packed as in conv_block with one tap. */
     void (*product)(float *out, ptrdiff_t out_stride, const float *in, ptrdiff_t in_stride, const float *weights,

@@ -3,12 +3,14 @@
  *   acc[m][n] = start;  for t, c:  acc[m][n] = fma(in[t][m][c], w[t][c][n], acc[m][n])
  *
  * MR pixels x NV vectors of output channels live in named registers. `in` holds MR consecutive pointers per tap,
- * taps in_stride pointers apart; w walks [taps][channels][16], blocks weight_stride floats apart. start: bias, else
- * start[m] + offset, else zero. The chain goes to out[m] + offset, unflushed when `flush` is 0, and after each tap but
- * the last to keep[m] + offset, unless that is NULL. */
+ * taps in_stride pointers apart; w walks [taps][channels][16], blocks weight_stride floats apart. start: bias and
+ * start[m] + offset, where they are not NULL. The chain goes to out[m] + offset, unflushed when `flush` is 0, and
+ * after each tap but the last to keep[m] + offset, unless that is NULL. */
 #define TILE_DECLARE_1(m, n)                                                                                       \
     vf a##m##_##n = bias ? vf_load(bias + n * VW) : start ? vf_load(start[m] + offset + n * VW) : vf_set1(0.f);
 #define TILE_DECLARE(m) COLS(TILE_DECLARE_1, m)
+#define TILE_START_1(m, n) a##m##_##n = vf_add(vf_load(start[m] + offset + n * VW), a##m##_##n);
+#define TILE_START(m) COLS(TILE_START_1, m)
 #define TILE_POINTER(m) const float *p##m = in[m];
 #define TILE_WEIGHT(m, n) const vf w##n = vf_load(w + BLOCK_OFFSET(n, weight_stride));
 #if defined(VF_AVX512) && NV >= 4 /* so many columns of weights pass through the nearest cache at each row of tiles */
@@ -35,6 +37,9 @@ static void TILE_NAME(conv_tile, MR, NV)(const float *const *in, int in_stride, 
 {
     (void)weight_stride; /* within one block */
     ROWS(TILE_DECLARE)
+    if (__builtin_expect(bias && start, 0)) {
+        ROWS(TILE_START)
+    }
     for (int t = 0; t < taps; t++, in += in_stride) {
         ROWS(TILE_POINTER)
         for (ptrdiff_t c = 0; c < channels; c++, w += KERNEL_BLOCK) {

@@ -1,6 +1,8 @@
 /* End of a tile template: forgets its macros and its parameters, so that the next one can be included. */
 #undef TILE_DECLARE_1
 #undef TILE_DECLARE
+#undef TILE_START_1
+#undef TILE_START
 #undef TILE_POINTER
 #undef TILE_LOAD
 #undef TILE_AHEAD

@@ -3,7 +3,7 @@
  * Pixels are taken in pairs, inputs and outputs in halves: two rows times a matrix of weights is a product of 2 x 2
  * parts, A * B. In Winograd's variant of Strassen's method it takes seven products of parts, not eight, and fifteen
  * sums: those of weights are made when they are packed, those of inputs once a pair, and of the seven sums of outputs
- * five are chains of a product that go on from what another left. Outputs are computed for some pairs and columns at a
+ * six are chains of products that go on from what another left. Outputs are computed for some pairs and columns at a
  * time, each on its own. The order of every operation is in docs/NUMERICS.md.
  */
 #include "nn/conv.h"
@@ -173,7 +173,7 @@ static void outputs(const struct group *g, float **out, int row, int half)
     }
 }
 
-/* out = activation(bias or start + the products from `first` on, as many as taps). */
+/* out = activation(start + bias + the products from `first` on, as many as taps). */
 static void chain(const struct group *g, enum product first, int taps, const float *bias, float *const *start,
                   float *const *keep, float *const *out, enum activation activation)
 {
@@ -213,13 +213,11 @@ static void multiply(const struct group *g)
     chain(g, A11_B11, 2, bias1, NULL, u, out, activation);
     outputs(g, out, 1, 0);
     chain(g, S2_T2, 3, NULL, u, v, out, activation);
-    chain(g, S1_T1, 1, bias2, NULL, NULL, t, ACT_NONE);
-    k->add(*v, columns, *v, columns, *t, columns, pairs, columns);
     outputs(g, out, 0, 1);
-    chain(g, S4_B22, 1, NULL, v, NULL, out, activation);
+    chain(g, S1_T1, 2, bias2, v, t, out, activation);
     outputs(g, out, 1, 1);
     for (int i = 0; i < pairs; i++) {
-        k->add(out[i], columns, z[i], columns, t[i], columns, 1, columns);
+        k->strassen_output(out[i], z[i], v[i], t[i], columns);
         k->activate(out[i], columns, out[i], columns, 1, columns, activation);
     }
 }
