@@ -15,8 +15,9 @@ enum {
     LEAST_PIXELS = 128,   /* of an image: below, reading more weights does */
     MOST_PAIRS = 130,     /* in a piece */
     LEAST_PAIRS = 25,     /* in a piece that is made for the sake of threads */
-    MOST_COLUMNS =
-        5 * KERNEL_BLOCK, /* of a half of the outputs, in a group: as wide as the widest tiles are */
+    GROUP_BLOCKS =
+        5, /* of 16 columns of a half of the outputs, in a group: as wide as the widest tiles are */
+    MOST_COLUMNS = GROUP_BLOCKS * KERNEL_BLOCK,
 };
 
 /* In the order of packed weights, [16 outputs of a half][product][input of a half][16]. A12 is the first row of a
@@ -90,7 +91,7 @@ void conv_strassen_pack_bias(float *bias, int out)
 /* An image is cut into pieces, each of some of its pairs, and where these would be too few pairs for all threads, a
  * piece into parts, each of some groups of its columns. */
 struct cut {
-    int64_t pairs, pieces;
+    int64_t pairs, pieces, most; /* of an image; pairs of the largest piece */
     int column_blocks, groups, parts;
 };
 
@@ -106,20 +107,19 @@ static struct cut cut_of(const struct view *target, int threads)
     struct cut c = {.pairs = ((int64_t)target->height * target->width + 1) / 2,
                     .column_blocks = target->channels / 2 / KERNEL_BLOCK,
                     .parts = 1};
-    const int64_t images = target->images, most = c.pairs / LEAST_PAIRS;
-    c.groups = (c.column_blocks * KERNEL_BLOCK + MOST_COLUMNS - 1) / MOST_COLUMNS;
+    const int64_t images = target->images, most_pieces = c.pairs / LEAST_PAIRS;
+    c.groups = (c.column_blocks + GROUP_BLOCKS - 1) / GROUP_BLOCKS;
     c.pieces = (c.pairs + MOST_PAIRS - 1) / MOST_PAIRS;
-    while (c.pieces < most && idle(images * c.pieces, threads)) c.pieces++;
+    while (c.pieces < most_pieces && idle(images * c.pieces, threads)) c.pieces++;
     while (c.parts < c.groups && idle(images * c.pieces * c.parts, threads)) c.parts++;
+    c.most = (c.pairs + c.pieces - 1) / c.pieces;
     return c;
 }
-
-static size_t most_pairs(const struct cut *c) { return (size_t)((c->pairs + c->pieces - 1) / c->pieces); }
 
 size_t conv_strassen_worker_scratch(const struct view *source, const struct view *target, int threads)
 {
     const struct cut c = cut_of(target, threads);
-    return most_pairs(&c) * (4 * (size_t)(source->channels / 2) + 4 * MOST_COLUMNS) + MOST_COLUMNS;
+    return (size_t)c.most * (4 * (size_t)(source->channels / 2) + 4 * MOST_COLUMNS) + MOST_COLUMNS;
 }
 
 /* ---- A piece ---- */
@@ -175,7 +175,7 @@ static void outputs(const struct group *g, float **out, int row, int half)
 
 /* out = activation(start + bias + the products from `first` on, as many as taps). */
 static void chain(const struct group *g, enum product first, int taps, const float *bias, float *const *start,
-                  float *const *keep, float *const *out, enum activation activation)
+                  float *const *keep, float *const *out)
 {
     const struct piece *p = g->piece;
     const struct conv_strassen_walk *w = p->walk;
@@ -193,16 +193,16 @@ static void chain(const struct group *g, enum product first, int taps, const flo
         .bias = bias,
         .start = start,
         .keep = keep,
-        .activation = activation,
+        .activation = w->activation,
         .warm = 1});
 }
 
+/* The names are those of docs/NUMERICS.md. */
 static void multiply(const struct group *g)
 {
     const struct piece *p = g->piece;
     const struct conv_strassen_walk *w = p->walk;
     const struct kernels *k = w->net->kernels;
-    const enum activation activation = w->activation;
     const int pairs = p->pairs, columns = g->columns;
     const float *bias1 = w->bias + g->column, *bias2 = bias1 + w->target.channels / 2;
     float *row[4 * MOST_PAIRS], *out[MOST_PAIRS];
@@ -210,15 +210,15 @@ static void multiply(const struct group *g)
     for (int i = 0; i < 4 * pairs; i++) row[i] = p->sums + (ptrdiff_t)i * columns;
 
     outputs(g, out, 0, 0);
-    chain(g, A11_B11, 2, bias1, NULL, u, out, activation);
+    chain(g, A11_B11, 2, bias1, NULL, u, out);
     outputs(g, out, 1, 0);
-    chain(g, S2_T2, 3, NULL, u, v, out, activation);
+    chain(g, S2_T2, 3, NULL, u, v, out);
     outputs(g, out, 0, 1);
-    chain(g, S1_T1, 2, bias2, v, t, out, activation);
+    chain(g, S1_T1, 2, bias2, v, t, out);
     outputs(g, out, 1, 1);
     for (int i = 0; i < pairs; i++) {
         k->strassen_output(out[i], z[i], v[i], t[i], columns);
-        k->activate(out[i], columns, out[i], columns, 1, columns, activation);
+        k->activate(out[i], columns, out[i], columns, 1, columns, w->activation);
     }
 }
 
@@ -226,10 +226,8 @@ static void walk_shares(void *context, int64_t begin, int64_t end, int worker)
 {
     const struct conv_strassen_walk *w = context;
     const struct cut c = cut_of(&w->target, w->net->options.threads);
-    float *const scratch = op_worker_scratch(w->net, worker), *const sums =
-                                                                  scratch +
-                                                                  most_pairs(&c) * 4 *
-                                                                      (size_t)(w->source.channels / 2);
+    float *const inputs = op_worker_scratch(w->net, worker);
+    float *const sums = inputs + c.most * 4 * (w->source.channels / 2);
     for (int64_t i = begin; i < end; i++) {
         const int part = (int)(i % c.parts);
         const int64_t at = i / c.parts % c.pieces, first = c.pairs * at / c.pieces;
@@ -238,8 +236,8 @@ static void walk_shares(void *context, int64_t begin, int64_t end, int worker)
                               .first = first,
                               .pairs = (int)(c.pairs * (at + 1) / c.pieces - first),
                               .sums = sums,
-                              .dropped = sums + most_pairs(&c) * 4 * MOST_COLUMNS};
-        gather_inputs(&piece, scratch);
+                              .dropped = sums + c.most * 4 * MOST_COLUMNS};
+        gather_inputs(&piece, inputs);
         for (int n = c.groups * part / c.parts; n < c.groups * (part + 1) / c.parts; n++) {
             const int block = c.column_blocks * n / c.groups, next = c.column_blocks * (n + 1) / c.groups;
             multiply(&(struct group){&piece, block * KERNEL_BLOCK, (next - block) * KERNEL_BLOCK});
