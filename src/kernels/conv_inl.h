@@ -32,6 +32,11 @@ _Static_assert(KERNEL_BLOCK % TILE_COLUMNS == 0, "such tiles never cross a block
 /* Steps of the chain by which weights are asked for ahead. The last of them lie past the end; nothing is loaded. */
 enum { TILE_STEPS_AHEAD = 6 };
 
+/* What a tile seldom has: conv_block's start and keep, from its first pixel on. */
+struct conv_rows {
+    float *const *start, *const *keep;
+};
+
 /* Where vector n of a tile's columns lies in packed values whose blocks are `stride` floats apart. */
 #define BLOCK_OFFSET(n, stride) ((n)*VW / KERNEL_BLOCK * (stride) + (n)*VW % KERNEL_BLOCK)
 
@@ -63,8 +68,8 @@ enum { TILE_STEPS_AHEAD = 6 };
 struct conv_tile {
     int vectors, rows;
     void (*run)(const float *const *in, int in_stride, int taps, int channels, const float *w,
-                ptrdiff_t weight_stride, const float *bias, float *const *start,
-                float *const *keep, float *const *out, ptrdiff_t offset, int flush);
+                ptrdiff_t weight_stride, const float *bias, const struct conv_rows *rows, float *const *out,
+                ptrdiff_t offset, int flush);
 };
 #define CONV_TILE(rows, vectors)                                                                             \
     {                                                                                                        \
@@ -136,8 +141,9 @@ static void conv_tile_at(const struct conv_block *b, const struct conv_tile *til
     const int valid = b->cout - c0 < columns ? b->cout - c0 : columns;
     assert(tile->rows <= CONV_MOST_ROWS && tile->rows * columns <= CONV_MOST_FLOATS);
     if (valid == columns) {
-        tile->run(in, b->pixels, b->taps, b->channels, w, b->weight_stride, bias,
-                  b->start ? b->start + p0 : NULL, b->keep ? b->keep + p0 : NULL, b->out + p0, c0, flush);
+        const struct conv_rows rows = {b->start ? b->start + p0 : NULL, b->keep ? b->keep + p0 : NULL};
+        tile->run(in, b->pixels, b->taps, b->channels, w, b->weight_stride, bias, b->start || b->keep ? &rows : NULL,
+                  b->out + p0, c0, flush);
         if (b->activation != ACT_NONE) activate_tile(b->out + p0, tile->rows, c0, columns, b->activation);
         return;
     }
@@ -148,7 +154,7 @@ static void conv_tile_at(const struct conv_block *b, const struct conv_tile *til
         if (b->start) memcpy(out[m], b->start[p0 + m] + c0, (size_t)valid * sizeof(float));
     }
     tile->run(in, b->pixels, b->taps, b->channels, w, b->weight_stride, bias,
-              b->start ? out : NULL, NULL, out, 0, flush);
+              b->start ? &(struct conv_rows){.start = out} : NULL, out, 0, flush);
     if (b->activation != ACT_NONE) activate_tile(out, tile->rows, 0, columns, b->activation);
     for (int m = 0; m < tile->rows; m++) memcpy(b->out[p0 + m] + c0, out[m], (size_t)valid * sizeof(float));
 }
