@@ -154,14 +154,16 @@ static void sums_are_right(void **state)
     }
 }
 
+struct layer_case {
+    struct shape shape;
+    const struct conv_options *options;
+};
+
 /* An image's result does not depend on the others of its batch. */
 static void images_of_a_batch_are_apart(void **state)
 {
     (void)state;
-    static const struct {
-        struct shape shape;
-        const struct conv_options *options;
-    } cases[] = {{{3, 13, 18, 16, 32}, &same}, {{3, 9, 15, 384, 416}, &point}};
+    static const struct layer_case cases[] = {{{3, 13, 18, 16, 32}, &same}, {{3, 9, 15, 384, 416}, &point}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct layer batch, alone;
         struct shape single = cases[i].shape;
@@ -185,10 +187,7 @@ static void images_of_a_batch_are_apart(void **state)
 static void threads_of_a_layer_do_not_matter(void **state)
 {
     (void)state;
-    static const struct {
-        struct shape shape;
-        const struct conv_options *options;
-    } cases[] = {
+    static const struct layer_case cases[] = {
         {{1, 13, 18, 16, 32}, &same}, {{1, 1, 129, 384, 448}, &linear}, {{3, 9, 15, 384, 1152}, &point}};
     static const int threads[] = {2, 3, 5, 16, 64, 256};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
