@@ -245,7 +245,7 @@ static void embedders_follow_the_plan(void **state)
     assert_memory_not_equal(by_plan[0], by_plan[1], size * sizeof(float));
     assert_true(check_relative_l2(by_plan[0], by_plan[1], size) < 1e-4);
     free(by_plan[0]), free(by_plan[1]);
-    options.plan = (enum retort_plan)2;
+    options.plan = (enum retort_plan)3;
     fails(retort_embedder_open(&embedder, model_file(), &options, &err), RETORT_USAGE, &err, "plan");
     assert_null(embedder);
 }
@@ -387,7 +387,7 @@ static void errors_are_told(void **state)
     fails(retort_detector_open(&detector, opened, &options, &err), RETORT_USAGE, &err, "threads");
     options = retort_detector_defaults();
     assert_int_equal(options.plan, RETORT_FAST);
-    options.plan = (enum retort_plan)2;
+    options.plan = (enum retort_plan)3;
     fails(retort_detector_open(&detector, opened, &options, &err), RETORT_USAGE, &err, "plan");
     assert_int_equal(retort_detector_open(&detector, opened, NULL, &err), RETORT_OK);
     const uint8_t pixel[3] = {0};

@@ -43,7 +43,7 @@ static enum status check(struct job *job, struct error *err)
     TRY(call_check_range("epochs", o->epochs, 1, INT32_MAX, err));
     TRY(call_check_range("batch", o->batch, 1, MAX_BATCH, err));
     TRY(call_check_size(o->size, err));
-    TRY(call_check_range("plan", o->plan, RETORT_FAST, RETORT_EXACT, err));
+    TRY(call_check_range("plan", o->plan, RETORT_FAST, RETORT_FAST_0_1, err));
     TRY(call_check_range("freeze", o->freeze, 0, MAX_FREEZE, err));
     TRY(call_check_range("label_class_count", o->label_class_count, o->label_classes ? 1 : 0,
                          LABELS_MAX_CLASSES, err));

@@ -26,7 +26,7 @@ static enum status open_detector(struct retort_detector *handle, const struct re
         return fail(err, ERR_USAGE, "overlap: expected 0 to 1, found %g", o->overlap);
     TRY(call_check_range("max_detections", o->max_detections, 1, NMS_MAX_CANDIDATES, err));
     TRY(call_check_size(o->size, err));
-    TRY(call_check_range("plan", o->plan, RETORT_FAST, RETORT_EXACT, err));
+    TRY(call_check_range("plan", o->plan, RETORT_FAST, RETORT_FAST_0_1, err));
     int threads;
     const struct kernels *kernels;
     TRY(call_threads(&threads, o->threads, err));

@@ -131,7 +131,7 @@ static enum status open_embedder(struct retort_embedder *handle, const char *pat
 {
     int threads;
     const struct kernels *kernels;
-    TRY(call_check_range("plan", o->plan, RETORT_FAST, RETORT_EXACT, err));
+    TRY(call_check_range("plan", o->plan, RETORT_FAST, RETORT_FAST_0_1, err));
     TRY(call_threads(&threads, o->threads, err));
     TRY(kernels_get(&kernels, NULL, err));
     TRY(embedder_open(&handle->embedder, path, kernels, threads, err));

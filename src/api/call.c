@@ -12,7 +12,8 @@ _Static_assert((int)RETORT_OK == OK && (int)RETORT_CHECK == ERR_CHECK && (int)RE
                    (int)RETORT_INPUT == ERR_INPUT && (int)RETORT_SYSTEM == ERR_SYSTEM &&
                    (int)RETORT_INTERRUPTED == ERR_INTERRUPTED,
                "the public statuses are the library's");
-_Static_assert((int)RETORT_FAST == PLAN_FAST && (int)RETORT_EXACT == PLAN_EXACT,
+_Static_assert((int)RETORT_FAST == PLAN_FAST && (int)RETORT_EXACT == PLAN_EXACT &&
+                   (int)RETORT_FAST_0_1 == PLAN_FAST_0_1,
                "the public plans are the library's");
 _Static_assert(sizeof((struct retort_error *)0)->message == sizeof((struct error *)0)->message,
                "messages fit");

@@ -21,7 +21,12 @@ static_assert(sizeof ops / sizeof *ops == OP_KINDS, "each kind has its operation
 
 const struct op *net_op(const struct node *node) { return ops[node->op]; }
 
-const char *net_plan_name(enum net_plan plan) { return plan == PLAN_EXACT ? "exact" : "fast"; }
+const char *net_plan_name(enum net_plan plan)
+{
+    static const char *const names[] = {
+        [PLAN_FAST] = "fast", [PLAN_EXACT] = "exact", [PLAN_FAST_0_1] = "fast-0.1"};
+    return names[plan];
+}
 
 enum status net_plan(struct net *net, const struct graph *graph, const struct kernels *kernels,
                      struct net_options options, struct error *err)

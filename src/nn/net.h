@@ -26,11 +26,12 @@ enum net_mode {
 
 /* Names of plans: which algorithm computes a shape. */
 enum net_plan {
-    PLAN_FAST,  /* fewer multiplications where that is faster (conv_winograd.c, conv_strassen.c), else as in exact */
-    PLAN_EXACT, /* every convolution directly, one chain an output */
+    PLAN_FAST, /* fewer multiplications where that is faster (conv_winograd.c, conv_strassen.c), else as in exact */
+    PLAN_EXACT,    /* every convolution directly, one chain an output */
+    PLAN_FAST_0_1, /* as fast chose in version 0.1: for repeating what it made */
 };
 
-const char *net_plan_name(enum net_plan plan); /* "fast", "exact" */
+const char *net_plan_name(enum net_plan plan); /* "fast", "exact", "fast-0.1" */
 
 struct net_options {
     int batch, threads;
