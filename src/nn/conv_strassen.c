@@ -29,7 +29,7 @@ bool conv_strassen(const struct net *net, const struct node *node)
 {
     const struct conv_options *o = &node->as.conv;
     const struct tensor *in = net->graph->tensors + node->input[0], *out = net->graph->tensors + node->output;
-    return net->options.plan == PLAN_FAST && o->kernel == 1 && o->stride == 1 && o->padding == 0 &&
+    return net->options.plan != PLAN_EXACT && o->kernel == 1 && o->stride == 1 && o->padding == 0 &&
            o->groups == 1 && in->channels >= LEAST_CHANNELS && out->channels >= LEAST_CHANNELS &&
            in->channels % (2 * KERNEL_BLOCK) == 0 && out->channels % (2 * KERNEL_BLOCK) == 0 &&
            (int64_t)out->height * out->width >= LEAST_PIXELS;

@@ -24,7 +24,7 @@ bool conv_winograd(const struct net *net, const struct node *node)
 {
     const struct conv_options *o = &node->as.conv;
     const struct tensor *in = net->graph->tensors + node->input[0], *out = net->graph->tensors + node->output;
-    return net->options.plan == PLAN_FAST && o->kernel == 3 && o->stride == 1 && o->padding == 1 &&
+    return net->options.plan != PLAN_EXACT && o->kernel == 3 && o->stride == 1 && o->padding == 1 &&
            o->dilation == 1 && o->groups == 1 && in->channels % KERNEL_BLOCK == 0 &&
            out->channels % KERNEL_BLOCK == 0 && out->height >= LEAST_SIDE && out->width >= LEAST_SIDE;
 }
