@@ -3,7 +3,7 @@
  *   bench [options]
  *     --weights FILE     a detector (default: YOLO11n with synthetic values; times hardly depend on them)
  *     --threads LIST     e.g. 1,2 (default: 1, and all CPUs that the process may use)
- *     --plan NAME        fast (default), exact, or both in turns; names of exact cases say so
+ *     --plan NAME        fast (default), exact, fast-0.1, or both: fast and exact in turns; cases not of fast say so
  *     --only LIST        cases whose name contains a text of the list, e.g. forward,vit ("layers": the table
  *                        of layers, "cold"; "none": the peaks alone)
  *     --rounds N         rounds of each group, at least (default 5)
@@ -57,10 +57,11 @@ static void parse_threads(struct options *o, const char *list)
 
 static enum status parse_plans(struct options *o, const char *name, struct error *err)
 {
-    const bool both = !strcmp(name, "both"), exact = !strcmp(name, net_plan_name(PLAN_EXACT));
-    if (!both && !exact && strcmp(name, net_plan_name(PLAN_FAST)) != 0)
-        return fail(err, ERR_USAGE, "--plan takes fast, exact or both");
-    o->plans[0] = exact ? PLAN_EXACT : PLAN_FAST;
+    const bool both = !strcmp(name, "both");
+    enum net_plan plan = PLAN_FAST;
+    while (!both && plan <= PLAN_FAST_0_1 && strcmp(name, net_plan_name(plan)) != 0) plan++;
+    if (plan > PLAN_FAST_0_1) return fail(err, ERR_USAGE, "--plan takes fast, exact, fast-0.1 or both");
+    o->plans[0] = plan;
     o->plans[1] = PLAN_EXACT;
     o->plan_count = both ? 2 : 1;
     return OK;

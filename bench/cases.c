@@ -29,7 +29,9 @@ void bench_case_make(struct bench_case *c, const struct bench_row *row, enum net
 {
     *c = (struct bench_case){
         .kind = row->kind, .size = row->size, .batch = row->batch, .threads = threads, .plan = plan};
-    snprintf(c->name, sizeof c->name, "%s%s-t%d", row->name, plan == PLAN_EXACT ? "-exact" : "", threads);
+    const bool fast = plan == PLAN_FAST;
+    snprintf(c->name, sizeof c->name, "%s%s%s-t%d", row->name, fast ? "" : "-",
+             fast ? "" : net_plan_name(plan), threads);
 }
 
 /* ---- Detector, training step ---- */

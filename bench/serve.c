@@ -8,6 +8,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The plan that name says at *at, which goes on behind it; fast where it says none. */
+static enum net_plan plan_at(const char **at)
+{
+    static const enum net_plan others[] = {PLAN_EXACT, PLAN_FAST_0_1};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        const char *const plan = net_plan_name(others[i]);
+        if (**at != '-' || strncmp(*at + 1, plan, strlen(plan)) != 0) continue;
+        *at += 1 + strlen(plan);
+        return others[i];
+    }
+    return PLAN_FAST;
+}
+
 static enum status find_case(struct bench_case **found, struct bench_case *cases, int *count, int room,
                              const char *name, const struct bench_setup *setup, struct error *err)
 {
@@ -19,14 +32,14 @@ static enum status find_case(struct bench_case **found, struct bench_case *cases
     for (const struct bench_row *row = bench_table; row < bench_table + bench_rows && *count < room; row++) {
         const size_t length = strlen(row->name);
         if (strncmp(name, row->name, length) != 0) continue;
-        const bool exact = !strncmp(name + length, "-exact", 6);
-        const char *const end = name + length + (exact ? 6 : 0);
+        const char *end = name + length;
+        const enum net_plan plan = plan_at(&end);
         const int threads = strncmp(end, "-t", 2) ? 0 : atoi(end + 2);
         if (threads < 1 || threads > PAR_MAX_THREADS) continue;
         if (row->kind->ready && !row->kind->ready(setup))
             return fail(err, ERR_USAGE, "%s: its file is not given", name);
         struct bench_case *c = cases + *count;
-        bench_case_make(c, row, exact ? PLAN_EXACT : PLAN_FAST, threads);
+        bench_case_make(c, row, plan, threads);
         TRY(bench_case_start(c, setup, err));
         (*count)++;
         *found = c;
