@@ -186,11 +186,12 @@ static void resuming_with_other_options_changes_nothing(void **state)
     for (int i = 0; i < FILES; i++)
         check_ok(sha256_file(arena_printf(&f->arena, "%s/%s", o.folder, files[i]), before[i], &f->err),
                  &f->err);
-    struct distill_options others[] = {o, o, o, o};
+    struct distill_options others[] = {o, o, o, o, o};
     others[0].select.rule = SELECT_N_FIRST;
     others[1].trainer.epochs++;
     others[2].teacher_labels = check_distill_path(&f->arena, "frames");
     others[3].teacher.views = 2;
+    others[4].plan = PLAN_FAST_0_1;
     for (size_t k = 0; k < sizeof others / sizeof *others; k++) {
         others[k].trainer.resume = true;
         assert_int_equal(distill_run(&f->result, &others[k], NULL, &f->arena, &f->err), ERR_INPUT);

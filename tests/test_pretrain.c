@@ -159,10 +159,11 @@ static void an_interrupted_run_ends_with_the_same_bits(void **state)
     for (size_t i = 0; i < view.size; i++) lines += view.data[i] == '\n';
     assert_int_equal(lines, 3);
     file_unmap(&view);
-    struct pretrain_options others[] = {o, o};
+    struct pretrain_options others[] = {o, o, o};
     others[0].rate = 1e-3;
     others[1].checkpoint_every = 3; /* other lines in the log */
-    for (int i = 0; i < 2; i++) {
+    others[2].plan = PLAN_FAST_0_1;
+    for (int i = 0; i < 3; i++) {
         pretrain(&part, &views, &others[i], NULL, ERR_INPUT); /* another recipe */
         params_free(&part);
     }

@@ -456,6 +456,24 @@ static void frozen_layers_belong_to_the_recipe(void **state)
     done(&s);
 }
 
+/* Hashed where versions change what fast computes; 0 is what version 0.1 hashed of its own fast, 1 of exact. */
+static void plans_belong_to_the_recipe(void **state)
+{
+    (void)state;
+    struct setup s;
+    char hex[3][SHA256_HEX];
+    prepare(&s, 1, "plans");
+    struct trainer_options o = options_for(&s, 1, 1);
+    for (int plan = PLAN_FAST; plan <= PLAN_FAST_0_1; plan++) {
+        o.plan = (enum net_plan)plan;
+        recipe_hash(hex[plan], &o, &s.pictures, &s.model);
+        for (int i = 0; i < plan; i++) assert_string_not_equal(hex[i], hex[plan]);
+    }
+    assert_int_equal(net_plan_number(PLAN_FAST_0_1), 0);
+    assert_int_equal(net_plan_number(PLAN_EXACT), 1);
+    done(&s);
+}
+
 static void folded_weights_are_refused(void **state)
 {
     (void)state;
@@ -587,6 +605,7 @@ int main(void)
         cmocka_unit_test(the_guards_score_is_that_of_the_best_epoch),
         cmocka_unit_test(what_is_not_finite_is_placed),
         cmocka_unit_test(frozen_layers_belong_to_the_recipe),
+        cmocka_unit_test(plans_belong_to_the_recipe),
         cmocka_unit_test(scored_sets_belong_to_the_recipe),
         cmocka_unit_test(a_guard_refuses_what_forgets),
         cmocka_unit_test(folded_weights_are_refused),

@@ -28,6 +28,12 @@ const char *net_plan_name(enum net_plan plan)
     return names[plan];
 }
 
+int net_plan_number(enum net_plan plan)
+{
+    static const int numbers[] = {[PLAN_FAST] = 2, [PLAN_EXACT] = 1, [PLAN_FAST_0_1] = 0};
+    return numbers[plan];
+}
+
 enum status net_plan(struct net *net, const struct graph *graph, const struct kernels *kernels,
                      struct net_options options, struct error *err)
 {

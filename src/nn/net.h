@@ -33,6 +33,11 @@ enum net_plan {
 
 const char *net_plan_name(enum net_plan plan); /* "fast", "exact", "fast-0.1" */
 
+/* Stands for what the plan computes wherever a hash tells runs apart, so that an interrupted one never goes on
+ * otherwise than it began: fast gets a new number with each version that changes it, the old one stays with the plan
+ * that is named after that version. */
+int net_plan_number(enum net_plan plan);
+
 struct net_options {
     int batch, threads;
     enum net_mode mode;

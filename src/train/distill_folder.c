@@ -46,7 +46,7 @@ enum status distill_recipe(char recipe[SHA256_HEX], const struct distill_options
                               o->size,
                               o->validation,
                               o->extra_frames,
-                              o->plan,
+                              net_plan_number(o->plan),
                               s->rule,
                               s->warmup,
                               s->alpha,

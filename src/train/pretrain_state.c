@@ -25,9 +25,11 @@ enum status pretrain_state_make(struct pretrain_state *state, struct arena *aren
 
 void pretrain_recipe(char recipe[SHA256_HEX], const struct pretrain_options *o, const struct views *views)
 {
-    const double numbers[] = {o->dim,          o->depth, o->pairs,        o->moments,         o->steps,
-                              o->warmup,       o->rate,  o->weight_decay, o->temperature,     o->clip,
-                              (double)o->seed, o->plan,  views->side,     o->checkpoint_every};
+    const double numbers[] = {o->dim,      o->depth,           o->pairs,
+                              o->moments,  o->steps,           o->warmup,
+                              o->rate,     o->weight_decay,    o->temperature,
+                              o->clip,     (double)o->seed,    net_plan_number(o->plan),
+                              views->side, o->checkpoint_every};
     struct sha256 hash;
     sha256_init(&hash);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) sha256_add_number(&hash, numbers[i]);

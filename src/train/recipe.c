@@ -19,7 +19,7 @@ void recipe_add_options(struct sha256 *hash, const struct trainer_options *o, in
                               o->patience,
                               o->clip,
                               o->frozen_norm,
-                              o->plan,
+                              net_plan_number(o->plan),
                               freeze,
                               (double)o->seed,
                               o->mask,
