@@ -246,7 +246,8 @@ static void test_losses(void **state)
     const struct quantise_pictures one = {pictures, 1};
     struct quantise_loss *losses = calloc((size_t)quantised.quant.count, sizeof *losses);
     double all;
-    check_ok(quantise_losses(losses, &all, &quantised, &model, best_table(), &one, 1, NULL, &err), &err);
+    check_ok(quantise_losses(losses, &all, &quantised, &model, best_table(), &one, 1, PLAN_FAST, NULL, &err),
+             &err);
     assert_true(all < losses[0].decibel); /* together they lose more than the worst alone */
     for (int i = 1; i < quantised.quant.count; i++) assert_true(losses[i - 1].decibel <= losses[i].decibel);
     assert_int_equal(quantise_model(&again, &quantised, best_table(), &one,

@@ -3,6 +3,7 @@
 #include "cli/data_inputs.h"
 #include "cli/evaluation_json.h"
 #include "cli/frames.h"
+#include "cli/plan_option.h"
 #include "detect/quantise.h"
 #include "image/decode.h"
 #include "kernels/kernels.h"
@@ -16,7 +17,7 @@ struct values {
     const char *model, *frames, *data, *out, *keep, *test, *licence, *origin;
     double percentile, max_drop;
     int64_t size, limit, compare, worst;
-    int method;
+    int method, plan;
 };
 
 static const struct option_choice methods[] = {
@@ -45,6 +46,7 @@ static const struct option options[] = {
     {"compare", 0, OPTION_INT, AT(compare), "2", 0, MAX_FRAMES,
      .help = "frames on which each layer alone is compared with floats; 0: no list of layers"},
     {"worst", 0, OPTION_INT, AT(worst), "10", 1, 100000, .help = "layers to list, those that lose most"},
+    PLAN_OPTION(AT(plan)),
     {"licence", 0, OPTION_TEXT, AT(licence), .help = "note the licence of the weights"},
     {"origin", 0, OPTION_TEXT, AT(origin), .help = "note where the weights come from"},
     {0},
@@ -157,7 +159,7 @@ static enum status compare_layers(struct job *job, struct error *err)
     job->losses = arena_alloc(&job->run->arena, layers, sizeof *job->losses);
     if (!job->losses) return fail_memory(err, "the list of layers", layers * sizeof *job->losses);
     return quantise_losses(job->losses, &job->decibel, &job->quantised, &job->model, job->kernels, &pictures,
-                           job->run->threads, &job->run->progress, err);
+                           job->run->threads, (enum net_plan)job->values->plan, &job->run->progress, err);
 }
 
 static enum status test(struct job *job, struct error *err)
@@ -169,6 +171,7 @@ static enum status test(struct job *job, struct error *err)
     o.size = (int)v->size;
     o.rectangular = true;
     o.batch = 16;
+    o.plan = (enum net_plan)v->plan;
     TRY(dataset_open(&data, v->test, DATASET_VAL, err));
     enum status status = data_inputs_note(job->run, v->test, &data, err);
     if (status == OK)
@@ -264,7 +267,8 @@ static enum status quantise(struct job *job, struct error *err)
                                        .percentile = v->percentile,
                                        .keep = job->keep,
                                        .keep_count = job->keep_count,
-                                       .threads = run->threads};
+                                       .threads = run->threads,
+                                       .plan = (enum net_plan)v->plan};
     const struct quantise_pictures pictures = {job->canvas, job->count};
     TRY(quantise_model(&job->quantised, &job->model, job->kernels, &pictures, &o, &run->progress, err));
     TRY(test(job, err));

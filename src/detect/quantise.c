@@ -171,7 +171,9 @@ enum status quantise_model(struct model *quantised, const struct model *model, c
     if (model->quant.count) return fail(err, ERR_INPUT, "the model is quantised already");
     TRY(model_fold(quantised, model, err));
     struct calibration c = {
-        .model = quantised, .options = options, .runner = {.kernels = kernels, .threads = options->threads}};
+        .model = quantised,
+        .options = options,
+        .runner = {.kernels = kernels, .threads = options->threads, .plan = options->plan}};
     const enum status status = calibrate(&c, pictures, progress, err);
     quantise_end(&c.runner);
     arena_free(&c.arena);

@@ -10,6 +10,7 @@
 #include "base/progress.h"
 #include "detect/model.h"
 #include "image/image.h"
+#include "nn/net.h"
 
 enum quantise_method {
     QUANTISE_MIN_MAX,    /* everything seen fits */
@@ -23,6 +24,7 @@ struct quantise_options {
     const char *const *keep; /* names or their beginnings ("model.23") of convolutions that stay float */
     int keep_count;
     int threads;
+    enum net_plan plan; /* of the float network */
 };
 
 /* Pictures on the network's input: canvases of multiples of 32, of any sizes. */
@@ -45,10 +47,10 @@ struct quantise_loss {
 };
 
 /* Each layer alone as integers, all others as floats: losses[quantised->quant.count], the worst first; and
- * *all for the model as it is. `model` is the original. */
+ * *all for the model as it is. `model` is the original; plan is that of the floats. */
 enum status quantise_losses(struct quantise_loss *losses, double *all, const struct model *quantised,
                             const struct model *model, const struct kernels *kernels,
-                            const struct quantise_pictures *pictures, int threads,
+                            const struct quantise_pictures *pictures, int threads, enum net_plan plan,
                             const struct progress *progress, struct error *err);
 
 #endif

@@ -104,10 +104,11 @@ static enum status compare_all(struct comparison *c, struct quantise_loss *losse
 
 enum status quantise_losses(struct quantise_loss *losses, double *all, const struct model *quantised,
                             const struct model *model, const struct kernels *kernels,
-                            const struct quantise_pictures *pictures, int threads,
+                            const struct quantise_pictures *pictures, int threads, enum net_plan plan,
                             const struct progress *progress, struct error *err)
 {
-    struct comparison c = {.pictures = pictures, .runner = {.kernels = kernels, .threads = threads}};
+    struct comparison c = {.pictures = pictures,
+                           .runner = {.kernels = kernels, .threads = threads, .plan = plan}};
     struct model folded;
     TRY(model_fold(&folded, model, err));
     c.expected = calloc((size_t)pictures->count, sizeof *c.expected);

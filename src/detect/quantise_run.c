@@ -17,8 +17,9 @@ enum status quantise_plan(struct quantise_runner *r, const struct model *model, 
     graph_begin(&r->graph, (struct params *)&model->params);
     TRY(yolo11_build(&r->network, &r->graph, model->config, height, width, err));
     TRY(quant_apply(&r->graph, quant, err));
-    return net_create(&r->net, &r->graph, r->kernels,
-                      (struct net_options){.batch = 1, .threads = r->threads, .mode = NET_INFERENCE}, err);
+    return net_create(
+        &r->net, &r->graph, r->kernels,
+        (struct net_options){.batch = 1, .threads = r->threads, .mode = NET_INFERENCE, .plan = r->plan}, err);
 }
 
 enum status quantise_run(struct quantise_runner *r, const struct model *model, const struct quant *quant,

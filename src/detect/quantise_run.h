@@ -5,10 +5,11 @@
 #include "detect/model.h"
 #include "image/image.h"
 
-/* Start with {.kernels, .threads}; end with quantise_end. */
+/* Start with {.kernels, .threads, .plan}; end with quantise_end. */
 struct quantise_runner {
     const struct kernels *kernels;
     int threads;
+    enum net_plan plan;
     struct graph graph;
     struct yolo11 network;
     struct net net;

@@ -61,6 +61,8 @@ rm folder/a.jpg
 
 expect quantize 0 '^[0-9]* layers as integers, calibrated on 1 frames$' \
     "$RETORT" quantize -m "$weights" -f folder -o int8.safetensors --compare 0
+check quantize_by_another_plan "$RETORT" quantize -m "$weights" -f folder -o exact.safetensors --compare 0 --plan exact
+check its_ranges_are_other_ones sh -c '! cmp int8.safetensors exact.safetensors'
 expect quantized_info 0 '^  I8   model.0.conv.weight \[8 3 3 3\]$' "$RETORT" info int8.safetensors
 expect quantized_detects 0 ': car 0\.[0-9]*' "$RETORT" detect -m int8.safetensors "$picture"
 expect quantized_plan 0 ' int8 ' "$RETORT" info --plan int8.safetensors
