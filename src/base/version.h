@@ -2,6 +2,6 @@
 #ifndef RETORT_BASE_VERSION_H
 #define RETORT_BASE_VERSION_H
 
-#define RETORT_VERSION "0.1.0"
+#define RETORT_VERSION "0.2.0"
 
 #endif
