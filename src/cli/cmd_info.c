@@ -8,7 +8,7 @@
 #include <string.h>
 
 struct values {
-    bool brief, plan, train, frozen_norm, exact;
+    bool brief, plan, train, frozen_norm, exact, fast_0_1;
     int64_t size, batch;
 };
 
@@ -25,6 +25,8 @@ static const struct option options[] = {
      .help = "--plan --train: batch norms keep their running statistics"},
     {"exact", 0, OPTION_FLAG, AT(exact),
      .help = "--plan: as under --plan exact of other commands, all convolutions direct"},
+    {"fast-0.1", 0, OPTION_FLAG, AT(fast_0_1),
+     .help = "--plan: as under --plan fast-0.1, as fast chose in version 0.1"},
     {0},
 };
 #undef AT
@@ -119,7 +121,10 @@ static enum status show_plans(struct run *run, struct error *err)
                                         .threads = run->threads,
                                         .train = v->train,
                                         .frozen_norm = v->frozen_norm,
-                                        .plan = v->exact ? PLAN_EXACT : PLAN_FAST};
+                                        .plan = v->exact      ? PLAN_EXACT
+                                                : v->fast_0_1 ? PLAN_FAST_0_1
+                                                              : PLAN_FAST};
+    if (v->exact && v->fast_0_1) return fail(err, ERR_USAGE, "either --exact or --fast-0.1");
     TRY(frames_check_size(v->size, err));
     for (int i = 0; i < run->operand_count; i++)
         TRY(info_plan_show(run->operands[i], &o, &run->console, run->common.json, err));
@@ -130,8 +135,8 @@ static enum status run_info(struct run *run, struct error *err)
 {
     const struct values *values = run->values;
     if (values->plan) return show_plans(run, err);
-    if (values->train || values->frozen_norm || values->exact)
-        return fail(err, ERR_USAGE, "--train, --frozen-norm and --exact go with --plan");
+    if (values->train || values->frozen_norm || values->exact || values->fast_0_1)
+        return fail(err, ERR_USAGE, "--train, --frozen-norm, --exact and --fast-0.1 go with --plan");
     for (int i = 0; i < run->operand_count; i++) {
         struct weights weights;
         TRY(weights_open(&weights, run->operands[i], err));

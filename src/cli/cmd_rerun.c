@@ -4,6 +4,7 @@
 #include "base/temporary.h"
 #include "cli/command.h"
 #include "cli/manifest.h"
+#include "cli/plan_option.h"
 
 #include <ftw.h>
 #include <string.h>
@@ -69,14 +70,27 @@ static enum status move_outputs(struct run *run, void *values, const struct mani
     return OK;
 }
 
+/* What was named fast in version 0.1 is now fast-0.1. */
+static void restore_plan(struct run *run, const struct command *command, void *values,
+                         const struct manifest *manifest)
+{
+    const struct option *const option = plan_option_find(command->options);
+    int *const plan = option ? (int *)((char *)values + option->offset) : NULL;
+    if (!plan || *plan != PLAN_FAST || !manifest_of_series(manifest, "0.1")) return;
+    *plan = PLAN_FAST_0_1;
+    console_message(&run->console, "the manifest is of version %.60s: its plan fast is now %s",
+                    manifest->version, net_plan_name(PLAN_FAST_0_1));
+}
+
 /* Options and operands of the manifest into a run of its own. */
-static enum status restore(struct run *again, void *values, const struct manifest *manifest,
+static enum status restore(struct run *run, struct run *again, void *values, const struct manifest *manifest,
                            struct error *err)
 {
     const struct option *table = again->command->options;
     if (table) {
         const struct option_set set = {table, values};
         TRY(options_restore(&set, manifest->options, &again->arena, err));
+        restore_plan(run, again->command, values, manifest);
     }
     again->operand_count = manifest->operand_count;
     again->operands =
@@ -168,7 +182,7 @@ static enum status rerun(struct run *run, struct run *again, void *again_values,
 {
     const char **paths = arena_alloc(&run->arena, (size_t)manifest->outputs.count, sizeof *paths);
     if (!paths) return fail_memory(err, "paths", (size_t)manifest->outputs.count * sizeof *paths);
-    TRY(restore(again, again_values, manifest, err));
+    TRY(restore(run, again, again_values, manifest, err));
     TRY(check_inputs(manifest, run, err));
     TRY(file_make_folder(folder, err));
     TRY(move_outputs(again, again_values, manifest, folder, paths, err));
@@ -235,7 +249,8 @@ const struct command command_rerun = {
     .description =
         "Checks that the inputs are unchanged, runs the same command with the same options into another "
         "folder and compares the hash of every output and of standard output. Exit status 1 when one "
-        "differs. Relative paths are taken from the current folder.\nA manifest can hold any command line "
+        "differs. Relative paths are taken from the current folder.\nA run of version 0.1 by plan fast is "
+        "repeated by plan fast-0.1, which gives the same bits.\nA manifest can hold any command line "
         "of retort, external teacher commands included: rerun only manifests that you trust.",
     .operands = "MANIFEST",
     .roles = "i",

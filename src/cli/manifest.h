@@ -83,6 +83,9 @@ enum status manifest_parse(struct manifest *manifest, const void *data, size_t n
                            struct arena *arena, struct error *err);
 void manifest_close(struct manifest *manifest);
 
+/* Was it written by a version SERIES.number, such as 0.1.0 of "0.1"? */
+bool manifest_of_series(const struct manifest *manifest, const char *series);
+
 /* Appends a line to differences for every file that is missing, new or different in found; returns their
  * number. */
 int manifest_compare(const struct manifest_entry *expected, const struct manifest_entry *found,

@@ -148,6 +148,14 @@ enum status manifest_open(struct manifest *manifest, const char *path, struct ar
     return status;
 }
 
+bool manifest_of_series(const struct manifest *manifest, const char *series)
+{
+    const size_t length = strlen(series);
+    if (strncmp(manifest->version, series, length) != 0 || manifest->version[length] != '.') return false;
+    const char *const number = manifest->version + length + 1;
+    return *number && !number[strspn(number, "0123456789")];
+}
+
 void manifest_close(struct manifest *manifest)
 {
     json_free(manifest->document);

@@ -15,4 +15,7 @@ extern const struct option_choice plan_choices[];
              "fast-0.1: as fast chose in version 0.1, to repeat what it made"}
 /* clang-format on */
 
+/* The option --plan of a table that ends with {0}, or NULL: retort info has a flag of that name. */
+const struct option *plan_option_find(const struct option *table);
+
 #endif

@@ -3,6 +3,7 @@
 #include "base/par.h"
 #include "cli/command.h"
 #include "cli/manifest.h"
+#include "cli/plan_option.h"
 #include "image/source_list.h"
 #include "kernels/kernels.h"
 
@@ -181,9 +182,8 @@ static enum status check_outputs(struct run *run, const char *manifest, struct e
 /* The name of the plan that --plan chose, or NULL. */
 static const char *plan_of(const struct run *run)
 {
-    const struct option *option = table_of(run->command);
-    while (option->name && strcmp(option->name, "plan")) option++;
-    if (!option->name || option->type != OPTION_CHOICE) return NULL;
+    const struct option *option = plan_option_find(table_of(run->command));
+    if (!option) return NULL;
     const int chosen = *(const int *)((const char *)run->values + option->offset);
     const struct option_choice *choice = option->choices;
     while (choice->name && choice->value != chosen) choice++;

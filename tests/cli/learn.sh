@@ -32,6 +32,10 @@ expect plan_for_training 0 '^without sharing: .* kept for backward [1-9][0-9]*, 
 expect plan_as_json 0 '"learner_bytes":[1-9].*"layer":"model.23.cv3.2.2"' "$RETORT" info -p --train --size 64 -j "$weights"
 expect plan_allocates_nothing 0 '^steady memory [0-9]\{12,\} bytes' "$RETORT" info -p --train --size 2048 --batch 500 "$weights"
 expect plan_of_no_network 3 'bad.safetensors' sh -c 'head -c 900 "$1" >bad.safetensors && "$0" info -p bad.safetensors' "$RETORT" "$weights"
+expect plan_is_exact 0 'plan exact' "$RETORT" info -p --size 64 --exact "$weights"
+expect plan_is_of_version_0_1 0 'plan fast-0.1' "$RETORT" info -p --size 64 --fast-0.1 "$weights"
+expect plan_is_one 2 'either --exact or --fast-0.1' "$RETORT" info -p --exact --fast-0.1 "$weights"
+expect plan_of_version_0_1_needs_a_plan 2 'go with --plan' "$RETORT" info --fast-0.1 "$weights"
 expect training_needs_a_plan 2 'go with --plan' "$RETORT" info --train "$weights"
 
 for n in 0 1 2 3 4 5; do picture set $n; done

@@ -50,6 +50,33 @@ expect verify_finds_another_label 1 '^day/labels/000001.txt: sha256' "$RETORT" v
 mv kept.txt day/labels/000001.txt
 expect rerun_of_training 0 ' 0 different' "$RETORT" rerun second/manifest.json
 
+# What version 0.1 called fast is repeated by fast-0.1, checkpoint and all. The manifest that the run writes in its
+# folder says by what it ran.
+check train_as_version_0_1 \
+    "$RETORT" train -q -m first/weights.safetensors -d day --size 64 -E 1 --plan fast-0.1 --out third
+of_version() { # VERSION PLAN
+    sed -e "s/\"retort\": .*/\"retort\": \"$1\",/" -e "s/\"plan\": .*/\"plan\": \"$2\",/" third/manifest.json >old.json
+    rm -rf kept
+}
+runs_by() { grep -c "\"plan\": \"$1\"" kept/1-third/manifest.json; }
+of_version 0.1.0 fast
+expect rerun_says_its_plan 0 '^retort: the manifest is of version 0.1.0: its plan fast is now fast-0.1$' \
+    "$RETORT" rerun --out kept old.json
+check rerun_runs_by_it test "$(runs_by fast-0.1)" = 2
+of_version 0.1.12 fast
+expect rerun_is_quiet 0 ' 0 different' "$RETORT" rerun -q --out kept old.json
+check rerun_says_nothing_then test "$(wc -l <output)" -eq 1
+check rerun_quietly_runs_by_it test "$(runs_by fast-0.1)" = 2
+of_version 0.1.0 exact
+"$RETORT" rerun -q --out kept old.json >output 2>&1
+check other_plans_stay test "$(runs_by exact)" = 2
+for version in 0.2.0 0.10.0 0.1 0.1. 0.1.x 0.1.0-x 0.1.0.0 0.1.-1 0.11.0 10.1.0 1.0.1 ' 0.1.0' '0.1.0 ' ''; do
+    of_version "$version" fast
+    "$RETORT" rerun --out kept old.json >output 2>&1
+    check "of_version_'$version'_it_is_fast" test "$(runs_by fast)" = 2
+    check "of_version_'$version'_nothing_is_said" sh -c '! grep fast-0.1 output'
+done
+
 # Pictures that a list names are inputs, each once; what is not there is passed over.
 printf 'day/images/000001.jpg\nday/images/000000.jpg\nday/images/000001.jpg\n' >named.txt
 check list_of_pictures "$RETORT" detect -q -m first/weights.safetensors --size 64 -f named.txt --manifest named.json
