@@ -187,7 +187,7 @@ def main():
     results = [groups for groups in results if groups]
     for path, mark, table in (("README.md", "performance", short), ("docs/performance.md", "performance", whole)):
         replace(path, mark, [line for groups in results for line in ("", machine(groups), "", *table(groups), "")])
-    job = read_job("bench/results/main-job.csv", "fast")
+    job = read_job("bench/results/main-job.csv", "fast-0.1")
     for path, table in (("README.md", short_job), ("docs/performance.md", whole_job)):
         replace(path, "main job", ["", *table(job), ""])
 
