@@ -12,6 +12,8 @@ retort=${RETORT:-build/retort}
 run=${WEIGHTS_RUN:-run/weights${quick:+-quick}}
 out=${WEIGHTS_OUT:-${quick:+$run/}weights}
 threads=${THREADS:-$(nproc 2>/dev/null || echo 1)}
+# What is in weights/ was made by version 0.1, whose plan fast has had this name since: later ones round otherwise.
+plan=fast-0.1
 
 # Cameras. No other seed may be used here: weights/README.md says which are held out.
 train_first=100001 train_cameras=768 val_first=90001 val_cameras=32 frames=6 picture=640x360
@@ -82,8 +84,8 @@ days() {
 train() {
     folder=$run/$1
     shift
-    "$retort" train --threads "$threads" --data "$run/frames/train/data.yaml" --val "$run/frames/val/data.yaml" --resume --patience 0 \
-        --checkpoint-every 1 --out "$folder" "$@"
+    "$retort" train --threads "$threads" --plan "$plan" --data "$run/frames/train/data.yaml" \
+        --val "$run/frames/val/data.yaml" --resume --patience 0 --checkpoint-every 1 --out "$folder" "$@"
 }
 
 # publish NAME STAGE...: the last stage's weights in half precision, with the manifest of that conversion and every
@@ -127,7 +129,7 @@ teacher() {
 
 embedder() {
     days
-    "$retort" pretrain --threads "$threads" --resume --out "$run/embedder" --size "$side" --depth "$depth" \
+    "$retort" pretrain --threads "$threads" --plan "$plan" --resume --out "$run/embedder" --size "$side" --depth "$depth" \
         --pairs "$pairs" --moments "$moments" --steps "$embedder_steps" --warmup $((embedder_steps / 20)) --seed 4 \
         "$run/frames/days"/*.txt
     publish embedder embedder
