@@ -240,6 +240,30 @@ static void other_shapes_stay_direct(void **state)
     }
 }
 
+/* Whatever fast chooses now: the weights of weights/ were made by this. */
+static void version_0_1_keeps_its_choice(void **state)
+{
+    (void)state;
+    static const struct {
+        struct shape shape;
+        struct conv_options options;
+        const char *algorithm;
+    } cases[] = {{{1, 12, 12, 16, 16}, {.kernel = 3, .padding = 1}, "winograd"},
+                 {{1, 11, 40, 32, 32}, {.kernel = 3, .padding = 1}, "direct"},
+                 {{1, 40, 11, 32, 32}, {.kernel = 3, .padding = 1}, "direct"},
+                 {{1, 16, 16, 24, 32}, {.kernel = 3, .padding = 1}, "direct"},
+                 {{1, 16, 16, 32, 32}, {.kernel = 3, .padding = 1, .stride = 2}, "direct"},
+                 {{1, 128, 1, 384, 384}, {.kernel = 1}, "strassen"},
+                 {{2, 127, 1, 384, 384}, {.kernel = 1}, "direct"},
+                 {{1, 128, 1, 352, 384}, {.kernel = 1}, "direct"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct layer l;
+        layer_start(&l, cases[i].shape, cases[i].options, PLAN_FAST_0_1, 2);
+        assert_string_equal(algorithm_of(&l), cases[i].algorithm);
+        layer_end(&l);
+    }
+}
+
 /* ---- The detector ---- */
 
 enum { SIDE = 128, BATCH = 2, BOXES = 3 };
@@ -346,6 +370,7 @@ int main(void)
         cmocka_unit_test(images_of_a_batch_are_apart),
         cmocka_unit_test(threads_of_a_layer_do_not_matter),
         cmocka_unit_test(other_shapes_stay_direct),
+        cmocka_unit_test(version_0_1_keeps_its_choice),
         cmocka_unit_test(gradients_of_the_detector_agree_with_exact),
         cmocka_unit_test(detections_on_real_pictures_agree_with_exact),
     };
