@@ -171,5 +171,7 @@ void golden_models(struct golden *golden)
     detector_layers(golden, YOLO11_PICO, 96, PLAN_FAST);
     detector(golden, YOLO11_PICO, 96, PLAN_FAST);
     detector_training(golden, 96, 1, PLAN_FAST);
+    detector(golden, YOLO11_PICO, 96, PLAN_FAST_0_1);
+    detector_training(golden, 96, 1, PLAN_FAST_0_1);
     transformer(golden);
 }

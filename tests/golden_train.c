@@ -19,7 +19,8 @@ struct lesson {
     enum net_plan plan;
     int side, batch, steps;
 };
-static const struct lesson exact = {PLAN_EXACT, 32, 2, 10}, fast = {PLAN_FAST, 96, 1, 10};
+static const struct lesson exact = {PLAN_EXACT, 32, 2, 10}, fast = {PLAN_FAST, 96, 1, 10},
+                           fast_0_1 = {PLAN_FAST_0_1, 96, 1, 10};
 
 static const struct target targets[TARGETS] = {
     {0, 1, 0.4f, 0.5f, 0.5f, 0.6f, 0}, {1, 0, 0.3f, 0.3f, 0.3f, 0.4f, 0}, {1, 2, 0.7f, 0.6f, 0.4f, 0.5f, 0}};
@@ -193,4 +194,5 @@ void golden_train(struct golden *golden)
     run(golden, "train.masked_weights", &exact, masked);
     run(golden, "train.sgd_weights", &exact, sgd);
     run(golden, "train.weights", &fast, full);
+    run(golden, "train.weights", &fast_0_1, full);
 }

@@ -226,6 +226,10 @@ static int build_slices(struct graph *g, int x)
     {                                                                                                        \
 #name, height, width, channels, batch, mode, PLAN_FAST, build_##name, 0                              \
     }
+#define OP_CASE_FAST_0_1(mode, height, width, channels, batch, name)                                         \
+    {                                                                                                        \
+#name, height, width, channels, batch, mode, PLAN_FAST_0_1, build_##name, 0                          \
+    }
 static const struct op_case op_cases[] = {
     OP_CASE(NET_TRAINING, 3, 5, 35, 2, conv_1x1),
     OP_CASE(NET_TRAINING, 7, 5, 6, 3, conv_3x3),
@@ -280,6 +284,9 @@ static const struct op_case op_cases[] = {
     OP_CASE_FAST(NET_TRAINING, 13, 18, 32, 1, winograd_norm),
     OP_CASE_FAST(NET_TRAINING, 12, 15, 16, 2, winograd_silu),
     OP_CASE_FAST(NET_TRAINING, 14, 12, 16, 3, winograd_slices),
+    OP_CASE_FAST_0_1(NET_TRAINING, 12, 15, 16, 2, winograd),
+    OP_CASE_FAST_0_1(NET_TRAINING, 13, 18, 32, 1, winograd_norm),
+    OP_CASE_FAST_0_1(NET_TRAINING, 14, 12, 16, 3, winograd_slices),
     OP_CASE_FAST(NET_TRAINING, 1, 129, 384, 2, strassen),
     OP_CASE_FAST(NET_TRAINING, 8, 16, 384, 3, strassen_norm),
     OP_CASE_FAST(NET_FROZEN, 8, 16, 384, 1, strassen_frozen),
