@@ -83,7 +83,7 @@ enum retort_status retort_model_save(const struct retort_model *model, const cha
 /* Which algorithms compute a network. Each gives the same bits on every machine; they differ from one another in the
  * last digits. */
 enum retort_plan {
-    RETORT_FAST = 0,     /* convolutions by Winograd's or Strassen's method where that is faster */
+    RETORT_FAST = 0,     /* convolutions with fewer multiplications where that is faster */
     RETORT_EXACT = 1,    /* every sum in the order of its definition */
     RETORT_FAST_0_1 = 2, /* as RETORT_FAST chose in version 0.1: for repeating what it made */
 };

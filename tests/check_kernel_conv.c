@@ -71,6 +71,7 @@ static void run_outer(const struct kernels *k, struct kernel_run *run)
     float *dw = draw_matrix(run, b.rows, columns, b.dw_stride, 1.f);
     b.dw = dw;
     b.add = draw_int(run, 0, 1);
+    b.goes_on = !b.add && draw_int(run, 0, 1);
     k->outer(&b);
     for (int r = 0; r < b.rows; r++)
         for (int c = b.cols; c < columns; c++) dw[r * b.dw_stride + c] = 0.f;
@@ -129,6 +130,55 @@ static void run_winograd_output(const struct kernels *k, struct kernel_run *run)
     const int accumulate = draw_int(run, 0, 1);
     k->winograd_output(out, m, stride, channels, bias, accumulate,
                        (enum activation)draw_int(run, ACT_NONE, ACT_SIGMOID));
+}
+
+static void run_winograd_output_backward(const struct kernels *k, struct kernel_run *run)
+{
+    const float *dy[TILE_OUTPUTS];
+    const int channels = KERNEL_BLOCK * draw_int(run, 1, 3), stride = channels + draw_int(run, 0, 5);
+    draw_taps(run, dy, TILE_OUTPUTS, 1, channels);
+    k->winograd_output_backward(draw_matrix(run, TILE_INPUTS, channels, stride, 0), stride, dy, channels);
+}
+
+static void run_winograd_weights_backward(const struct kernels *k, struct kernel_run *run)
+{
+    const int channels = KERNEL_BLOCK * draw_int(run, 1, 3), stride = channels + draw_int(run, 0, 5);
+    const float *u = draw_matrix(run, TILE_INPUTS, channels, stride, 2.f);
+    const int w_stride = channels + draw_int(run, 0, 5);
+    k->winograd_weights_backward(draw_matrix(run, 9, channels, w_stride, 0), w_stride, u, stride, channels);
+}
+
+static void run_polyphase_input(const struct kernels *k, struct kernel_run *run)
+{
+    const float *in[25], *ahead[25];
+    const int channels = KERNEL_BLOCK * draw_int(run, 1, 3), stride = channels + draw_int(run, 0, 5);
+    draw_taps(run, in, 25, 1, channels);
+    draw_taps(run, ahead, 25, 1, channels);
+    k->polyphase_input(draw_matrix(run, 16, channels, stride, 0), stride, in, ahead, channels);
+}
+
+static void run_polyphase_gradient(const struct kernels *k, struct kernel_run *run)
+{
+    const float *in[9];
+    const int channels = KERNEL_BLOCK * draw_int(run, 1, 3), stride = channels + draw_int(run, 0, 5);
+    draw_taps(run, in, 9, 1, channels);
+    k->polyphase_gradient(draw_matrix(run, 12, channels, stride, 0), stride, in, channels);
+}
+
+/* Into rows of its own, or in place. */
+static void run_sum_rows(const struct kernels *k, struct kernel_run *run)
+{
+    enum { ROWS = 9 };
+    float *y[ROWS];
+    const float *a[ROWS], *b[ROWS];
+    const int rows = draw_int(run, 1, ROWS), cols = KERNEL_BLOCK * draw_int(run, 1, 3),
+              in_place = draw_int(run, 0, 1);
+    for (int i = 0; i < rows; i++) {
+        y[i] = draw_row(run, cols, 1.f);
+        a[i] = in_place ? y[i] : draw_row(run, cols, 1.f);
+        b[i] = draw_row(run, cols, 2.f);
+    }
+    k->sum_rows(y, a, b, rows, cols);
 }
 
 static void run_strassen_inputs(const struct kernels *k, struct kernel_run *run)
@@ -206,6 +256,11 @@ const struct kernel_case conv_cases[] = {
     {"winograd_input", run_winograd_input},
     {"winograd_output", run_winograd_output},
     {"winograd_weights", run_winograd_weights},
+    {"winograd_output_backward", run_winograd_output_backward},
+    {"winograd_weights_backward", run_winograd_weights_backward},
+    {"polyphase_input", run_polyphase_input},
+    {"polyphase_gradient", run_polyphase_gradient},
+    {"sum_rows", run_sum_rows},
     {"strassen_inputs", run_strassen_inputs},
     {"strassen_output", run_strassen_output},
     {"product", run_product},

@@ -162,6 +162,27 @@ static int build_winograd_slices(struct graph *g, int x)
 {
     return op_case_slices(g, x, (struct conv_options){.kernel = 3, .padding = 1});
 }
+static int build_winograd_low(struct graph *g, int x)
+{
+    return op_case_conv(g, x, 32, (struct conv_options){.kernel = 3, .padding = 1, .activation = ACT_SILU});
+}
+OP_CASE_CONV(polyphase, 32, .kernel = 3, .padding = 1, .stride = 2, .activation = ACT_SILU)
+OP_CASE_CONV(polyphase_norm, 48, .kernel = 3, .padding = 1, .stride = 2, .batch_norm = true, .eps = 1e-3f,
+             .activation = ACT_SILU)
+/* Views with a stride on both sides, and a gradient that is added to what is there. */
+static int build_polyphase_slices(struct graph *g, int x)
+{
+    const int n = g->tensors[x].channels;
+    const struct conv_options options = {.kernel = 3, .padding = 1, .stride = 2};
+    const struct conv_layer wide = graph_conv_layer(g, "wide", n, 2 * n, (struct conv_options){.kernel = 1}),
+                            one = graph_conv_layer(g, "one", n, n, options),
+                            other = graph_conv_layer(g, "other", n, 16, options),
+                            low = graph_conv_layer(g, "low", n, 32, options);
+    const int y = graph_conv(g, &wide, x), high = graph_slice(g, y, n, n);
+    const int parts[] = {graph_conv(g, &one, high), graph_conv(g, &other, high),
+                         graph_conv(g, &low, graph_slice(g, y, 0, n))};
+    return graph_concat(g, 3, parts);
+}
 OP_CASE_CONV(strassen, 416, .kernel = 1, .linear = true, .activation = ACT_GELU)
 OP_CASE_CONV(strassen_norm, 384, .kernel = 1, .batch_norm = true, .eps = 1e-3f, .activation = ACT_SILU)
 OP_CASE_CONV(strassen_frozen, 384, .kernel = 1, .batch_norm = true, .eps = 1e-3f, .activation = ACT_SILU)
@@ -287,6 +308,10 @@ static const struct op_case op_cases[] = {
     OP_CASE_FAST_0_1(NET_TRAINING, 12, 15, 16, 2, winograd),
     OP_CASE_FAST_0_1(NET_TRAINING, 13, 18, 32, 1, winograd_norm),
     OP_CASE_FAST_0_1(NET_TRAINING, 14, 12, 16, 3, winograd_slices),
+    OP_CASE_FAST(NET_TRAINING, 8, 9, 16, 3, winograd_low),
+    OP_CASE_FAST(NET_TRAINING, 17, 16, 32, 2, polyphase),
+    OP_CASE_FAST(NET_TRAINING, 18, 21, 32, 3, polyphase_norm),
+    OP_CASE_FAST(NET_TRAINING, 16, 15, 32, 2, polyphase_slices),
     OP_CASE_FAST(NET_TRAINING, 1, 129, 384, 2, strassen),
     OP_CASE_FAST(NET_TRAINING, 8, 16, 384, 3, strassen_norm),
     OP_CASE_FAST(NET_FROZEN, 8, 16, 384, 1, strassen_frozen),

@@ -232,6 +232,11 @@ static int build_winograd_then_silu(struct graph *g, int x)
     const struct conv_options options = {.kernel = 3, .padding = 1};
     return graph_activation(g, op_case_conv(g, x, 32, options), ACT_SILU);
 }
+static int build_polyphase_then_silu(struct graph *g, int x)
+{
+    const struct conv_options options = {.kernel = 3, .padding = 1, .stride = 2};
+    return graph_activation(g, op_case_conv(g, x, 32, options), ACT_SILU);
+}
 static int build_strassen_then_gelu(struct graph *g, int x)
 {
     const struct conv_options options = {.kernel = 1, .linear = true};
@@ -248,6 +253,7 @@ static void activation_within_a_convolution_is_that_behind_it(void **state)
                  {"conv_relu", build_conv_then_relu},
                  {"depthwise_silu", build_depthwise_then_silu},
                  {"winograd_silu", build_winograd_then_silu},
+                 {"polyphase", build_polyphase_then_silu},
                  {"strassen", build_strassen_then_gelu}};
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
         const struct op_case *within = case_named(pairs[i].within);

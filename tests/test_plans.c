@@ -1,6 +1,6 @@
-/* The fast plan: Winograd's and Strassen's forms against double, against the exact plan, and in whole networks. That
- * every table and thread count gives the same bits, and that gradients fit finite differences, is tested with
- * all other operations (test_kernels.c, test_ops.c). */
+/* The fast plan: Winograd's, the polyphase and Strassen's forms against double, against the exact plan, and in whole
+ * networks. That every table and thread count gives the same bits, and that gradients fit finite differences, is tested
+ * with all other operations (test_kernels.c, test_ops.c). */
 #include "check.h"
 #include "check_gradients.h"
 #include "check_net.h"
@@ -30,8 +30,9 @@ struct shape {
     int batch, height, width, in, out;
 };
 
-static const struct conv_options same = {.kernel = 3, .padding = 1}, linear = {.kernel = 1, .linear = true},
-                                 point = {.kernel = 1};
+static const struct conv_options same = {.kernel = 3, .padding = 1},
+                                 half = {.kernel = 3, .padding = 1, .stride = 2},
+                                 linear = {.kernel = 1, .linear = true}, point = {.kernel = 1};
 
 struct layer {
     struct params params;
@@ -39,10 +40,10 @@ struct layer {
     struct net net;
     int x, y;
     float *output; /* y's values: their place may serve others in the backward pass */
+    float *gradients;
 };
 
-static void layer_start(struct layer *l, struct shape s, struct conv_options options, enum net_plan plan,
-                        int threads)
+static void layer_make(struct layer *l, struct shape s, struct conv_options options, struct net_options net)
 {
     struct error err;
     *l = (struct layer){0};
@@ -53,24 +54,31 @@ static void layer_start(struct layer *l, struct shape s, struct conv_options opt
     graph_output(&l->graph, l->y);
     check_ok(graph_finish(&l->graph, &err), &err);
     op_case_params(&l->params);
-    const struct net_options net = {.batch = s.batch, .threads = threads, .mode = NET_TRAINING, .plan = plan};
+    net.batch = s.batch;
     check_ok(net_create(&l->net, &l->graph, kernels_here(), net, &err), &err);
+}
+
+/* Forward and backward, of values by formula. */
+static void layer_start(struct layer *l, struct shape s, struct conv_options options, enum net_plan plan,
+                        int threads)
+{
+    layer_make(l, s, options, (struct net_options){.threads = threads, .mode = NET_TRAINING, .plan = plan});
     const struct view x = net_value(&l->net, l->x), dy = net_gradient(&l->net, l->y);
     op_case_uniform(x.data, "x", (size_t)x.pixels * (size_t)x.stride);
     op_case_uniform(dy.data, "dy", (size_t)dy.pixels * (size_t)dy.stride);
-    float *gradients = calloc(l->params.trainable, sizeof *gradients);
+    assert_non_null(l->gradients = calloc(l->params.trainable, sizeof *l->gradients));
     net_forward(&l->net);
     const struct view y = net_value(&l->net, l->y);
     const size_t size = (size_t)y.pixels * (size_t)y.stride * sizeof *l->output;
     assert_non_null(l->output = malloc(size));
     memcpy(l->output, y.data, size);
-    net_backward(&l->net, gradients);
-    free(gradients);
+    net_backward(&l->net, l->gradients);
 }
 
 static void layer_end(struct layer *l)
 {
     free(l->output);
+    free(l->gradients);
     net_free(&l->net);
     graph_free(&l->graph);
     params_free(&l->params);
@@ -85,38 +93,97 @@ static double at(const struct view *v, int image, int row, int column, int chann
     return v->data[((int64_t)(image * v->height + row) * v->width + column) * v->stride + channel];
 }
 
-/* Largest difference of the layer's output, or of its input's gradient, to the sums in double. */
-static double error_of(const struct layer *l, struct shape s, int kernel, bool backward)
+static const float *weights_of(const struct layer *l)
 {
-    const int taps = kernel * kernel, padding = kernel / 2;
-    const float *weight = params_values(&l->params, params_find(&l->params, "c.weight")),
-                *bias = params_values(&l->params, params_find(&l->params, "c.bias"));
-    const struct view from = backward ? net_gradient(&l->net, l->y) : net_value(&l->net, l->x);
-    struct view to = backward ? net_gradient(&l->net, l->x) : net_value(&l->net, l->y);
-    if (!backward) to.data = l->output;
+    return params_values(&l->params, params_find(&l->params, "c.weight"));
+}
+
+static double forward_sum(const struct layer *l, const struct conv_options *o, int image, int row, int column,
+                          int out)
+{
+    const struct view x = net_value(&l->net, l->x);
+    const int taps = o->kernel * o->kernel, stride = o->stride ? o->stride : 1;
+    const float *weight = weights_of(l) + (ptrdiff_t)out * x.channels * taps;
+    double sum = params_values(&l->params, params_find(&l->params, "c.bias"))[out];
+    for (int t = 0; t < taps; t++)
+        for (int k = 0; k < x.channels; k++)
+            sum += weight[k * taps + t] * at(&x, image, row * stride + t / o->kernel - o->padding,
+                                             column * stride + t % o->kernel - o->padding, k);
+    return sum;
+}
+
+static double backward_sum(const struct layer *l, const struct conv_options *o, int image, int row,
+                           int column, int in)
+{
+    const struct view dy = net_gradient(&l->net, l->y);
+    const int taps = o->kernel * o->kernel, stride = o->stride ? o->stride : 1,
+              inputs = net_value(&l->net, l->x).channels;
+    double sum = 0;
+    for (int t = 0; t < taps; t++) {
+        const int y = row + o->padding - t / o->kernel, x = column + o->padding - t % o->kernel;
+        if (y < 0 || x < 0 || y % stride || x % stride) continue;
+        for (int k = 0; k < dy.channels; k++)
+            sum += weights_of(l)[((ptrdiff_t)k * inputs + in) * taps + t] *
+                   at(&dy, image, y / stride, x / stride, k);
+    }
+    return sum;
+}
+
+typedef double sum_of(const struct layer *layer, const struct conv_options *options, int image, int row,
+                      int column, int channel);
+
+/* Largest difference to the sums in double, of every fifth channel. */
+static double error_of(const struct layer *l, const struct conv_options *o, const struct view *values,
+                       sum_of *sum)
+{
     double worst = 0;
-    for (int i = 0; i < s.batch; i++)
-        for (int row = 0; row < s.height; row++)
-            for (int column = 0; column < s.width; column++)
-                for (int c = 0; c < to.channels; c += 5) {
-                    double sum = backward ? 0 : bias[c];
-                    for (int t = 0; t < taps; t++)
-                        for (int k = 0; k < from.channels; k++) {
-                            const int o = backward ? k : c, in = backward ? c : k,
-                                      tap = backward ? taps - 1 - t : t;
-                            sum +=
-                                at(&from, i, row + t / kernel - padding, column + t % kernel - padding, k) *
-                                weight[(o * s.in + in) * taps + tap];
-                        }
-                    worst = fmax(worst, fabs(sum - at(&to, i, row, column, c)));
-                }
+    for (int i = 0; i < values->images; i++)
+        for (int row = 0; row < values->height; row++)
+            for (int column = 0; column < values->width; column++)
+                for (int c = 0; c < values->channels; c += 5)
+                    worst = fmax(worst, fabs(sum(l, o, i, row, column, c) - at(values, i, row, column, c)));
     return worst;
+}
+
+static double forward_error(const struct layer *l, const struct conv_options *o)
+{
+    struct view y = net_value(&l->net, l->y);
+    y.data = l->output;
+    return error_of(l, o, &y, forward_sum);
+}
+
+static double backward_error(const struct layer *l, const struct conv_options *o)
+{
+    const struct view dx = net_gradient(&l->net, l->x);
+    return error_of(l, o, &dx, backward_sum);
+}
+
+/* Of the weight's gradient, as a part of the root of the number of its terms. */
+static double weight_error(const struct layer *l, const struct conv_options *o)
+{
+    const struct view x = net_value(&l->net, l->x), dy = net_gradient(&l->net, l->y);
+    const int taps = o->kernel * o->kernel, stride = o->stride ? o->stride : 1;
+    const float *gradient = l->gradients + l->params.list[params_find(&l->params, "c.weight")].offset;
+    double worst = 0;
+    for (int out = 0; out < dy.channels; out += 7)
+        for (int in = 0; in < x.channels; in += 5)
+            for (int t = 0; t < taps; t++) {
+                double sum = 0;
+                for (int i = 0; i < dy.images; i++)
+                    for (int row = 0; row < dy.height; row++)
+                        for (int column = 0; column < dy.width; column++)
+                            sum += at(&dy, i, row, column, out) *
+                                   at(&x, i, row * stride + t / o->kernel - o->padding,
+                                      column * stride + t % o->kernel - o->padding, in);
+                worst = fmax(worst, fabs(sum - gradient[((ptrdiff_t)out * x.channels + in) * taps + t]));
+            }
+    return worst / sqrt((double)dy.pixels);
 }
 
 /* Values are of size 1. Direct chains are off by 1.5e-6 to 4e-6; Winograd's transforms multiply rounding errors by
  * up to ten or so, which for sums of this length has been measured at 1e-5 to 2e-5, and Strassen's sums by two or
  * three: 3.3e-6 to 6.4e-6 where the chain has 1.5e-6 to 2.9e-6. */
-static const double winograd_tolerance = 4e-5, strassen_tolerance = 1e-5;
+static const double winograd_tolerance = 4e-5, polyphase_tolerance = 1e-5, strassen_tolerance = 1e-5;
 
 static void sums_are_right(void **state)
 {
@@ -126,12 +193,16 @@ static void sums_are_right(void **state)
         const struct conv_options *options;
         const char *algorithm;
         double tolerance;
-    } cases[] = {{{1, 12, 12, 16, 16}, &same, "winograd", winograd_tolerance},
+    } cases[] = {{{1, 8, 8, 16, 16}, &same, "winograd", winograd_tolerance},
                  {{2, 13, 15, 16, 32}, &same, "winograd", winograd_tolerance},
                  {{3, 14, 17, 48, 16}, &same, "winograd", winograd_tolerance},
                  {{1, 20, 20, 128, 64}, &same, "winograd", winograd_tolerance},
                  {{2, 12, 33, 32, 80}, &same, "winograd", winograd_tolerance},
-                 {{1, 29, 12, 64, 64}, &same, "winograd", winograd_tolerance},
+                 {{1, 29, 10, 64, 64}, &same, "winograd", winograd_tolerance},
+                 {{1, 16, 15, 32, 16}, &half, "polyphase", polyphase_tolerance},
+                 {{3, 17, 30, 48, 32}, &half, "polyphase", polyphase_tolerance},
+                 {{2, 24, 17, 128, 80}, &half, "polyphase", polyphase_tolerance},
+                 {{1, 40, 40, 64, 128}, &half, "polyphase", polyphase_tolerance},
                  {{1, 8, 16, 384, 384}, &point, "strassen", strassen_tolerance},
                  {{3, 1, 129, 384, 448}, &linear, "strassen", strassen_tolerance},
                  {{1, 1, 257, 416, 1152}, &linear, "strassen", strassen_tolerance},
@@ -139,16 +210,18 @@ static void sums_are_right(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct layer fast, exact;
         const struct shape s = cases[i].shape;
-        const int kernel = cases[i].options->kernel;
-        layer_start(&fast, s, *cases[i].options, PLAN_FAST, 2);
-        layer_start(&exact, s, *cases[i].options, PLAN_EXACT, 2);
+        const struct conv_options *o = cases[i].options;
+        layer_start(&fast, s, *o, PLAN_FAST, 2);
+        layer_start(&exact, s, *o, PLAN_EXACT, 2);
         assert_string_equal(algorithm_of(&fast), cases[i].algorithm);
         assert_string_equal(algorithm_of(&exact), "direct");
-        const double forward = error_of(&fast, s, kernel, false), backward = error_of(&fast, s, kernel, true);
-        printf("%s %dx%d %d->%d, %d images: forward %.1e (direct %.1e), backward %.1e (%.1e)\n",
-               cases[i].algorithm, s.height, s.width, s.in, s.out, s.batch, forward,
-               error_of(&exact, s, kernel, false), backward, error_of(&exact, s, kernel, true));
-        assert_true(forward <= cases[i].tolerance && backward <= cases[i].tolerance);
+        const double forward = forward_error(&fast, o), backward = backward_error(&fast, o),
+                     weights = weight_error(&fast, o), tolerance = cases[i].tolerance;
+        printf(
+            "%s %dx%d %d->%d, %d images: forward %.1e (direct %.1e), backward %.1e (%.1e), weights %.1e (%.1e)\n",
+            cases[i].algorithm, s.height, s.width, s.in, s.out, s.batch, forward, forward_error(&exact, o),
+            backward, backward_error(&exact, o), weights, weight_error(&exact, o));
+        assert_true(forward <= tolerance && backward <= tolerance && weights <= tolerance);
         layer_end(&fast);
         layer_end(&exact);
     }
@@ -163,7 +236,8 @@ struct layer_case {
 static void images_of_a_batch_are_apart(void **state)
 {
     (void)state;
-    static const struct layer_case cases[] = {{{3, 13, 18, 16, 32}, &same}, {{3, 9, 15, 384, 416}, &point}};
+    static const struct layer_case cases[] = {
+        {{3, 13, 18, 16, 32}, &same}, {{3, 19, 18, 32, 48}, &half}, {{3, 9, 15, 384, 416}, &point}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct layer batch, alone;
         struct shape single = cases[i].shape;
@@ -171,7 +245,8 @@ static void images_of_a_batch_are_apart(void **state)
         layer_start(&batch, cases[i].shape, *cases[i].options, PLAN_FAST, 2);
         layer_start(&alone, single, *cases[i].options, PLAN_FAST, 2);
         const struct view all = net_value(&batch.net, batch.x), x = net_value(&alone.net, alone.x);
-        const size_t in = (size_t)x.pixels * (size_t)single.in, out = (size_t)x.pixels * (size_t)single.out;
+        const size_t in = (size_t)x.pixels * (size_t)single.in,
+                     out = (size_t)net_value(&alone.net, alone.y).pixels * (size_t)single.out;
         for (size_t k = 0; k < 3; k++) {
             memcpy(x.data, all.data + k * in, in * sizeof(float));
             net_forward(&alone.net);
@@ -188,7 +263,8 @@ static void threads_of_a_layer_do_not_matter(void **state)
 {
     (void)state;
     static const struct layer_case cases[] = {
-        {{1, 13, 18, 16, 32}, &same}, {{1, 1, 129, 384, 448}, &linear}, {{3, 9, 15, 384, 1152}, &point}};
+        {{1, 13, 18, 16, 32}, &same},  {{5, 8, 13, 48, 64}, &same},      {{1, 25, 18, 32, 48}, &half},
+        {{6, 17, 16, 64, 128}, &half}, {{1, 1, 129, 384, 448}, &linear}, {{3, 9, 15, 384, 1152}, &point}};
     static const int threads[] = {2, 3, 5, 16, 64, 256};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct layer one;
@@ -198,6 +274,9 @@ static void threads_of_a_layer_do_not_matter(void **state)
             struct layer many;
             layer_start(&many, cases[i].shape, *cases[i].options, PLAN_FAST, threads[k]);
             assert_memory_equal(one.output, many.output, (size_t)y.pixels * (size_t)y.stride * sizeof(float));
+            const struct view dx = net_gradient(&one.net, one.x), same_dx = net_gradient(&many.net, many.x);
+            assert_memory_equal(dx.data, same_dx.data, (size_t)dx.pixels * (size_t)dx.stride * sizeof(float));
+            assert_memory_equal(one.gradients, many.gradients, one.params.trainable * sizeof(float));
             layer_end(&many);
         }
         layer_end(&one);
@@ -205,63 +284,60 @@ static void threads_of_a_layer_do_not_matter(void **state)
 }
 
 /* Other kernels, strides and channels, and small maps, are computed directly under either plan. */
-static void other_shapes_stay_direct(void **state)
+static void shapes_and_modes_choose(void **state)
 {
     (void)state;
-    static const struct shape good = {1, 16, 16, 32, 32}, narrow = {1, 16, 16, 24, 32},
-                              low = {1, 11, 40, 32, 32}, deep = {1, 8, 16, 384, 384},
-                              few = {2, 127, 1, 384, 384}, thin = {1, 8, 16, 352, 384},
-                              slim = {1, 8, 16, 384, 352}, odd = {1, 8, 16, 400, 384};
+    static const struct shape good = {1, 24, 24, 32, 32}, narrow = {1, 24, 24, 24, 32},
+                              low = {1, 8, 40, 32, 32}, least = {1, 12, 40, 32, 32},
+                              tiny = {1, 7, 40, 32, 32}, flat = {1, 15, 40, 32, 32},
+                              small = {1, 22, 40, 32, 32}, sixteen = {1, 24, 24, 16, 32},
+                              deep = {1, 8, 16, 384, 384}, few = {2, 127, 1, 384, 384},
+                              thin = {1, 8, 16, 352, 384}, slim = {1, 8, 16, 384, 352},
+                              odd = {1, 8, 16, 400, 384};
     static const struct {
         const struct shape *shape;
         struct conv_options options;
-        const char *algorithm;
-    } cases[] = {{&good, {.kernel = 3, .padding = 1}, "winograd"},
-                 {&narrow, {.kernel = 3, .padding = 1}, "direct"},
-                 {&low, {.kernel = 3, .padding = 1}, "direct"},
-                 {&good, {.kernel = 3, .padding = 0}, "direct"},
-                 {&good, {.kernel = 5, .padding = 2}, "direct"},
-                 {&good, {.kernel = 3, .padding = 1, .stride = 2}, "direct"},
-                 {&good, {.kernel = 3, .padding = 2, .dilation = 2}, "direct"},
-                 {&good, {.kernel = 3, .padding = 1, .groups = 2}, "direct"},
-                 {&deep, {.kernel = 1}, "strassen"},
-                 {&few, {.kernel = 1}, "direct"},
-                 {&thin, {.kernel = 1}, "direct"},
-                 {&slim, {.kernel = 1}, "direct"},
-                 {&odd, {.kernel = 1}, "direct"},
-                 {&deep, {.kernel = 1, .padding = 1}, "direct"},
-                 {&deep, {.kernel = 1, .stride = 2}, "direct"},
-                 {&deep, {.kernel = 1, .groups = 2}, "direct"}};
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct layer l;
-        layer_start(&l, *cases[i].shape, cases[i].options, PLAN_FAST, 2);
-        assert_string_equal(algorithm_of(&l), cases[i].algorithm);
-        layer_end(&l);
-    }
-}
-
-/* Whatever fast chooses now: the weights of weights/ were made by this. */
-static void version_0_1_keeps_its_choice(void **state)
-{
-    (void)state;
-    static const struct {
-        struct shape shape;
-        struct conv_options options;
-        const char *algorithm;
-    } cases[] = {{{1, 12, 12, 16, 16}, {.kernel = 3, .padding = 1}, "winograd"},
-                 {{1, 11, 40, 32, 32}, {.kernel = 3, .padding = 1}, "direct"},
-                 {{1, 40, 11, 32, 32}, {.kernel = 3, .padding = 1}, "direct"},
-                 {{1, 16, 16, 24, 32}, {.kernel = 3, .padding = 1}, "direct"},
-                 {{1, 16, 16, 32, 32}, {.kernel = 3, .padding = 1, .stride = 2}, "direct"},
-                 {{1, 128, 1, 384, 384}, {.kernel = 1}, "strassen"},
-                 {{2, 127, 1, 384, 384}, {.kernel = 1}, "direct"},
-                 {{1, 128, 1, 352, 384}, {.kernel = 1}, "direct"}};
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct layer l;
-        layer_start(&l, cases[i].shape, cases[i].options, PLAN_FAST_0_1, 2);
-        assert_string_equal(algorithm_of(&l), cases[i].algorithm);
-        layer_end(&l);
-    }
+        const char *training, *inference;
+    } cases[] = {{&good, {.kernel = 3, .padding = 1}, "winograd", "winograd"},
+                 {&least, {.kernel = 3, .padding = 1}, "winograd", "winograd"},
+                 {&low, {.kernel = 3, .padding = 1}, "winograd", "direct"},
+                 {&tiny, {.kernel = 3, .padding = 1}, "direct", "direct"},
+                 {&narrow, {.kernel = 3, .padding = 1}, "direct", "direct"},
+                 {&good, {.kernel = 3, .padding = 0}, "direct", "direct"},
+                 {&good, {.kernel = 5, .padding = 2}, "direct", "direct"},
+                 {&good, {.kernel = 3, .padding = 2, .dilation = 2}, "direct", "direct"},
+                 {&good, {.kernel = 3, .padding = 1, .groups = 2}, "direct", "direct"},
+                 {&good, {.kernel = 3, .padding = 1, .stride = 2}, "polyphase", "polyphase"},
+                 {&small, {.kernel = 3, .padding = 1, .stride = 2}, "polyphase", "direct"},
+                 {&flat, {.kernel = 3, .padding = 1, .stride = 2}, "polyphase", "direct"},
+                 {&tiny, {.kernel = 3, .padding = 1, .stride = 2}, "direct", "direct"},
+                 {&narrow, {.kernel = 3, .padding = 1, .stride = 2}, "direct", "direct"},
+                 {&sixteen, {.kernel = 3, .padding = 1, .stride = 2}, "direct", "direct"},
+                 {&good, {.kernel = 3, .padding = 0, .stride = 2}, "direct", "direct"},
+                 {&good, {.kernel = 3, .padding = 1, .stride = 3}, "direct", "direct"},
+                 {&good, {.kernel = 3, .padding = 1, .stride = 2, .groups = 2}, "direct", "direct"},
+                 {&deep, {.kernel = 1}, "strassen", "strassen"},
+                 {&few, {.kernel = 1}, "direct", "direct"},
+                 {&thin, {.kernel = 1}, "direct", "direct"},
+                 {&slim, {.kernel = 1}, "direct", "direct"},
+                 {&odd, {.kernel = 1}, "direct", "direct"},
+                 {&deep, {.kernel = 1, .padding = 1}, "direct", "direct"},
+                 {&deep, {.kernel = 1, .stride = 2}, "direct", "direct"},
+                 {&deep, {.kernel = 1, .groups = 2}, "direct", "direct"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (enum net_mode mode = NET_INFERENCE; mode <= NET_FROZEN; mode++)
+            for (enum net_plan plan = PLAN_FAST; plan <= PLAN_FAST_0_1; plan++) {
+                /* Version 0.1 had no polyphase form, and chose for training as for inference. */
+                const char *before = strcmp(cases[i].inference, "polyphase") ? cases[i].inference : "direct",
+                           *now = mode == NET_INFERENCE ? cases[i].inference : cases[i].training;
+                const char *const expected[] = {
+                    [PLAN_FAST] = now, [PLAN_EXACT] = "direct", [PLAN_FAST_0_1] = before};
+                struct layer l;
+                layer_make(&l, *cases[i].shape, cases[i].options,
+                           (struct net_options){.threads = 2, .mode = mode, .plan = plan});
+                assert_string_equal(algorithm_of(&l), expected[plan]);
+                layer_end(&l);
+            }
 }
 
 /* ---- The detector ---- */
@@ -369,8 +445,7 @@ int main(void)
         cmocka_unit_test(sums_are_right),
         cmocka_unit_test(images_of_a_batch_are_apart),
         cmocka_unit_test(threads_of_a_layer_do_not_matter),
-        cmocka_unit_test(other_shapes_stay_direct),
-        cmocka_unit_test(version_0_1_keeps_its_choice),
+        cmocka_unit_test(shapes_and_modes_choose),
         cmocka_unit_test(gradients_of_the_detector_agree_with_exact),
         cmocka_unit_test(detections_on_real_pictures_agree_with_exact),
     };

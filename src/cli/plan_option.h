@@ -11,7 +11,7 @@ extern const struct option_choice plan_choices[];
 /* clang-format off */
 #define PLAN_OPTION(place)                                                                                     \
     {"plan", 0, OPTION_CHOICE, place, "fast", .choices = plan_choices,                                         \
-     .help = "choice of algorithms; fast: convolutions by Winograd or Strassen where that gains; exact: all direct; " \
+     .help = "choice of algorithms; fast: fewer multiplications where that gains; exact: convolutions all direct; " \
              "fast-0.1: as fast chose in version 0.1, to repeat what it made"}
 /* clang-format on */
 

@@ -72,6 +72,12 @@ static void strassen_output(float *y, const float *z, const float *v, const floa
         vf_store(y + c, vf_add(vf_sub(vf_load(z + c), vf_load(v + c)), vf_load(t + c)));
 }
 
+static void sum_rows(float *const *y, const float *const *a, const float *const *b, int rows, int cols)
+{
+    for (int r = 0; r < rows; r++)
+        for (int c = 0; c < cols; c += VW) vf_store(y[r] + c, vf_add(vf_load(a[r] + c), vf_load(b[r] + c)));
+}
+
 static void scale(float *y, const float *x, float factor, size_t n)
 {
     const vf f = vf_set1(factor);

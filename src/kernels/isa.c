@@ -17,6 +17,7 @@
 #include "kernels/peak_inl.h"
 #include "kernels/reduce_inl.h"
 #include "kernels/winograd_inl.h"
+#include "kernels/polyphase_inl.h"
 
 extern const struct kernels KERNELS_TABLE;
 const struct kernels KERNELS_TABLE = {
@@ -29,6 +30,10 @@ const struct kernels KERNELS_TABLE = {
     .winograd_input = winograd_input,
     .winograd_output = winograd_output,
     .winograd_weights = winograd_weights,
+    .winograd_output_backward = winograd_output_backward,
+    .winograd_weights_backward = winograd_weights_backward,
+    .polyphase_input = polyphase_input,
+    .polyphase_gradient = polyphase_gradient,
     .strassen_inputs = strassen_inputs,
     .strassen_output = strassen_output,
     .product = product,
@@ -48,6 +53,7 @@ const struct kernels KERNELS_TABLE = {
     .activate = activate,
     .activate_backward = activate_backward,
     .add = add,
+    .sum_rows = sum_rows,
     .scale = scale,
     .scale_add = scale_add,
     .scale_columns = scale_columns,

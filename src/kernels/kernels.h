@@ -60,9 +60,9 @@ struct conv_block {
  *
  *   dw[r * dw_stride + n] = chain over p ascending of fma(x[p][r], dy[p][n], .), from 0
  *
- * or (add) what dw holds + that, for r < rows, n < cols. Column n of pixel p lies at
- * dy[p * dy_step + n / 16 * dy_block + n % 16], and blocks of 16 columns are whole: filled with zeros past cols. A row
- * of dw has room for as many, and what those past cols hold is not stated. */
+ * or (add) what dw holds + that, or (goes_on) the chain from what dw holds, for r < rows, n < cols. Column n of pixel p
+ * lies at dy[p * dy_step + n / 16 * dy_block + n % 16], and blocks of 16 columns are whole: filled with zeros past
+ * cols. A row of dw has room for as many, and what those past cols hold is not stated. */
 struct outer_block {
     const float *const *x; /* [pixels], each pointing at `rows` floats */
     const float *dy;
@@ -70,7 +70,7 @@ struct outer_block {
     int pixels, rows, cols;
     float *dw;
     ptrdiff_t dw_stride;
-    int add;
+    int add, goes_on; /* not both */
 };
 
 /* Depthwise convolution: out[p][c] = bias[c] or 0 or out, then fma(in[t * pixels + p][c], w[t * channels + c], .)
@@ -202,6 +202,21 @@ struct kernels {
                             int accumulate, enum activation activation);
     /* u[k * u_stride + n] = (G w G')[k] of w[kernel position][n], n < 16: in double, rounded once, flushed. */
     void (*winograd_weights)(float *u, ptrdiff_t u_stride, const float *w);
+    /* The transposes of the last two: m[k * m_stride + c] = (A dY A')[k], dY the 4 x 4 values dy[4 * row + column][c],
+     * not flushed; w[kernel position * w_stride + c] = flush((G' U G)[kernel position]), U the 6 x 6 values
+     * u[k * u_stride + c]. */
+    void (*winograd_output_backward)(float *m, ptrdiff_t m_stride, const float *const *dy, int channels);
+    void (*winograd_weights_backward)(float *w, ptrdiff_t w_stride, const float *u, ptrdiff_t u_stride, int channels);
+    /* polyphase_inl.h: along one axis a = x0 - x2, b = x1, c = x2, d = x4 - x2, e = x3 of x0..x4. From the 5 x 5
+     * values in[5 * row + column][c], 16 of the 25 places of [a..e][a..e], first along each row, then the columns:
+     * v[k * v_stride + c] with k from 0 for (a, a..e), (d, a..e), (b, a), (b, d), (c, a), (c, d), (e, a), (e, d). Not
+     * flushed. The rows ahead, 25 too, are asked for meanwhile. */
+    void (*polyphase_input)(float *v, ptrdiff_t v_stride, const float *const *in, const float *const *ahead,
+                            int channels);
+    /* From the 3 x 3 values in[3 * row + column][c], along one axis p = z0 - z1 and r = z2 - z1 of z0..z2:
+     * v[k * v_stride + c] likewise with k from 0 for (p, p), (p, r), (r, p), (r, r), (z0, p), (z0, r), (z1, p),
+     * (z1, r), (p, z0), (r, z0), (p, z1), (r, z1). */
+    void (*polyphase_gradient)(float *v, ptrdiff_t v_stride, const float *const *in, int channels);
     /* Strassen's sums of two rows [a0, a1] and [b0, b1] of 2 * half values, half a multiple of 16, not flushed:
      * s[0] = b0 + b1, s[1] = s[0] - a0, s[2] = a0 - b0, s[3] = a1 - s[1], s_stride apart */
     void (*strassen_inputs)(float *s, ptrdiff_t s_stride, const float *a, const float *b, int half);
@@ -243,6 +258,8 @@ struct kernels {
                               ptrdiff_t x_stride, int rows, int cols, enum activation activation);
     void (*add)(float *y, ptrdiff_t y_stride, const float *a, ptrdiff_t a_stride, const float *b, ptrdiff_t b_stride,
                 int rows, int cols); /* a + b, not flushed: sums of stored values need none */
+    /* y[r][c] = a[r][c] + b[r][c] of rows behind pointers, in place on either; cols a multiple of 16; not flushed */
+    void (*sum_rows)(float *const *y, const float *const *a, const float *const *b, int rows, int cols);
     void (*scale)(float *y, const float *x, float factor, size_t n); /* flush(x * factor) */
     /* y = x + gamma[c] * f by one fma, flushed: layer scale with its residual */
     void (*scale_add)(float *y, ptrdiff_t y_stride, const float *x, ptrdiff_t x_stride, const float *f,

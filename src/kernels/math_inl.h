@@ -268,13 +268,11 @@ INLINE vf vf_activate_slope(vf x, enum activation activation)
     return one;
 }
 
-/* Calls function(..., activation): a copy each for no activation and for SiLU, one for the others, which is as fast
- * where they are long (GELU) and small where they are not. */
+/* Calls function(..., activation): a copy for SiLU, which networks are full of, and one for the others, which is as
+ * fast where they are long (GELU) and small where they are not. */
 #define WITH_ACTIVATION(activation, function, ...)                                                           \
     do {                                                                                                     \
-        if ((activation) == ACT_NONE)                                                                        \
-            function(__VA_ARGS__, ACT_NONE);                                                                 \
-        else if ((activation) == ACT_SILU)                                                                   \
+        if ((activation) == ACT_SILU)                                                                        \
             function(__VA_ARGS__, ACT_SILU);                                                                 \
         else                                                                                                 \
             function(__VA_ARGS__, activation);                                                               \

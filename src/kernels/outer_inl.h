@@ -163,7 +163,7 @@ static void outer_chain(const struct outer_block *b, float *dw, ptrdiff_t dw_str
             vectors = outer_vectors(cols - n);
             outer_rows(dw + n, dw_stride, copy ? copied : b->x + p, copy ? 0 : r0, rows,
                        dy + (c0 + n) / KERNEL_BLOCK * b->dy_block + (c0 + n) % KERNEL_BLOCK, b->dy_step,
-                       b->dy_block, vectors, pixels, p > 0, &ahead);
+                       b->dy_block, vectors, pixels, p > 0 || b->goes_on, &ahead);
         }
     }
 }

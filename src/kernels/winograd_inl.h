@@ -103,6 +103,72 @@ static void winograd_weights(float *u, ptrdiff_t u_stride, const float *w)
         }
 }
 
+/* ---- The gradient of the weights ---- */
+
+/* One row or column through A, the transpose of A'. */
+INLINE void winograd_a_transposed(const vf *y, vf *m)
+{
+    const vf k2 = vf_set1(2.f), k4 = vf_set1(4.f);
+    const vf s = vf_add(y[0], y[2]), d = vf_add(y[1], y[3]);
+    const vf e = vf_fma(k4, y[2], y[0]), o = vf_fma(k4, y[3], y[1]);
+    m[0] = y[0];
+    m[1] = vf_add(s, d);
+    m[2] = vf_sub(s, d);
+    m[3] = vf_fma(k2, o, e);
+    m[4] = vf_fnma(k2, o, e);
+    m[5] = y[3];
+}
+
+/* One column or row through G', times 24, 12 and 6, so that all factors are integers. */
+INLINE void winograd_g_transposed(const vf *u, vf *w)
+{
+    const vf k2 = vf_set1(2.f), k4 = vf_set1(4.f), k6 = vf_set1(6.f);
+    const vf s = vf_add(u[1], u[2]), d = vf_sub(u[2], u[1]), p = vf_add(u[3], u[4]), q = vf_sub(u[3], u[4]);
+    w[0] = vf_fma(k6, u[0], vf_fnma(k4, s, p));
+    w[1] = vf_fma(k2, d, q);
+    w[2] = vf_fma(k6, u[5], vf_sub(p, s));
+}
+
+static void winograd_output_backward(float *m, ptrdiff_t m_stride, const float *const *dy, int channels)
+{
+    for (int c = 0; c < channels; c += VW) {
+        vf rows[WINOGRAD_OUT][WINOGRAD_IN];
+        for (int i = 0; i < WINOGRAD_OUT; i++) {
+            vf d[WINOGRAD_OUT];
+            for (int j = 0; j < WINOGRAD_OUT; j++) d[j] = vf_load(dy[i * WINOGRAD_OUT + j] + c);
+            winograd_a_transposed(d, rows[i]);
+        }
+        for (int j = 0; j < WINOGRAD_IN; j++) {
+            vf d[WINOGRAD_OUT], t[WINOGRAD_IN];
+            for (int i = 0; i < WINOGRAD_OUT; i++) d[i] = rows[i][j];
+            winograd_a_transposed(d, t);
+            for (int i = 0; i < WINOGRAD_IN; i++) vf_store(m + (i * WINOGRAD_IN + j) * m_stride + c, t[i]);
+        }
+    }
+}
+
+static void winograd_weights_backward(float *w, ptrdiff_t w_stride, const float *u, ptrdiff_t u_stride,
+                                      int channels)
+{
+    static const float undo[3] = {24.f, 12.f, 6.f};
+    for (int c = 0; c < channels; c += VW) {
+        vf columns[3][WINOGRAD_IN];
+        for (int j = 0; j < WINOGRAD_IN; j++) {
+            vf d[WINOGRAD_IN], t[3];
+            for (int i = 0; i < WINOGRAD_IN; i++) d[i] = vf_load(u + (i * WINOGRAD_IN + j) * u_stride + c);
+            winograd_g_transposed(d, t);
+            for (int i = 0; i < 3; i++) columns[i][j] = t[i];
+        }
+        for (int i = 0; i < 3; i++) {
+            vf t[3];
+            winograd_g_transposed(columns[i], t);
+            for (int j = 0; j < 3; j++)
+                vf_store(w + (i * 3 + j) * w_stride + c,
+                         vf_flush(vf_mul(t[j], vf_set1(1.f / (undo[i] * undo[j])))));
+        }
+    }
+}
+
 /* ---- The products: tiles as high as the register file allows, and lower ones so that no row is left over ---- */
 
 #define MR 1

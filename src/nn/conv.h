@@ -1,6 +1,6 @@
 /* The parts of a convolution node: shape and packed weights (conv_pack.c), its end, batch norm or activation or
- * both (conv_end.c), weight gradient (conv_weight.c), the forms of Winograd (conv_winograd.c) and Strassen
- * (conv_strassen.c); op_conv.c puts them together. Private to these files. */
+ * both (conv_end.c), weight gradient (conv_weight.c), the forms of Winograd (conv_winograd.c), for stride 2
+ * (conv_polyphase.c) and of Strassen (conv_strassen.c); op_conv.c puts them together. Private to these files. */
 #ifndef RETORT_NN_CONV_H
 #define RETORT_NN_CONV_H
 
@@ -11,7 +11,7 @@ enum { CONV_PATCH_CHANNELS = 4 }; /* a group with at most so many input channels
 struct conv_shape {
     const struct conv_options *options;
     int in, out, in_group, out_group, taps, depth; /* depth = taps * in_group, the length of a chain */
-    bool depthwise, patches, winograd, strassen;
+    bool depthwise, patches, winograd, winograd_weight, polyphase, strassen;
 };
 struct conv_shape conv_shape_of(const struct net *net, const struct node *node);
 
@@ -52,6 +52,9 @@ void conv_weight_backward(struct net *net, const struct node *node, const struct
                           struct view dz);
 size_t conv_weight_scratch(const struct conv_shape *s, int images, int threads);
 size_t conv_weight_worker_scratch(const struct conv_shape *s, const struct tensor *out);
+/* Input channels to take at a time, at most, where each has `sums` sums for each of `out` outputs and so many floats
+ * stay in a cache. A multiple of 16. */
+int conv_sum_channels(int out, int sums, int floats);
 
 /* The Winograd form. Whether a node takes it follows from shape and plan; forward and data gradient agree. */
 bool conv_winograd(const struct net *net, const struct node *node);
@@ -71,6 +74,39 @@ struct conv_winograd_walk {
 };
 void conv_winograd_run(const struct conv_winograd_walk *walk);
 size_t conv_winograd_worker_scratch(int in, int out);
+
+/* The weight's gradient in this form. */
+bool conv_winograd_weight(const struct net *net, const struct node *node);
+/* One image's part of it, for input channels [first, first + n), multiples of 16:
+ * to[((i - first) * 9 + kernel position) * out + o]. */
+struct conv_image_gradient {
+    const struct net *net;
+    struct view x, dz;
+};
+void conv_winograd_weight_image(const struct conv_image_gradient *gradient, int image, int first, int n,
+                                float *to, float *scratch);
+size_t conv_winograd_weight_scratch(int in, int out);
+
+/* The polyphase form of stride 2, forward and both gradients; whether a node takes it follows from shape and plan. */
+bool conv_polyphase(const struct net *net, const struct node *node);
+
+size_t conv_polyphase_floats(int in, int out, bool backward);
+void conv_polyphase_pack(const struct net *net, const struct node *node, bool backward, float *packed);
+/* target = activation(convolution of source + bias), or the gradient of the input from that of the output, without
+ * bias and activation, and with what target holds where accumulate is set (backward only). */
+struct conv_polyphase_walk {
+    const struct net *net;
+    struct view source, target;
+    const float *weights, *bias;
+    bool accumulate;
+    enum activation activation;
+};
+void conv_polyphase_forward(const struct conv_polyphase_walk *walk);
+void conv_polyphase_backward(const struct conv_polyphase_walk *walk);
+size_t conv_polyphase_worker_scratch(int in, int out, bool backward);
+void conv_polyphase_weight_image(const struct conv_image_gradient *gradient, int image, int first, int n,
+                                 float *to, float *scratch);
+size_t conv_polyphase_weight_scratch(int in, int out);
 
 /* Strassen's form, forward only; whether a node takes it follows from shape and plan. */
 bool conv_strassen(const struct net *net, const struct node *node);

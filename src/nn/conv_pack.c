@@ -23,12 +23,15 @@ struct conv_shape conv_shape_of(const struct net *net, const struct node *node)
                                .depthwise = o->groups == in && in == out && in > 1,
                                .patches = in_group <= CONV_PATCH_CHANNELS && taps > 1,
                                .winograd = conv_winograd(net, node),
+                               .winograd_weight = conv_winograd_weight(net, node),
+                               .polyphase = conv_polyphase(net, node),
                                .strassen = conv_strassen(net, node)};
 }
 
 static size_t forward_floats(const struct conv_shape *s)
 {
     if (s->winograd) return conv_winograd_floats(s->in, s->out);
+    if (s->polyphase) return conv_polyphase_floats(s->in, s->out, false);
     if (s->strassen) return conv_strassen_floats(s->in, s->out);
     return s->depthwise ? (size_t)s->taps * (size_t)s->in
                         : (size_t)s->options->groups * (size_t)conv_blocks(s->out_group) * (size_t)s->depth *
@@ -43,6 +46,7 @@ static size_t bias_floats(const struct conv_shape *s)
 static size_t backward_floats(const struct conv_shape *s)
 {
     if (s->winograd) return conv_winograd_floats(s->in, s->out);
+    if (s->polyphase) return conv_polyphase_floats(s->in, s->out, true);
     return s->depthwise ? (size_t)s->taps * (size_t)s->in
                         : (size_t)s->options->groups * (size_t)conv_blocks(s->in_group) * (size_t)s->taps *
                               (size_t)s->out_group * KERNEL_BLOCK;
@@ -126,6 +130,10 @@ static void pack_forward(const struct net *net, const struct node *node, const s
         conv_winograd_pack(net, node, false, packed);
         return;
     }
+    if (s->polyphase) {
+        conv_polyphase_pack(net, node, false, packed);
+        return;
+    }
     if (s->strassen) {
         conv_strassen_pack(net, node, packed);
         conv_strassen_pack_bias(bias, s->out);
@@ -146,6 +154,10 @@ static void pack_backward(const struct net *net, const struct node *node, const 
 {
     if (s->winograd) {
         conv_winograd_pack(net, node, true, packed);
+        return;
+    }
+    if (s->polyphase) {
+        conv_polyphase_pack(net, node, true, packed);
         return;
     }
     const float *weight = op_param(net, node, CONV_WEIGHT);

@@ -36,6 +36,15 @@ struct weight_context {
     float *gradient; /* OIHW */
 };
 
+/* Forms that share a gradient by input channels, with all kernel positions of each: rows are [in][taps] then. */
+static bool by_channels(const struct conv_shape *s) { return s->winograd_weight || s->polyphase; }
+
+int conv_sum_channels(int out, int sums, int floats)
+{
+    const int blocks = floats / (sums * out * KERNEL_BLOCK);
+    return (blocks > 1 ? blocks : 1) * KERNEL_BLOCK;
+}
+
 static size_t weight_cols(const struct conv_shape *s) { return op_aligned((size_t)s->out_group); }
 
 /* Images of a branch: the largest power of two that leaves enough of them, or 0. */
@@ -69,6 +78,8 @@ size_t conv_weight_worker_scratch(const struct conv_shape *s, const struct tenso
     const struct chunks chunks = pixels_chunks(out->height, out->width);
     const size_t pixels = (size_t)chunks.rows * (size_t)out->width, taps = (size_t)segment_taps(s);
     if (s->depthwise) return pixels * (size_t)s->taps * POINTER_FLOATS;
+    if (s->winograd_weight) return conv_winograd_weight_scratch(s->in, s->out);
+    if (s->polyphase) return conv_polyphase_weight_scratch(s->in, s->out);
     return pixels * (POINTER_FLOATS + packed_cols(s) + (taps > 1 ? taps * (size_t)s->in_group : 0));
 }
 
@@ -142,7 +153,7 @@ static void add_block(const struct weight_context *c, int64_t begin, int64_t end
     const float *sums = c->stack + begin * (ptrdiff_t)weight_cols(s) + first;
     float *gradient = c->gradient + (int64_t)(c->group * s->out_group + first) * s->depth;
     for (int64_t r = begin; r < end; r++, sums += weight_cols(s)) {
-        float *to = gradient + r % s->in_group * s->taps + r / s->in_group;
+        float *to = gradient + (by_channels(s) ? r : r % s->in_group * s->taps + r / s->in_group);
         for (int o = 0; o < n; o++) to[(ptrdiff_t)o * s->depth] += sums[o];
     }
 }
@@ -151,6 +162,12 @@ static void add_block(const struct weight_context *c, int64_t begin, int64_t end
 static void weight_image(const struct weight_context *c, struct weight_part *part, int image, int worker)
 {
     const struct conv_shape *s = c->shape;
+    if (by_channels(s)) {
+        (s->polyphase ? conv_polyphase_weight_image : conv_winograd_weight_image)(
+            &(struct conv_image_gradient){c->net, c->x, c->dz}, image, (int)(part->begin / s->taps),
+            (int)((part->end - part->begin) / s->taps), part->row, op_worker_scratch(c->net, worker));
+        return;
+    }
     for (int chunk = 0; chunk < c->chunks.per_image; chunk++) {
         part->first = pixels_chunk_begin(&c->dz, c->chunks, (int64_t)image * c->chunks.per_image + chunk,
                                          &part->pixels);
@@ -259,7 +276,7 @@ void conv_weight_backward(struct net *net, const struct node *node, const struct
     const int adjacent = window_adjacent(&c.window, &c.x, s->in_group);
     c.together = adjacent > 1 && adjacent * s->in_group <= MAX_SEGMENT ? adjacent : s->patches ? s->taps : 1;
     const int each = s->depth / threads / 4 * 4;
-    const int grain = each < 4 ? 4 : each < SHARE_ROWS ? each : SHARE_ROWS;
+    const int grain = by_channels(s) ? s->taps * KERNEL_BLOCK : each < 4 ? 4 : each < SHARE_ROWS ? each : SHARE_ROWS;
     for (c.group = 0; c.group < s->options->groups; c.group++) {
         if (c.branch) par_for(threads, branch_count(dz.images, c.branch), 1, weight_branches, &c);
         par_for(threads, s->depth, grain, weight_rows, &c);

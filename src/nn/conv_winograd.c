@@ -1,5 +1,4 @@
-/* The Winograd form of a 3x3 convolution, F(4x4, 3x3), forward and for the gradient of its input: the plan
- * "fast".
+/* The Winograd form of a 3x3 convolution, F(4x4, 3x3), forward and for both gradients: the plan "fast".
  *
  * A tile of 4 x 4 outputs is made from 6 x 6 inputs: transform the inputs, multiply each of the 36 points by
  * its own matrix of weights (a chain over the input channels), transform back, add the bias. Tiles are
@@ -7,26 +6,26 @@
  * own, so neither blocks nor threads show in a result. The order of every operation is in docs/NUMERICS.md.
  */
 #include "nn/conv.h"
-
-#include "base/par.h"
+#include "nn/conv_tiles.h"
 
 enum {
     SIDE_OUT = 4,
     SIDE_IN = SIDE_OUT + 2,
     POINTS = SIDE_IN * SIDE_IN,
-    LEAST_SIDE = 12,  /* of a map: below, the transformed weights outgrow what they save */
-    MOST_TILES = 24,  /* in a block */
-    LEAST_TILES = 12, /* in a share */
-    PAD = 16,         /* floats between the points of a block, so that they do not share cache sets */
+    LEAST_SIDE = 12,   /* of a map: below, the transformed weights outgrow what they save */
+    LEAST_TRAINED = 8, /* in training, where the pictures of a batch share them */
+    MOST_TILES = 24,   /* in a block */
+    PAD = 16,          /* floats between the points of a block, so that they do not share cache sets */
 };
 
 bool conv_winograd(const struct net *net, const struct node *node)
 {
     const struct conv_options *o = &node->as.conv;
     const struct tensor *in = net->graph->tensors + node->input[0], *out = net->graph->tensors + node->output;
+    const int least = op_training(net) && net->options.plan == PLAN_FAST ? LEAST_TRAINED : LEAST_SIDE;
     return net->options.plan != PLAN_EXACT && o->kernel == 3 && o->stride == 1 && o->padding == 1 &&
            o->dilation == 1 && o->groups == 1 && in->channels % KERNEL_BLOCK == 0 &&
-           out->channels % KERNEL_BLOCK == 0 && out->height >= LEAST_SIDE && out->width >= LEAST_SIDE;
+           out->channels % KERNEL_BLOCK == 0 && out->height >= least && out->width >= least;
 }
 
 /* ---- Weights: [point][block of outputs][input channel][16] ---- */
@@ -62,82 +61,118 @@ size_t conv_winograd_worker_scratch(int in, int out)
     return POINTS * ((size_t)MOST_TILES * (size_t)(in + out) + 2 * PAD);
 }
 
-struct place {
-    int64_t image;
-    int y, x; /* of the tile's first output */
-};
-
-static struct place place_of(const struct view *view, int64_t tile)
+/* The 6 x 6 inputs of a tile, from a channel on. */
+static void tile_in(const struct net *net, struct tiling tiling, int64_t tile, const struct view *source,
+                    int channel, int channels, float *v, ptrdiff_t v_stride)
 {
-    const int across = (view->width + SIDE_OUT - 1) / SIDE_OUT,
-              down = (view->height + SIDE_OUT - 1) / SIDE_OUT;
-    const int rest = (int)(tile % ((int64_t)across * down));
-    return (struct place){tile / ((int64_t)across * down), rest / across * SIDE_OUT,
-                          rest % across * SIDE_OUT};
-}
-
-static float *pixel_of(const struct view *view, int64_t image, int y, int x)
-{
-    if ((unsigned)y >= (unsigned)view->height || (unsigned)x >= (unsigned)view->width) return NULL;
-    return view_row(view, (image * view->height + y) * view->width + x);
-}
-
-static void tile_in(const struct conv_winograd_walk *w, int64_t tile, float *v, ptrdiff_t v_stride)
-{
-    const struct place p = place_of(&w->target, tile);
+    const struct tile t = tile_of(tiling, tile);
     const float *in[POINTS];
-    for (int k = 0; k < POINTS; k++) {
-        const float *pixel = pixel_of(&w->source, p.image, p.y - 1 + k / SIDE_IN, p.x - 1 + k % SIDE_IN);
-        in[k] = pixel ? pixel : op_zeros(w->net);
-    }
-    w->net->kernels->winograd_input(v, v_stride, in, w->source.channels);
+    tile_window(net, source, t.image, t.row * SIDE_OUT - 1, t.column * SIDE_OUT - 1, SIDE_IN, channel, in);
+    net->kernels->winograd_input(v, v_stride, in, channels);
 }
 
-static void tile_out(const struct conv_winograd_walk *w, int64_t tile, const float *m, ptrdiff_t m_stride)
+static void tile_out(const struct conv_winograd_walk *w, struct tiling tiling, int64_t tile, const float *m,
+                     ptrdiff_t m_stride)
 {
-    const struct place p = place_of(&w->target, tile);
+    const struct tile t = tile_of(tiling, tile);
     float *out[SIDE_OUT * SIDE_OUT];
     for (int k = 0; k < SIDE_OUT * SIDE_OUT; k++)
-        out[k] = pixel_of(&w->target, p.image, p.y + k / SIDE_OUT, p.x + k % SIDE_OUT);
+        out[k] = tile_pixel(&w->target, t.image, t.row * SIDE_OUT + k / SIDE_OUT,
+                            t.column * SIDE_OUT + k % SIDE_OUT);
     w->net->kernels->winograd_output(out, m, m_stride, w->target.channels, w->bias, w->accumulate,
                                      w->activation);
 }
 
-static void walk_block(const struct conv_winograd_walk *w, int64_t first, int tiles, float *scratch)
+static void walk_block(void *context, int64_t first, int tiles, float *scratch)
 {
+    const struct conv_winograd_walk *w = context;
+    const struct tiling tiling = tiling_of(&w->target, SIDE_OUT);
     const int in = w->source.channels, out = w->target.channels;
     const ptrdiff_t v_stride = (ptrdiff_t)tiles * in + PAD, m_stride = (ptrdiff_t)tiles * out + PAD;
     float *const v = scratch, *const m = v + POINTS * v_stride;
-    for (int t = 0; t < tiles; t++) tile_in(w, first + t, v + t * in, v_stride);
+    for (int t = 0; t < tiles; t++)
+        tile_in(w->net, tiling, first + t, &w->source, 0, in, v + t * in, v_stride);
     for (int k = 0; k < POINTS; k++)
         w->net->kernels->product(m + k * m_stride, out, v + k * v_stride, in,
                                  w->weights + (ptrdiff_t)k * in * out, (ptrdiff_t)in * KERNEL_BLOCK, tiles,
                                  in, out);
-    for (int t = 0; t < tiles; t++) tile_out(w, first + t, m + t * out, m_stride);
-}
-
-static void walk_tiles(void *context, int64_t begin, int64_t end, int worker)
-{
-    const struct conv_winograd_walk *w = context;
-    for (int64_t blocks = (end - begin + MOST_TILES - 1) / MOST_TILES; begin < end; blocks--) {
-        const int tiles = (int)((end - begin + blocks - 1) / blocks);
-        walk_block(w, begin, tiles, op_worker_scratch(w->net, worker));
-        begin += tiles;
-    }
-}
-
-/* Few tiles at a time use the register tiles badly, and all weights are read for them: shares are no smaller than
- * LEAST_TILES, unless threads would have nothing to do. */
-static int64_t grain_of(int64_t tiles, int threads)
-{
-    const int64_t wanted = tiles / LEAST_TILES, shares = wanted > threads ? wanted : threads;
-    return (tiles + shares - 1) / shares;
+    for (int t = 0; t < tiles; t++) tile_out(w, tiling, first + t, m + t * out, m_stride);
 }
 
 void conv_winograd_run(const struct conv_winograd_walk *w)
 {
-    const int across = (w->target.width + SIDE_OUT - 1) / SIDE_OUT,
-              down = (w->target.height + SIDE_OUT - 1) / SIDE_OUT, threads = w->net->options.threads;
-    const int64_t tiles = (int64_t)w->target.images * across * down;
-    par_for(threads, tiles, grain_of(tiles, threads), walk_tiles, (void *)w);
+    const int64_t tiles = (int64_t)w->target.images * tiling_tiles(tiling_of(&w->target, SIDE_OUT));
+    tiles_run(w->net, tiles, MOST_TILES, walk_block, (void *)w);
+}
+
+/* ---- The gradient of the weights ---- */
+
+enum { SUM_FLOATS = 1 << 17 };
+
+bool conv_winograd_weight(const struct net *net, const struct node *node)
+{
+    return net->options.plan == PLAN_FAST && conv_winograd(net, node);
+}
+
+size_t conv_winograd_weight_scratch(int in, int out)
+{
+    const int most = conv_sum_channels(out, POINTS, SUM_FLOATS);
+    const size_t n = (size_t)(in < most ? in : most);
+    return POINTS * (n * (size_t)out + MOST_TILES * (n + (size_t)out) + 3 * PAD);
+}
+
+/* A tile's 4 x 4 gradients, taken back through the last transform. */
+static void tile_out_backward(const struct net *net, struct tiling tiling, int64_t tile,
+                              const struct view *dz, float *m, ptrdiff_t m_stride)
+{
+    const struct tile t = tile_of(tiling, tile);
+    const float *dy[SIDE_OUT * SIDE_OUT];
+    tile_window(net, dz, t.image, t.row * SIDE_OUT, t.column * SIDE_OUT, SIDE_OUT, 0, dy);
+    net->kernels->winograd_output_backward(m, m_stride, dy, dz->channels);
+}
+
+/* The sums at all points go on by a block of tiles. */
+static void weight_block(const struct conv_image_gradient *g, int64_t first_tile, int tiles, int first, int n,
+                         float *sums, ptrdiff_t sums_stride, float *scratch, bool goes_on)
+{
+    const struct tiling tiling = tiling_of(&g->dz, SIDE_OUT);
+    const int out = g->dz.channels;
+    const ptrdiff_t v_stride = (ptrdiff_t)tiles * n + PAD, m_stride = (ptrdiff_t)tiles * out + PAD;
+    float *const v = scratch, *const m = v + POINTS * v_stride;
+    for (ptrdiff_t t = 0; t < tiles; t++) {
+        tile_in(g->net, tiling, first_tile + t, &g->x, first, n, v + t * n, v_stride);
+        tile_out_backward(g->net, tiling, first_tile + t, &g->dz, m + t * out, m_stride);
+    }
+    for (int k = 0; k < POINTS; k++) {
+        const float *x[MOST_TILES];
+        for (int t = 0; t < tiles; t++) x[t] = v + k * v_stride + (ptrdiff_t)t * n;
+        g->net->kernels->outer(&(struct outer_block){.x = x,
+                                                     .dy = m + k * m_stride,
+                                                     .dy_step = out,
+                                                     .dy_block = KERNEL_BLOCK,
+                                                     .pixels = tiles,
+                                                     .rows = n,
+                                                     .cols = out,
+                                                     .dw = sums + k * sums_stride,
+                                                     .dw_stride = out,
+                                                     .goes_on = goes_on});
+    }
+}
+
+void conv_winograd_weight_image(const struct conv_image_gradient *g, int image, int first, int n, float *to,
+                                float *scratch)
+{
+    const int out = g->dz.channels, tiles = tiling_tiles(tiling_of(&g->dz, SIDE_OUT));
+    const int most = conv_sum_channels(out, POINTS, SUM_FLOATS);
+    for (int c = 0, width; c < n; c += width, to += (ptrdiff_t)9 * width * out) {
+        width = tile_block((n - c) / KERNEL_BLOCK, most / KERNEL_BLOCK) * KERNEL_BLOCK;
+        const ptrdiff_t stride = (ptrdiff_t)width * out + PAD;
+        for (int t = 0, block; t < tiles; t += block) {
+            block = tile_block(tiles - t, MOST_TILES);
+            weight_block(g, (int64_t)image * tiles + t, block, first + c, width, scratch, stride,
+                         scratch + POINTS * stride, t > 0);
+        }
+        for (ptrdiff_t i = 0; i < width; i++)
+            g->net->kernels->winograd_weights_backward(to + i * 9 * out, out, scratch + i * out, stride, out);
+    }
 }

@@ -4,10 +4,10 @@
  * kernel. Training stores z, the sums with any bias; with batch norm it computes batch statistics (biased variance
  * for normalising, unbiased for the running one); then it normalises and activates into the output.
  *
- * Under the plan "fast" some 3x3 convolutions take the Winograd form (conv_winograd.c), and wide 1x1 ones
- * Strassen's, forward (conv_strassen.c). Otherwise three forms, chosen by shape: depthwise (groups = channels);
- * patches, for inputs of at most 4 channels a group, which are copied into contiguous rows first; and the general
- * one, which walks pointers to source pixels.
+ * Under the plan "fast" some 3x3 convolutions take the Winograd form (conv_winograd.c), those of stride 2 the
+ * polyphase one (conv_polyphase.c), and wide 1x1 ones Strassen's, forward (conv_strassen.c). Otherwise three forms,
+ * chosen by shape: depthwise (groups = channels); patches, for inputs of at most 4 channels a group, which are copied
+ * into contiguous rows first; and the general one, which walks pointers to source pixels.
  * All three run the chain (kh, kw, ci) from the bias. The gradients follow docs/NUMERICS.md: dx is the chain
  * (kh, kw, co) in descending kernel position, dw that over the pixels of a chunk, chunks in order, images in
  * the binary tree. */
@@ -159,6 +159,9 @@ static void convolve(struct net *net, const struct node *node)
     if (s.winograd)
         conv_winograd_run(&(struct conv_winograd_walk){net, walk.source, target, walk.weights, walk.bias,
                                                        false, activation});
+    else if (s.polyphase)
+        conv_polyphase_forward(&(struct conv_polyphase_walk){net, walk.source, target, walk.weights,
+                                                             walk.bias, false, activation});
     else if (s.strassen)
         conv_strassen_run(
             &(struct conv_strassen_walk){net, walk.source, target, walk.weights, walk.bias, activation});
@@ -221,6 +224,11 @@ static void data_backward(struct net *net, const struct node *node, const struct
     const bool accumulate = op_accumulates(net, node, 0);
     if (s->winograd) {
         conv_winograd_run(&(struct conv_winograd_walk){net, dz, dx, weights, NULL, accumulate, ACT_NONE});
+        return;
+    }
+    if (s->polyphase) {
+        conv_polyphase_backward(
+            &(struct conv_polyphase_walk){net, dz, dx, weights, NULL, accumulate, ACT_NONE});
         return;
     }
     struct phases phases = {0};
@@ -288,6 +296,10 @@ static size_t conv_worker_scratch(const struct net *net, const struct node *node
     size_t most = 0;
     if (s.winograd) {
         most = conv_winograd_worker_scratch(s.in, s.out);
+    } else if (s.polyphase) {
+        most = conv_polyphase_worker_scratch(s.in, s.out, false);
+        const size_t back = conv_polyphase_worker_scratch(s.in, s.out, true);
+        if (op_training(net) && most < back) most = back;
     } else if (s.strassen) {
         const struct view x = op_input(net, node, 0), y = op_output(net, node);
         most = conv_strassen_worker_scratch(&x, &y, net->options.threads);
@@ -303,6 +315,7 @@ static const char *conv_algorithm(const struct net *net, const struct node *node
 {
     const struct conv_shape s = conv_shape_of(net, node);
     if (s.winograd) return "winograd";
+    if (s.polyphase) return "polyphase";
     if (s.strassen) return "strassen";
     return s.depthwise ? "depthwise" : s.patches ? "patches" : "direct";
 }
