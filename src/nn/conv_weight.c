@@ -14,7 +14,8 @@ enum {
     POINTER_FLOATS = sizeof(void *) / sizeof(float),
     MAX_COLS = 128,  /* outputs whose gradients are packed together */
     MAX_STEP = 128,  /* floats between rows read where they lie: farther apart they share few sets of a cache */
-    SHARE_ROWS = 96, /* of a share of work, while each thread has one: each reads or packs all gradients */
+    SHARE_ROWS = 96, /* of a share of work */
+    SHARE_CHANNELS = 64,
     SHARES_EACH = 2, /* branches for each thread, at least */
     BRANCH_FLOATS = 1 << 16, /* of the sums of a branch, at most */
     MAX_SEGMENT = 192,       /* rows that are read through one pointer, where there are several taps */
@@ -241,6 +242,14 @@ static void weight_channels(void *context, int64_t begin, int64_t end, int worke
         for (int t = 0; t < taps; t++) c->gradient[(begin + i) * taps + t] += stack[t * width + i];
 }
 
+/* Rows in a share, while each thread has one: each share reads, packs or transforms all gradients. */
+static int share_rows(const struct conv_shape *s, int threads)
+{
+    const int step = by_channels(s) ? s->taps * KERNEL_BLOCK : 4, most = by_channels(s) ? s->taps * SHARE_CHANNELS : SHARE_ROWS;
+    const int each = s->depth / threads / step * step;
+    return each < step ? step : each < most ? each : most;
+}
+
 static size_t weight_row_floats(const struct conv_shape *s)
 {
     return s->depthwise ? (size_t)s->taps * (size_t)s->in : (size_t)s->depth * weight_cols(s);
@@ -275,8 +284,7 @@ void conv_weight_backward(struct net *net, const struct node *node, const struct
     }
     const int adjacent = window_adjacent(&c.window, &c.x, s->in_group);
     c.together = adjacent > 1 && adjacent * s->in_group <= MAX_SEGMENT ? adjacent : s->patches ? s->taps : 1;
-    const int each = s->depth / threads / 4 * 4;
-    const int grain = by_channels(s) ? s->taps * KERNEL_BLOCK : each < 4 ? 4 : each < SHARE_ROWS ? each : SHARE_ROWS;
+    const int grain = share_rows(s, threads);
     for (c.group = 0; c.group < s->options->groups; c.group++) {
         if (c.branch) par_for(threads, branch_count(dz.images, c.branch), 1, weight_branches, &c);
         par_for(threads, s->depth, grain, weight_rows, &c);
