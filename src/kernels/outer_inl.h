@@ -106,7 +106,8 @@ static const struct outer_tile *outer_tile_for(int vectors, int left)
     return best && best->rows == 6 && (over == 1 || over == 2) ? before : best;
 }
 
-/* Pixels whose rows from `first` on are read next. They lie far apart, where no hardware looks ahead. */
+/* Pixels whose rows from `first` on are read next. They lie far apart, where no hardware looks ahead, and often in few
+ * sets of the nearest cache, so it is the next one that is asked. */
 struct outer_ahead {
     const float *const *x;
     int pixels, first;
@@ -115,7 +116,7 @@ struct outer_ahead {
 INLINE void outer_prefetch(const struct outer_ahead *ahead, int begin, int end, int rows)
 {
     for (int i = begin; i < end; i++)
-        for (int r = 0; r < rows; r += KERNEL_BLOCK) __builtin_prefetch(ahead->x[i] + ahead->first + r);
+        for (int r = 0; r < rows; r += KERNEL_BLOCK) __builtin_prefetch(ahead->x[i] + ahead->first + r, 0, 2);
 }
 
 /* Rows [r0, r0 + rows) by some vectors of columns, while the rows ahead are on their way. */
