@@ -12,7 +12,7 @@ static void polyphase_input(float *v, ptrdiff_t v_stride, const float *const *in
                             int channels)
 {
     for (int c = 0; c < channels; c += VW, v += VW) {
-        for (int k = 0; c % KERNEL_BLOCK == 0 && k < 25; k++) __builtin_prefetch(ahead[k] + c);
+        for (int k = 0; c % KERNEL_BLOCK == 0 && k < 25; k++) __builtin_prefetch(ahead[k] + c, 0, 2);
         vf a[5], d[5]; /* along each row */
         for (int r = 0; r < 5; r++) {
             const float *const *row = in + r * 5;
