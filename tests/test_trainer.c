@@ -345,6 +345,11 @@ static void scored_sets_belong_to_the_recipe(void **state)
     assert_int_equal(set.labels, 0);
     assert_string_not_equal(hex[0], set.recipe);
     assert_int_equal(scored_set_open(&set, s.folder, &scoring, s.kernels, 1, &err), ERR_INPUT);
+
+    /* A run of version 0.1 goes on by fast-0.1: this is its recipe of the set. */
+    scoring.plan = PLAN_FAST_0_1;
+    check_ok(scored_set_make(&set, &item, 1, &scoring, s.kernels, 1, &err), &err);
+    assert_string_equal(set.recipe, "9c82561ff79f7d3d3d6351b759e39ca75f884f41acf46f9cbd0ea327870abc18");
     scored_set_close(&set);
     done(&s);
 }

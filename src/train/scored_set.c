@@ -16,7 +16,7 @@ static void add_options(struct sha256 *hash, const struct evaluate_options *o)
     char text[160];
     const int n = snprintf(text, sizeof text, "%d %d %d %a %a %a %d %d;", o->size, o->rectangular,
                            o->rectangular ? o->batch : 0, (double)o->confidence, o->iou,
-                           (double)o->ignore_above, o->metric_2024, (int)o->plan);
+                           (double)o->ignore_above, o->metric_2024, net_plan_number(o->plan));
     sha256_add(hash, text, (size_t)n);
     add_list(hash, o->label_list, o->label_list ? o->label_count : 0);
     add_list(hash, o->vehicle_list, o->vehicle_list ? o->vehicle_count : 0);
