@@ -8,10 +8,13 @@
 
 enum { CONV_PATCH_CHANNELS = 4 }; /* a group with at most so many input channels is gathered into patches */
 
+struct conv_weight_form;
+
 struct conv_shape {
     const struct conv_options *options;
     int in, out, in_group, out_group, taps, depth; /* depth = taps * in_group, the length of a chain */
-    bool depthwise, patches, winograd, winograd_weight, polyphase, strassen;
+    bool depthwise, patches, winograd, polyphase, strassen;
+    const struct conv_weight_form *weight_form; /* NULL: the direct one */
 };
 struct conv_shape conv_shape_of(const struct net *net, const struct node *node);
 
@@ -52,61 +55,55 @@ void conv_weight_backward(struct net *net, const struct node *node, const struct
                           struct view dz);
 size_t conv_weight_scratch(const struct conv_shape *s, int images, int threads);
 size_t conv_weight_worker_scratch(const struct conv_shape *s, const struct tensor *out);
-/* Input channels to take at a time, at most, where each has `sums` sums for each of `out` outputs and so many floats
- * stay in a cache. A multiple of 16. */
-int conv_sum_channels(int out, int sums, int floats);
+/* What the forms below compute: target = activation(convolution of source + bias (or NULL) + target where accumulate),
+ * or the same from the gradient of the output to that of the input, which has no bias and no activation. */
+struct conv_walk {
+    const struct net *net;
+    struct view source, target;
+    const float *weights, *bias;
+    bool accumulate; /* gradients only */
+    enum activation activation;
+};
 
-/* The Winograd form. Whether a node takes it follows from shape and plan; forward and data gradient agree. */
+/* A weight gradient from sums over the tiles of an image (conv_tiles.h), side x side outputs each: `sums` of them for
+ * each pair of channels, `stride` floats apart, each [n][out] for n input channels from `first` on. */
+struct conv_weight_tiles {
+    const struct net *net;
+    struct view x, dz;
+};
+struct conv_weight_form {
+    int side, sums, most_tiles; /* of a block */
+    int floats; /* of sums that stay in a cache: input channels are taken in so large pieces */
+    /* Begins the sums with a block of tiles, or goes on with it. */
+    void (*block)(const struct conv_weight_tiles *g, int64_t tile, int tiles, int first, int n, float *sums,
+                  ptrdiff_t stride, float *scratch, bool goes_on);
+    size_t (*scratch)(int n, int out); /* of a block, in floats */
+    /* From sums, which may change, to the gradient: to[(i * 9 + kernel position) * out + o]. */
+    void (*finish)(const struct net *net, float *sums, ptrdiff_t stride, int n, int out, float *to);
+};
+
+/* The Winograd form. Whether a node takes it follows from shape, mode and plan; forward and data gradient agree, and
+ * the weight gradient takes it by its own rule. */
 bool conv_winograd(const struct net *net, const struct node *node);
+bool conv_winograd_weight(const struct net *net, const struct node *node);
+extern const struct conv_weight_form conv_winograd_form;
 
 /* Transforms the weights that the direct form would use; backward: those that turn the gradient of the output
  * into that of the input. */
 size_t conv_winograd_floats(int in, int out);
 void conv_winograd_pack(const struct net *net, const struct node *node, bool backward, float *packed);
-
-/* target = activation(convolution of source + bias (or NULL) + target where accumulate). */
-struct conv_winograd_walk {
-    const struct net *net;
-    struct view source, target;
-    const float *weights, *bias;
-    bool accumulate;
-    enum activation activation;
-};
-void conv_winograd_run(const struct conv_winograd_walk *walk);
+void conv_winograd_run(const struct conv_walk *walk); /* in either direction */
 size_t conv_winograd_worker_scratch(int in, int out);
 
-/* The weight's gradient in this form. */
-bool conv_winograd_weight(const struct net *net, const struct node *node);
-/* One image's part of it, for input channels [first, first + n), multiples of 16:
- * to[((i - first) * 9 + kernel position) * out + o]. */
-struct conv_image_gradient {
-    const struct net *net;
-    struct view x, dz;
-};
-void conv_winograd_weight_image(const struct conv_image_gradient *gradient, int image, int first, int n,
-                                float *to, float *scratch);
-size_t conv_winograd_weight_scratch(int in, int out);
-
-/* The polyphase form of stride 2, forward and both gradients; whether a node takes it follows from shape and plan. */
+/* The polyphase form of stride 2, forward and both gradients; whether a node takes it follows likewise. */
 bool conv_polyphase(const struct net *net, const struct node *node);
+extern const struct conv_weight_form conv_polyphase_form;
 
 size_t conv_polyphase_floats(int in, int out, bool backward);
 void conv_polyphase_pack(const struct net *net, const struct node *node, bool backward, float *packed);
-/* target = activation(convolution of source + bias), or the gradient of the input from that of the output, without
- * bias and activation, and with what target holds where accumulate is set (backward only). */
-struct conv_polyphase_walk {
-    const struct net *net;
-    struct view source, target;
-    const float *weights, *bias;
-    bool accumulate;
-    enum activation activation;
-};
-void conv_polyphase_forward(const struct conv_polyphase_walk *walk);
-void conv_polyphase_backward(const struct conv_polyphase_walk *walk);
+void conv_polyphase_forward(const struct conv_walk *walk);
+void conv_polyphase_backward(const struct conv_walk *walk);
 size_t conv_polyphase_worker_scratch(int in, int out, bool backward);
-void conv_polyphase_weight_image(const struct conv_image_gradient *gradient, int image, int first, int n,
-                                 float *to, float *scratch);
-size_t conv_polyphase_weight_scratch(int in, int out);
 
 /* Strassen's form, forward only; whether a node takes it follows from shape and plan. */
 bool conv_strassen(const struct net *net, const struct node *node);
@@ -116,14 +113,7 @@ void conv_strassen_pack(const struct net *net, const struct node *node, float *p
 /* From the bias of `out` outputs to what conv_strassen_run reads, in place. */
 void conv_strassen_pack_bias(float *bias, int out);
 
-/* target = activation(source times weights + bias). */
-struct conv_strassen_walk {
-    const struct net *net;
-    struct view source, target;
-    const float *weights, *bias;
-    enum activation activation;
-};
-void conv_strassen_run(const struct conv_strassen_walk *walk);
+void conv_strassen_run(const struct conv_walk *walk);
 size_t conv_strassen_worker_scratch(const struct view *source, const struct view *target, int threads);
 
 #endif

@@ -23,8 +23,10 @@ struct conv_shape conv_shape_of(const struct net *net, const struct node *node)
                                .depthwise = o->groups == in && in == out && in > 1,
                                .patches = in_group <= CONV_PATCH_CHANNELS && taps > 1,
                                .winograd = conv_winograd(net, node),
-                               .winograd_weight = conv_winograd_weight(net, node),
                                .polyphase = conv_polyphase(net, node),
+                               .weight_form = conv_winograd_weight(net, node) ? &conv_winograd_form
+                                              : conv_polyphase(net, node)     ? &conv_polyphase_form
+                                                                              : NULL,
                                .strassen = conv_strassen(net, node)};
 }
 

@@ -18,7 +18,8 @@ enum {
     LEAST_SIDE = 12,   /* of the output: below, twice the weights outgrow what they save */
     LEAST_TRAINED = 8, /* in training, where the pictures of a batch share them */
     LEAST_CHANNELS = 32,
-    MOST_TILES = 50, /* in a block; the terms of weight gradients take turns by it, so it shows in their rounding */
+    MOST_TILES =
+        50, /* in a block; the terms of weight gradients take turns by it, so it shows in their rounding */
 };
 
 bool conv_polyphase(const struct net *net, const struct node *node)
@@ -136,7 +137,7 @@ struct chains {
     const float *bias;          /* which begin with it, too */
 };
 
-static void chains_run(const struct chains *c, int matrix, int taps, const lane *const *tap, int tiles,
+static void chains_run(const struct chains *c, int matrix, int taps, lane *const *tap, int tiles,
                        float *const *start, float *const *out, bool last)
 {
     const float *in[4 * MOST_TILES];
@@ -169,6 +170,13 @@ enum { A, B, C, D, E, AXIS };
 static const unsigned char pair[2][2] = {{A, B},
                                          {E, D}}; /* what the first and the second output alone read */
 
+/* The 5 x 5 inputs of tile t of the block. */
+static void window_of(const struct block *b, const struct view *x, int t, int channel, const float **pixels)
+{
+    const struct tile tile = tile_of(b->tiling, b->first + t);
+    tile_window(b->net, x, tile.image, tile.row * 4 - 1, tile.column * 4 - 1, 5, channel, pixels);
+}
+
 /* The 5 x 5 inputs of each tile from a channel on, as [row][column] of a, b, c, d and e: computed, or in place. */
 static void differences(struct block *b, const struct view *x, int channel, int channels, lane v[AXIS][AXIS])
 {
@@ -177,24 +185,25 @@ static void differences(struct block *b, const struct view *x, int channel, int 
     static const unsigned char raw[3][2] = {{B, 1}, {C, 2}, {E, 3}};
     const ptrdiff_t stride = (ptrdiff_t)b->tiles * channels;
     const float *windows[2][25];
-    for (int t = -1; t<b->tiles; t++, b->free += t> 0 ? channels : 0) {
-        const float **const ahead = windows[(t + 1) & 1], *const *const in = windows[t & 1];
+    window_of(b, x, 0, channel, windows[0]);
+    for (int t = 0; t < b->tiles; t++) {
+        const float *const *const in = windows[t & 1], *const *ahead = in;
         if (t + 1 < b->tiles) {
-            const struct tile tile = tile_of(b->tiling, b->first + t + 1);
-            tile_window(b->net, x, tile.image, tile.row * 4 - 1, tile.column * 4 - 1, 5, channel, ahead);
+            ahead = windows[(t + 1) & 1];
+            window_of(b, x, t + 1, channel, windows[(t + 1) & 1]);
         }
-        if (t < 0) continue;
-        b->net->kernels->polyphase_input(b->free, stride, in, ahead, channels);
-        for (int k = 0; k < 16; k++) v[computed[k].row][computed[k].column][t] = b->free + k * stride;
+        float *const to = b->free + (ptrdiff_t)t * channels;
+        b->net->kernels->polyphase_input(to, stride, in, ahead, channels);
+        for (int k = 0; k < 16; k++) v[computed[k].row][computed[k].column][t] = to + k * stride;
         for (int r = 0; r < 3; r++)
             for (int c = 0; c < 3; c++) v[raw[r][0]][raw[c][0]][t] = in[raw[r][1] * 5 + raw[c][1]];
     }
-    b->free += 15 * stride;
+    b->free += 16 * stride;
 }
 
 static void forward_block(void *context, int64_t first, int tiles, float *scratch)
 {
-    const struct conv_polyphase_walk *w = context;
+    const struct conv_walk *w = context;
     struct block *const b = &(struct block){w->net, tiling_of(&w->target, 2), first, tiles, scratch};
     const int out = w->target.channels;
     const struct chains chains = {b->net->kernels, w->weights, FORWARD_MATRICES, w->source.channels, out,
@@ -206,15 +215,14 @@ static void forward_block(void *context, int64_t first, int tiles, float *scratc
     take(b, b->tiles, out, all);
     take(b, b->tiles, out, start);
     take(b, 1, out, &outside);
-    chains_run(&chains, ALL, 1, (const lane *const[]){&v[C][C]}, b->tiles, NULL, all, false);
+    chains_run(&chains, ALL, 1, (lane *const[]){&v[C][C]}, b->tiles, NULL, all, false);
     for (int i = 0; i < 2; i++) {
         const int p = pair[i][0], q = pair[i][1];
         take(b, b->tiles, out, rows[i]);
         take(b, b->tiles, out, columns[i]);
-        chains_run(&chains, ROW_0 + i, 2, (const lane *const[]){&v[p][C], &v[q][C]}, b->tiles, all, rows[i],
+        chains_run(&chains, ROW_0 + i, 2, (lane *const[]){&v[p][C], &v[q][C]}, b->tiles, all, rows[i], false);
+        chains_run(&chains, COLUMN_0 + i, 2, (lane *const[]){&v[C][p], &v[C][q]}, b->tiles, NULL, columns[i],
                    false);
-        chains_run(&chains, COLUMN_0 + i, 2, (const lane *const[]){&v[C][p], &v[C][q]}, b->tiles, NULL,
-                   columns[i], false);
     }
     static const unsigned char corner[2][2] = {{CORNER_00, CORNER_01}, {CORNER_10, CORNER_11}};
     for (int i = 0; i < 2; i++)
@@ -222,13 +230,12 @@ static void forward_block(void *context, int64_t first, int tiles, float *scratc
             const int p = pair[i][0], q = pair[i][1], s = pair[j][0], t = pair[j][1];
             sum(b, start, rows[i], columns[j], out);
             pixels_of(b, &w->target, 2, i, j, outside, to);
-            chains_run(&chains, corner[i][j], 4,
-                       (const lane *const[]){&v[p][s], &v[q][s], &v[p][t], &v[q][t]}, b->tiles, start, to,
-                       true);
+            chains_run(&chains, corner[i][j], 4, (lane *const[]){&v[p][s], &v[q][s], &v[p][t], &v[q][t]},
+                       b->tiles, start, to, true);
         }
 }
 
-void conv_polyphase_forward(const struct conv_polyphase_walk *w)
+void conv_polyphase_forward(const struct conv_walk *w)
 {
     const int64_t tiles = (int64_t)w->target.images * tiling_tiles(tiling_of(&w->target, 2));
     tiles_run(w->net, tiles, MOST_TILES, forward_block, (void *)w);
@@ -247,7 +254,7 @@ static int lane_of(int place) { return place == Z1 ? Q : place; } /* which are t
 
 struct backward {
     struct block block;
-    const struct conv_polyphase_walk *walk;
+    const struct conv_walk *walk;
     lane v[BACKWARD_LANES][BACKWARD_LANES];
     float *start[MOST_TILES], *outside;
 };
@@ -272,20 +279,19 @@ static void backward_differences(struct backward *s)
     b->free += 11 * stride;
 }
 
-static void backward_product(const struct backward *s, int row, int column, float *const *start,
-                             float *const *out)
+static void backward_product(struct backward *s, int row, int column, float *const *start, float *const *out)
 {
-    const struct conv_polyphase_walk *w = s->walk;
+    const struct conv_walk *w = s->walk;
     const struct chains chains = {
         w->net->kernels, w->weights, BACKWARD_MATRICES, w->source.channels, w->target.channels,
         ACT_NONE,        NULL};
     chains_run(&chains, weight_of[row] * WEIGHTS + weight_of[column], 1,
-               (const lane *const[]){&s->v[lane_of(row)][lane_of(column)]}, s->block.tiles, start, out, true);
+               (lane *const[]){&s->v[lane_of(row)][lane_of(column)]}, s->block.tiles, start, out, true);
 }
 
 /* Pixel (y, x) of each tile: a product that begins from `start`, or NULL, and from what is there where that is added
  * to. */
-static void backward_pixel(const struct backward *s, int row, int column, float *const *start, int y, int x)
+static void backward_pixel(struct backward *s, int row, int column, float *const *start, int y, int x)
 {
     float *to[MOST_TILES];
     pixels_of(&s->block, &s->walk->target, 4, y, x, s->outside, to);
@@ -298,7 +304,7 @@ static void backward_pixel(const struct backward *s, int row, int column, float 
 
 static void backward_block(void *context, int64_t first, int tiles, float *scratch)
 {
-    const struct conv_polyphase_walk *w = context;
+    const struct conv_walk *w = context;
     const int in = w->target.channels;
     struct backward s = {.block = {w->net, tiling_of(&w->source, 2), first, tiles, scratch}, .walk = w};
     backward_differences(&s);
@@ -330,7 +336,7 @@ static void backward_block(void *context, int64_t first, int tiles, float *scrat
         }
 }
 
-void conv_polyphase_backward(const struct conv_polyphase_walk *w)
+void conv_polyphase_backward(const struct conv_walk *w)
 {
     const int64_t tiles = (int64_t)w->source.images * tiling_tiles(tiling_of(&w->source, 2));
     tiles_run(w->net, tiles, MOST_TILES, backward_block, (void *)w);
@@ -342,7 +348,7 @@ void conv_polyphase_backward(const struct conv_polyphase_walk *w)
  *
  *   s0 = a dz0    s1 = c (dz0 + dz1)    s2 = d dz1    s3 = b dz0 + e dz1 */
 
-enum { SUMS = 4, SUM_FLOATS = 1 << 16, DZ0 = 0, DZ1, DZ01, DZ_AXIS };
+enum { SUMS = 4, DZ0 = 0, DZ1, DZ01, DZ_AXIS };
 
 struct term {
     unsigned char input, gradient;
@@ -370,76 +376,63 @@ static void gradients(struct block *b, const struct view *dz, const float *plane
     for (int j = 0; j < DZ_AXIS; j++) sum(b, rows[DZ01][j], rows[DZ0][j], rows[DZ1][j], out);
 }
 
-/* One block's part of the chains of each sum: its terms in turn. */
-static void weight_block(struct block *b, const struct conv_image_gradient *g, int first, int n, float *sums,
-                         bool goes_on)
+/* The terms of each sum take turns. */
+static void weight_block(const struct conv_weight_tiles *g, int64_t tile, int tiles, int first, int n,
+                         float *sums, ptrdiff_t stride, float *scratch, bool goes_on)
 {
+    struct block b = {g->net, tiling_of(&g->dz, 2), tile, tiles, scratch};
     const int out = g->dz.channels;
     const float *dz[DZ_AXIS][DZ_AXIS];
     lane v[AXIS][AXIS];
-    differences(b, &g->x, first, n, v);
-    gradients(b, &g->dz, dz);
+    differences(&b, &g->x, first, n, v);
+    gradients(&b, &g->dz, dz);
     for (int i = 0; i < SUMS; i++)
         for (int j = 0; j < SUMS; j++)
             for (int k = 0; k < terms_of(i) * terms_of(j); k++) {
                 const struct term row = terms[i][k / terms_of(j)], column = terms[j][k % terms_of(j)];
-                b->net->kernels->outer(&(struct outer_block){.x = v[row.input][column.input],
+                g->net->kernels->outer(&(struct outer_block){.x = v[row.input][column.input],
                                                              .dy = dz[row.gradient][column.gradient],
                                                              .dy_step = out,
                                                              .dy_block = KERNEL_BLOCK,
-                                                             .pixels = b->tiles,
+                                                             .pixels = tiles,
                                                              .rows = n,
                                                              .cols = out,
-                                                             .dw = sums + (ptrdiff_t)(i * SUMS + j) * n * out,
+                                                             .dw = sums + (i * SUMS + j) * stride,
                                                              .dw_stride = out,
                                                              .goes_on = goes_on || k > 0});
             }
 }
 
-/* From [4][4] sums to the weights: rows, then columns. */
-static void weights_of(const struct net *net, float *sums, int n, int out, float *to)
+static size_t weight_scratch(int n, int out)
 {
-    const ptrdiff_t plane = (ptrdiff_t)n * out;
+    return MOST_TILES * (16 * (size_t)n + DZ_AXIS * DZ_AXIS * (size_t)out);
+}
+
+/* Over rows, in place, then over columns. */
+static void weight_finish(const struct net *net, float *sums, ptrdiff_t stride, int n, int out, float *to)
+{
     static const unsigned char from[3] = {0, 3, 2};
+    const ptrdiff_t step = 9 * (ptrdiff_t)out;
     for (int j = 0; j < SUMS; j++)
         for (int i = 0; i < 3; i += 2) {
-            float *const row = sums + (i * SUMS + j) * plane;
-            net->kernels->add(row, plane, row, plane, sums + (SUMS + j) * plane, plane, 1, (int)plane);
+            float *const row = sums + (i * SUMS + j) * stride;
+            net->kernels->add(row, out, row, out, sums + (SUMS + j) * stride, out, n, out);
         }
-    for (int i = 0; i < 3; i++) {
-        const float *const row = sums + from[i] * SUMS * plane, *const middle = row + plane;
-        float *const w = to + (ptrdiff_t)i * 3 * out;
-        net->kernels->add(w, (ptrdiff_t)9 * out, row, out, middle, out, n, out);
-        net->kernels->copy(w + out, (ptrdiff_t)9 * out, row + 3 * plane, out, n, out);
-        net->kernels->add(w + 2 * (ptrdiff_t)out, (ptrdiff_t)9 * out, row + 2 * plane, out, middle, out, n,
-                          out);
+    for (int i = 0; i < 3; i++, to += 3 * (ptrdiff_t)out) {
+        const float *const row = sums + from[i] * SUMS * stride, *const middle = row + stride;
+        net->kernels->add(to, step, row, out, middle, out, n, out);
+        net->kernels->copy(to + out, step, row + 3 * stride, out, n, out);
+        net->kernels->add(to + 2 * (ptrdiff_t)out, step, row + 2 * stride, out, middle, out, n, out);
     }
 }
 
-void conv_polyphase_weight_image(const struct conv_image_gradient *g, int image, int first, int n, float *to,
-                                 float *scratch)
-{
-    const struct tiling tiling = tiling_of(&g->dz, 2);
-    const int out = g->dz.channels, tiles = tiling_tiles(tiling);
-    const int most = conv_sum_channels(out, SUMS * SUMS, SUM_FLOATS);
-    for (int c = 0, width; c < n; c += width, to += (ptrdiff_t)9 * width * out) {
-        width = tile_block((n - c) / KERNEL_BLOCK, most / KERNEL_BLOCK) * KERNEL_BLOCK;
-        float *const free = scratch + (ptrdiff_t)SUMS * SUMS * width * out;
-        for (int t = 0, block; t < tiles; t += block) {
-            block = tile_block(tiles - t, MOST_TILES);
-            weight_block(&(struct block){g->net, tiling, (int64_t)image * tiles + t, block, free}, g,
-                         first + c, width, scratch, t > 0);
-        }
-        weights_of(g->net, scratch, width, out, to);
-    }
-}
-
-size_t conv_polyphase_weight_scratch(int in, int out)
-{
-    const int most = conv_sum_channels(out, SUMS * SUMS, SUM_FLOATS);
-    const size_t n = (size_t)(in < most ? in : most);
-    return SUMS * SUMS * n * (size_t)out + MOST_TILES * (16 * n + DZ_AXIS * DZ_AXIS * (size_t)out);
-}
+const struct conv_weight_form conv_polyphase_form = {.side = 2,
+                                                     .sums = SUMS * SUMS,
+                                                     .most_tiles = MOST_TILES,
+                                                     .floats = 1 << 16,
+                                                     .block = weight_block,
+                                                     .scratch = weight_scratch,
+                                                     .finish = weight_finish};
 
 size_t conv_polyphase_worker_scratch(int in, int out, bool backward)
 {

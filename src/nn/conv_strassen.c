@@ -125,7 +125,7 @@ size_t conv_strassen_worker_scratch(const struct view *source, const struct view
 /* ---- A piece ---- */
 
 struct piece {
-    const struct conv_strassen_walk *walk;
+    const struct conv_walk *walk;
     int64_t image, first; /* pair */
     int pairs;
     const float *in[PRODUCTS * MOST_PAIRS]; /* what each product multiplies, a row for each pair */
@@ -178,7 +178,7 @@ static void chain(const struct group *g, enum product first, int taps, const flo
                   float *const *keep, float *const *out)
 {
     const struct piece *p = g->piece;
-    const struct conv_strassen_walk *w = p->walk;
+    const struct conv_walk *w = p->walk;
     const int half = w->source.channels / 2;
     const ptrdiff_t product = (ptrdiff_t)half * KERNEL_BLOCK;
     w->net->kernels->conv(&(struct conv_block){
@@ -201,7 +201,7 @@ static void chain(const struct group *g, enum product first, int taps, const flo
 static void multiply(const struct group *g)
 {
     const struct piece *p = g->piece;
-    const struct conv_strassen_walk *w = p->walk;
+    const struct conv_walk *w = p->walk;
     const struct kernels *k = w->net->kernels;
     const int pairs = p->pairs, columns = g->columns;
     const float *bias1 = w->bias + g->column, *bias2 = bias1 + w->target.channels / 2;
@@ -224,7 +224,7 @@ static void multiply(const struct group *g)
 
 static void walk_shares(void *context, int64_t begin, int64_t end, int worker)
 {
-    const struct conv_strassen_walk *w = context;
+    const struct conv_walk *w = context;
     const struct cut c = cut_of(&w->target, w->net->options.threads);
     float *const inputs = op_worker_scratch(w->net, worker);
     float *const sums = inputs + c.most * 4 * (w->source.channels / 2);
@@ -245,7 +245,7 @@ static void walk_shares(void *context, int64_t begin, int64_t end, int worker)
     }
 }
 
-void conv_strassen_run(const struct conv_strassen_walk *w)
+void conv_strassen_run(const struct conv_walk *w)
 {
     const int threads = w->net->options.threads;
     const struct cut c = cut_of(&w->target, threads);

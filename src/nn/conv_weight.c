@@ -1,9 +1,11 @@
-/* The weight gradient of a convolution: the chain over the pixels of a chunk, chunks in order, images in the
- * binary tree (pixels.h). Workers own whole branches of the tree where weights are few, so that inputs and
- * gradients are read once; else rows of taps and input channels, or channels of a depthwise one. */
+/* The weight gradient of a convolution: the chain over the pixels of a chunk, chunks in order, or what a form makes of
+ * an image's tiles (struct conv_weight_form); images in the binary tree (pixels.h). Workers own whole branches of the
+ * tree where weights are few, so that inputs and gradients are read once; else rows of taps and input channels, or
+ * channels of a depthwise one. */
 #include "nn/conv.h"
 
 #include "base/par.h"
+#include "nn/conv_tiles.h"
 #include "nn/pixels.h"
 #include "nn/window.h"
 
@@ -37,13 +39,37 @@ struct weight_context {
     float *gradient; /* OIHW */
 };
 
-/* Forms that share a gradient by input channels, with all kernel positions of each: rows are [in][taps] then. */
-static bool by_channels(const struct conv_shape *s) { return s->winograd_weight || s->polyphase; }
-
-int conv_sum_channels(int out, int sums, int floats)
+/* Input channels that a form of tiles takes at a time, at most. */
+static int form_channels(const struct conv_weight_form *form, int out)
 {
-    const int blocks = floats / (sums * out * KERNEL_BLOCK);
-    return (blocks > 1 ? blocks : 1) * KERNEL_BLOCK;
+    const size_t blocks = (size_t)form->floats / ((size_t)form->sums * (size_t)out * KERNEL_BLOCK);
+    return (blocks ? (int)blocks : 1) * KERNEL_BLOCK;
+}
+
+enum { PAD = 16 }; /* floats between sums, so that they do not share cache sets */
+
+static size_t form_scratch(const struct conv_weight_form *form, int in, int out)
+{
+    const int most = form_channels(form, out), n = in < most ? in : most;
+    return (size_t)form->sums * ((size_t)n * (size_t)out + PAD) + form->scratch(n, out);
+}
+
+/* One image's gradient for input channels [first, first + n): rows are [channel][kernel position]. */
+static void form_image(const struct conv_weight_form *form, const struct conv_weight_tiles *g, int image, int first,
+                       int n, float *to, float *scratch)
+{
+    const int out = g->dz.channels, most = form_channels(form, out);
+    const int tiles = tiling_tiles(tiling_of(&g->dz, form->side));
+    for (int c = 0, width; c < n; c += width, to += 9 * (ptrdiff_t)width * out) {
+        width = tile_block((n - c) / KERNEL_BLOCK, most / KERNEL_BLOCK) * KERNEL_BLOCK;
+        const ptrdiff_t stride = (ptrdiff_t)width * out + PAD;
+        for (int t = 0, block; t < tiles; t += block) {
+            block = tile_block(tiles - t, form->most_tiles);
+            form->block(g, (int64_t)image * tiles + t, block, first + c, width, scratch, stride,
+                        scratch + form->sums * stride, t > 0);
+        }
+        form->finish(g->net, scratch, stride, width, out, to);
+    }
 }
 
 static size_t weight_cols(const struct conv_shape *s) { return op_aligned((size_t)s->out_group); }
@@ -76,11 +102,10 @@ static size_t packed_cols(const struct conv_shape *s)
  * for a depthwise convolution the pointers of all taps. */
 size_t conv_weight_worker_scratch(const struct conv_shape *s, const struct tensor *out)
 {
+    if (s->weight_form) return form_scratch(s->weight_form, s->in, s->out);
     const struct chunks chunks = pixels_chunks(out->height, out->width);
     const size_t pixels = (size_t)chunks.rows * (size_t)out->width, taps = (size_t)segment_taps(s);
     if (s->depthwise) return pixels * (size_t)s->taps * POINTER_FLOATS;
-    if (s->winograd_weight) return conv_winograd_weight_scratch(s->in, s->out);
-    if (s->polyphase) return conv_polyphase_weight_scratch(s->in, s->out);
     return pixels * (POINTER_FLOATS + packed_cols(s) + (taps > 1 ? taps * (size_t)s->in_group : 0));
 }
 
@@ -154,7 +179,7 @@ static void add_block(const struct weight_context *c, int64_t begin, int64_t end
     const float *sums = c->stack + begin * (ptrdiff_t)weight_cols(s) + first;
     float *gradient = c->gradient + (int64_t)(c->group * s->out_group + first) * s->depth;
     for (int64_t r = begin; r < end; r++, sums += weight_cols(s)) {
-        float *to = gradient + (by_channels(s) ? r : r % s->in_group * s->taps + r / s->in_group);
+        float *to = gradient + (s->weight_form ? r : r % s->in_group * s->taps + r / s->in_group);
         for (int o = 0; o < n; o++) to[(ptrdiff_t)o * s->depth] += sums[o];
     }
 }
@@ -163,10 +188,10 @@ static void add_block(const struct weight_context *c, int64_t begin, int64_t end
 static void weight_image(const struct weight_context *c, struct weight_part *part, int image, int worker)
 {
     const struct conv_shape *s = c->shape;
-    if (by_channels(s)) {
-        (s->polyphase ? conv_polyphase_weight_image : conv_winograd_weight_image)(
-            &(struct conv_image_gradient){c->net, c->x, c->dz}, image, (int)(part->begin / s->taps),
-            (int)((part->end - part->begin) / s->taps), part->row, op_worker_scratch(c->net, worker));
+    if (s->weight_form) {
+        form_image(s->weight_form, &(struct conv_weight_tiles){c->net, c->x, c->dz}, image,
+                   (int)(part->begin / s->taps), (int)((part->end - part->begin) / s->taps), part->row,
+                   op_worker_scratch(c->net, worker));
         return;
     }
     for (int chunk = 0; chunk < c->chunks.per_image; chunk++) {
@@ -245,7 +270,8 @@ static void weight_channels(void *context, int64_t begin, int64_t end, int worke
 /* Rows in a share, while each thread has one: each share reads, packs or transforms all gradients. */
 static int share_rows(const struct conv_shape *s, int threads)
 {
-    const int step = by_channels(s) ? s->taps * KERNEL_BLOCK : 4, most = by_channels(s) ? s->taps * SHARE_CHANNELS : SHARE_ROWS;
+    const int step = s->weight_form ? s->taps * KERNEL_BLOCK : 4;
+    const int most = s->weight_form ? s->taps * SHARE_CHANNELS : SHARE_ROWS;
     const int each = s->depth / threads / step * step;
     return each < step ? step : each < most ? each : most;
 }

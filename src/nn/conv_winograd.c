@@ -71,7 +71,7 @@ static void tile_in(const struct net *net, struct tiling tiling, int64_t tile, c
     net->kernels->winograd_input(v, v_stride, in, channels);
 }
 
-static void tile_out(const struct conv_winograd_walk *w, struct tiling tiling, int64_t tile, const float *m,
+static void tile_out(const struct conv_walk *w, struct tiling tiling, int64_t tile, const float *m,
                      ptrdiff_t m_stride)
 {
     const struct tile t = tile_of(tiling, tile);
@@ -85,7 +85,7 @@ static void tile_out(const struct conv_winograd_walk *w, struct tiling tiling, i
 
 static void walk_block(void *context, int64_t first, int tiles, float *scratch)
 {
-    const struct conv_winograd_walk *w = context;
+    const struct conv_walk *w = context;
     const struct tiling tiling = tiling_of(&w->target, SIDE_OUT);
     const int in = w->source.channels, out = w->target.channels;
     const ptrdiff_t v_stride = (ptrdiff_t)tiles * in + PAD, m_stride = (ptrdiff_t)tiles * out + PAD;
@@ -99,7 +99,7 @@ static void walk_block(void *context, int64_t first, int tiles, float *scratch)
     for (int t = 0; t < tiles; t++) tile_out(w, tiling, first + t, m + t * out, m_stride);
 }
 
-void conv_winograd_run(const struct conv_winograd_walk *w)
+void conv_winograd_run(const struct conv_walk *w)
 {
     const int64_t tiles = (int64_t)w->target.images * tiling_tiles(tiling_of(&w->target, SIDE_OUT));
     tiles_run(w->net, tiles, MOST_TILES, walk_block, (void *)w);
@@ -107,18 +107,9 @@ void conv_winograd_run(const struct conv_winograd_walk *w)
 
 /* ---- The gradient of the weights ---- */
 
-enum { SUM_FLOATS = 1 << 17 };
-
 bool conv_winograd_weight(const struct net *net, const struct node *node)
 {
     return net->options.plan == PLAN_FAST && conv_winograd(net, node);
-}
-
-size_t conv_winograd_weight_scratch(int in, int out)
-{
-    const int most = conv_sum_channels(out, POINTS, SUM_FLOATS);
-    const size_t n = (size_t)(in < most ? in : most);
-    return POINTS * (n * (size_t)out + MOST_TILES * (n + (size_t)out) + 3 * PAD);
 }
 
 /* A tile's 4 x 4 gradients, taken back through the last transform. */
@@ -131,17 +122,16 @@ static void tile_out_backward(const struct net *net, struct tiling tiling, int64
     net->kernels->winograd_output_backward(m, m_stride, dy, dz->channels);
 }
 
-/* The sums at all points go on by a block of tiles. */
-static void weight_block(const struct conv_image_gradient *g, int64_t first_tile, int tiles, int first, int n,
-                         float *sums, ptrdiff_t sums_stride, float *scratch, bool goes_on)
+static void weight_block(const struct conv_weight_tiles *g, int64_t tile, int tiles, int first, int n,
+                         float *sums, ptrdiff_t stride, float *scratch, bool goes_on)
 {
     const struct tiling tiling = tiling_of(&g->dz, SIDE_OUT);
     const int out = g->dz.channels;
     const ptrdiff_t v_stride = (ptrdiff_t)tiles * n + PAD, m_stride = (ptrdiff_t)tiles * out + PAD;
     float *const v = scratch, *const m = v + POINTS * v_stride;
     for (ptrdiff_t t = 0; t < tiles; t++) {
-        tile_in(g->net, tiling, first_tile + t, &g->x, first, n, v + t * n, v_stride);
-        tile_out_backward(g->net, tiling, first_tile + t, &g->dz, m + t * out, m_stride);
+        tile_in(g->net, tiling, tile + t, &g->x, first, n, v + t * n, v_stride);
+        tile_out_backward(g->net, tiling, tile + t, &g->dz, m + t * out, m_stride);
     }
     for (int k = 0; k < POINTS; k++) {
         const float *x[MOST_TILES];
@@ -153,26 +143,27 @@ static void weight_block(const struct conv_image_gradient *g, int64_t first_tile
                                                      .pixels = tiles,
                                                      .rows = n,
                                                      .cols = out,
-                                                     .dw = sums + k * sums_stride,
+                                                     .dw = sums + k * stride,
                                                      .dw_stride = out,
                                                      .goes_on = goes_on});
     }
 }
 
-void conv_winograd_weight_image(const struct conv_image_gradient *g, int image, int first, int n, float *to,
-                                float *scratch)
+static size_t weight_scratch(int n, int out)
 {
-    const int out = g->dz.channels, tiles = tiling_tiles(tiling_of(&g->dz, SIDE_OUT));
-    const int most = conv_sum_channels(out, POINTS, SUM_FLOATS);
-    for (int c = 0, width; c < n; c += width, to += (ptrdiff_t)9 * width * out) {
-        width = tile_block((n - c) / KERNEL_BLOCK, most / KERNEL_BLOCK) * KERNEL_BLOCK;
-        const ptrdiff_t stride = (ptrdiff_t)width * out + PAD;
-        for (int t = 0, block; t < tiles; t += block) {
-            block = tile_block(tiles - t, MOST_TILES);
-            weight_block(g, (int64_t)image * tiles + t, block, first + c, width, scratch, stride,
-                         scratch + POINTS * stride, t > 0);
-        }
-        for (ptrdiff_t i = 0; i < width; i++)
-            g->net->kernels->winograd_weights_backward(to + i * 9 * out, out, scratch + i * out, stride, out);
-    }
+    return POINTS * (MOST_TILES * ((size_t)n + (size_t)out) + 2 * PAD);
 }
+
+static void weight_finish(const struct net *net, float *sums, ptrdiff_t stride, int n, int out, float *to)
+{
+    for (int i = 0; i < n; i++, sums += out, to += 9 * (ptrdiff_t)out)
+        net->kernels->winograd_weights_backward(to, out, sums, stride, out);
+}
+
+const struct conv_weight_form conv_winograd_form = {.side = SIDE_OUT,
+                                                    .sums = POINTS,
+                                                    .most_tiles = MOST_TILES,
+                                                    .floats = 1 << 17,
+                                                    .block = weight_block,
+                                                    .scratch = weight_scratch,
+                                                    .finish = weight_finish};

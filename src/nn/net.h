@@ -26,7 +26,7 @@ enum net_mode {
 
 /* Names of plans: which algorithm computes a shape. */
 enum net_plan {
-    PLAN_FAST, /* fewer multiplications where that is faster (conv_winograd.c, conv_strassen.c), else as in exact */
+    PLAN_FAST,     /* fewer multiplications where that is faster: conv_winograd.c, conv_polyphase.c, conv_strassen.c */
     PLAN_EXACT,    /* every convolution directly, one chain an output */
     PLAN_FAST_0_1, /* as fast chose in version 0.1: for repeating what it made */
 };

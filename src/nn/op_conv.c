@@ -8,9 +8,9 @@
  * polyphase one (conv_polyphase.c), and wide 1x1 ones Strassen's, forward (conv_strassen.c). Otherwise three forms,
  * chosen by shape: depthwise (groups = channels); patches, for inputs of at most 4 channels a group, which are copied
  * into contiguous rows first; and the general one, which walks pointers to source pixels.
- * All three run the chain (kh, kw, ci) from the bias. The gradients follow docs/NUMERICS.md: dx is the chain
- * (kh, kw, co) in descending kernel position, dw that over the pixels of a chunk, chunks in order, images in
- * the binary tree. */
+ * These three run the chain (kh, kw, ci) from the bias; of their gradients dx is the chain (kh, kw, co) in
+ * descending kernel position, dw that over the pixels of a chunk, chunks in order, images in the binary tree
+ * (docs/NUMERICS.md). */
 #include "nn/conv.h"
 
 #include "base/par.h"
@@ -156,15 +156,13 @@ static void convolve(struct net *net, const struct node *node)
                         .channels_out = s.out_group,
                         .depthwise = s.depthwise,
                         .activation = activation};
+    const struct conv_walk whole = {net, walk.source, target, walk.weights, walk.bias, false, activation};
     if (s.winograd)
-        conv_winograd_run(&(struct conv_winograd_walk){net, walk.source, target, walk.weights, walk.bias,
-                                                       false, activation});
+        conv_winograd_run(&whole);
     else if (s.polyphase)
-        conv_polyphase_forward(&(struct conv_polyphase_walk){net, walk.source, target, walk.weights,
-                                                             walk.bias, false, activation});
+        conv_polyphase_forward(&whole);
     else if (s.strassen)
-        conv_strassen_run(
-            &(struct conv_strassen_walk){net, walk.source, target, walk.weights, walk.bias, activation});
+        conv_strassen_run(&whole);
     else
         walk_run(&walk);
 }
@@ -222,13 +220,9 @@ static void data_backward(struct net *net, const struct node *node, const struct
     const struct view dx = net_gradient(net, node->input[0]);
     const float *weights = conv_packed_backward(net, node, s);
     const bool accumulate = op_accumulates(net, node, 0);
-    if (s->winograd) {
-        conv_winograd_run(&(struct conv_winograd_walk){net, dz, dx, weights, NULL, accumulate, ACT_NONE});
-        return;
-    }
-    if (s->polyphase) {
-        conv_polyphase_backward(
-            &(struct conv_polyphase_walk){net, dz, dx, weights, NULL, accumulate, ACT_NONE});
+    if (s->winograd || s->polyphase) {
+        const struct conv_walk whole = {net, dz, dx, weights, NULL, accumulate, ACT_NONE};
+        (s->winograd ? conv_winograd_run : conv_polyphase_backward)(&whole);
         return;
     }
     struct phases phases = {0};
