@@ -3,8 +3,8 @@
  * with all other operations (test_kernels.c, test_ops.c). */
 #include "check.h"
 #include "check_gradients.h"
+#include "check_layer.h"
 #include "check_net.h"
-#include "op_cases.h"
 
 #include "detect/detector.h"
 #include "image/decode.h"
@@ -16,82 +16,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct kernels *kernels_here(void)
-{
-    const struct kernels *kernels;
-    struct error err;
-    check_ok(kernels_get(&kernels, NULL, &err), &err);
-    return kernels;
-}
-
 /* ---- One convolution ---- */
-
-struct shape {
-    int batch, height, width, in, out;
-};
 
 static const struct conv_options same = {.kernel = 3, .padding = 1},
                                  half = {.kernel = 3, .padding = 1, .stride = 2},
                                  linear = {.kernel = 1, .linear = true}, point = {.kernel = 1};
 
-struct layer {
-    struct params params;
-    struct graph graph;
-    struct net net;
-    int x, y;
-    float *output; /* y's values: their place may serve others in the backward pass */
-    float *gradients;
-};
-
-static void layer_make(struct layer *l, struct shape s, struct conv_options options, struct net_options net)
-{
-    struct error err;
-    *l = (struct layer){0};
-    graph_begin(&l->graph, &l->params);
-    l->x = graph_input(&l->graph, s.height, s.width, s.in, true);
-    const struct conv_layer conv = graph_conv_layer(&l->graph, "c", s.in, s.out, options);
-    l->y = graph_conv(&l->graph, &conv, l->x);
-    graph_output(&l->graph, l->y);
-    check_ok(graph_finish(&l->graph, &err), &err);
-    op_case_params(&l->params);
-    net.batch = s.batch;
-    check_ok(net_create(&l->net, &l->graph, kernels_here(), net, &err), &err);
-}
-
-/* Forward and backward, of values by formula. */
-static void layer_start(struct layer *l, struct shape s, struct conv_options options, enum net_plan plan,
-                        int threads)
-{
-    layer_make(l, s, options, (struct net_options){.threads = threads, .mode = NET_TRAINING, .plan = plan});
-    const struct view x = net_value(&l->net, l->x), dy = net_gradient(&l->net, l->y);
-    op_case_uniform(x.data, "x", (size_t)x.pixels * (size_t)x.stride);
-    op_case_uniform(dy.data, "dy", (size_t)dy.pixels * (size_t)dy.stride);
-    assert_non_null(l->gradients = calloc(l->params.trainable, sizeof *l->gradients));
-    net_forward(&l->net);
-    const struct view y = net_value(&l->net, l->y);
-    const size_t size = (size_t)y.pixels * (size_t)y.stride * sizeof *l->output;
-    assert_non_null(l->output = malloc(size));
-    memcpy(l->output, y.data, size);
-    net_backward(&l->net, l->gradients);
-}
-
-static void layer_end(struct layer *l)
-{
-    free(l->output);
-    free(l->gradients);
-    net_free(&l->net);
-    graph_free(&l->graph);
-    params_free(&l->params);
-}
-
 static const char *algorithm_of(const struct layer *l) { return cost_algorithm(&l->net, l->graph.nodes); }
-
-/* Element (row, column) of one image and channel, 0 outside. */
-static double at(const struct view *v, int image, int row, int column, int channel)
-{
-    if (row < 0 || row >= v->height || column < 0 || column >= v->width) return 0;
-    return v->data[((int64_t)(image * v->height + row) * v->width + column) * v->stride + channel];
-}
 
 static const float *weights_of(const struct layer *l)
 {
