@@ -15,9 +15,9 @@
 #include "kernels/norm_inl.h"
 #include "kernels/optim_inl.h"
 #include "kernels/peak_inl.h"
+#include "kernels/polyphase_inl.h"
 #include "kernels/reduce_inl.h"
 #include "kernels/winograd_inl.h"
-#include "kernels/polyphase_inl.h"
 
 extern const struct kernels KERNELS_TABLE;
 const struct kernels KERNELS_TABLE = {

@@ -24,13 +24,8 @@ enum {
 
 bool conv_polyphase(const struct net *net, const struct node *node)
 {
-    const struct conv_options *o = &node->as.conv;
-    const struct tensor *in = net->graph->tensors + node->input[0], *out = net->graph->tensors + node->output;
-    const int least = op_training(net) ? LEAST_TRAINED : LEAST_SIDE;
-    return net->options.plan == PLAN_FAST && o->kernel == 3 && o->stride == 2 && o->padding == 1 &&
-           o->dilation == 1 && o->groups == 1 && in->channels % KERNEL_BLOCK == 0 &&
-           out->channels % KERNEL_BLOCK == 0 && in->channels >= LEAST_CHANNELS && out->height >= least &&
-           out->width >= least;
+    return net->options.plan == PLAN_FAST && net->graph->tensors[node->input[0]].channels >= LEAST_CHANNELS &&
+           tiles_fit(net, node, 2, op_training(net) ? LEAST_TRAINED : LEAST_SIDE);
 }
 
 struct place {

@@ -6,6 +6,15 @@ enum {
     LEAST_TILES = 12
 }; /* in a share: fewer use the register tiles badly, and all weights are read for them */
 
+bool tiles_fit(const struct net *net, const struct node *node, int stride, int least)
+{
+    const struct conv_options *o = &node->as.conv;
+    const struct tensor *in = net->graph->tensors + node->input[0], *out = net->graph->tensors + node->output;
+    return o->kernel == 3 && o->stride == stride && o->padding == 1 && o->dilation == 1 && o->groups == 1 &&
+           in->channels % KERNEL_BLOCK == 0 && out->channels % KERNEL_BLOCK == 0 && out->height >= least &&
+           out->width >= least;
+}
+
 struct tiling tiling_of(const struct view *view, int side)
 {
     return (struct tiling){side, (view->width + side - 1) / side, (view->height + side - 1) / side};

@@ -4,6 +4,12 @@
 
 #include "nn/op.h"
 
+enum { TILES_PAD = 16 }; /* floats between planes of values of tiles, so that they do not share cache sets */
+
+/* Whether the node is a plain 3x3 convolution of the stride, of whole blocks of channels and an output of at least so
+ * many rows and columns. */
+bool tiles_fit(const struct net *net, const struct node *node, int stride, int least);
+
 /* Tiles of side x side pixels over every image of a view, row by row; the last ones may stick out. */
 struct tiling {
     int side, across, down;

@@ -46,12 +46,10 @@ static int form_channels(const struct conv_weight_form *form, int out)
     return (blocks ? (int)blocks : 1) * KERNEL_BLOCK;
 }
 
-enum { PAD = 16 }; /* floats between sums, so that they do not share cache sets */
-
 static size_t form_scratch(const struct conv_weight_form *form, int in, int out)
 {
     const int most = form_channels(form, out), n = in < most ? in : most;
-    return (size_t)form->sums * ((size_t)n * (size_t)out + PAD) + form->scratch(n, out);
+    return (size_t)form->sums * ((size_t)n * (size_t)out + TILES_PAD) + form->scratch(n, out);
 }
 
 /* One image's gradient for input channels [first, first + n): rows are [channel][kernel position]. */
@@ -62,7 +60,7 @@ static void form_image(const struct conv_weight_form *form, const struct conv_we
     const int tiles = tiling_tiles(tiling_of(&g->dz, form->side));
     for (int c = 0, width; c < n; c += width, to += 9 * (ptrdiff_t)width * out) {
         width = tile_block((n - c) / KERNEL_BLOCK, most / KERNEL_BLOCK) * KERNEL_BLOCK;
-        const ptrdiff_t stride = (ptrdiff_t)width * out + PAD;
+        const ptrdiff_t stride = (ptrdiff_t)width * out + TILES_PAD;
         for (int t = 0, block; t < tiles; t += block) {
             block = tile_block(tiles - t, form->most_tiles);
             form->block(g, (int64_t)image * tiles + t, block, first + c, width, scratch, stride,

@@ -15,17 +15,12 @@ enum {
     LEAST_SIDE = 12,   /* of a map: below, the transformed weights outgrow what they save */
     LEAST_TRAINED = 8, /* in training, where the pictures of a batch share them */
     MOST_TILES = 24,   /* in a block */
-    PAD = 16,          /* floats between the points of a block, so that they do not share cache sets */
 };
 
 bool conv_winograd(const struct net *net, const struct node *node)
 {
-    const struct conv_options *o = &node->as.conv;
-    const struct tensor *in = net->graph->tensors + node->input[0], *out = net->graph->tensors + node->output;
     const int least = op_training(net) && net->options.plan == PLAN_FAST ? LEAST_TRAINED : LEAST_SIDE;
-    return net->options.plan != PLAN_EXACT && o->kernel == 3 && o->stride == 1 && o->padding == 1 &&
-           o->dilation == 1 && o->groups == 1 && in->channels % KERNEL_BLOCK == 0 &&
-           out->channels % KERNEL_BLOCK == 0 && out->height >= least && out->width >= least;
+    return net->options.plan != PLAN_EXACT && tiles_fit(net, node, 1, least);
 }
 
 /* ---- Weights: [point][block of outputs][input channel][16] ---- */
@@ -58,7 +53,7 @@ void conv_winograd_pack(const struct net *net, const struct node *node, bool bac
 
 size_t conv_winograd_worker_scratch(int in, int out)
 {
-    return POINTS * ((size_t)MOST_TILES * (size_t)(in + out) + 2 * PAD);
+    return POINTS * ((size_t)MOST_TILES * (size_t)(in + out) + 2 * TILES_PAD);
 }
 
 /* The 6 x 6 inputs of a tile, from a channel on. */
@@ -88,7 +83,8 @@ static void walk_block(void *context, int64_t first, int tiles, float *scratch)
     const struct conv_walk *w = context;
     const struct tiling tiling = tiling_of(&w->target, SIDE_OUT);
     const int in = w->source.channels, out = w->target.channels;
-    const ptrdiff_t v_stride = (ptrdiff_t)tiles * in + PAD, m_stride = (ptrdiff_t)tiles * out + PAD;
+    const ptrdiff_t v_stride = (ptrdiff_t)tiles * in + TILES_PAD,
+                    m_stride = (ptrdiff_t)tiles * out + TILES_PAD;
     float *const v = scratch, *const m = v + POINTS * v_stride;
     for (int t = 0; t < tiles; t++)
         tile_in(w->net, tiling, first + t, &w->source, 0, in, v + t * in, v_stride);
@@ -127,7 +123,8 @@ static void weight_block(const struct conv_weight_tiles *g, int64_t tile, int ti
 {
     const struct tiling tiling = tiling_of(&g->dz, SIDE_OUT);
     const int out = g->dz.channels;
-    const ptrdiff_t v_stride = (ptrdiff_t)tiles * n + PAD, m_stride = (ptrdiff_t)tiles * out + PAD;
+    const ptrdiff_t v_stride = (ptrdiff_t)tiles * n + TILES_PAD,
+                    m_stride = (ptrdiff_t)tiles * out + TILES_PAD;
     float *const v = scratch, *const m = v + POINTS * v_stride;
     for (ptrdiff_t t = 0; t < tiles; t++) {
         tile_in(g->net, tiling, tile + t, &g->x, first, n, v + t * n, v_stride);
@@ -151,7 +148,7 @@ static void weight_block(const struct conv_weight_tiles *g, int64_t tile, int ti
 
 static size_t weight_scratch(int n, int out)
 {
-    return POINTS * (MOST_TILES * ((size_t)n + (size_t)out) + 2 * PAD);
+    return POINTS * (MOST_TILES * ((size_t)n + (size_t)out) + 2 * TILES_PAD);
 }
 
 static void weight_finish(const struct net *net, float *sums, ptrdiff_t stride, int n, int out, float *to)
