@@ -11,6 +11,8 @@
 #define LOSS_SCALE 0x1p32
 #define MIB 1048576.0
 
+enum { GRAIN = 4096 };
+
 static enum status allocate(struct learner *learner, struct error *err)
 {
     const size_t n = learner->coordinates;
@@ -279,6 +281,13 @@ static void average(struct learner *learner)
     optim_average(&learner->optim, values + n, params->values + n, NULL, decay, params->total - n);
 }
 
+static void zero_range(void *context, int64_t begin, int64_t end, int worker)
+{
+    (void)worker;
+    float *values = context;
+    memset(values + begin, 0, (size_t)(end - begin) * sizeof *values);
+}
+
 enum status learner_step(struct learner *learner, const struct optim_rates *rates, double momentum,
                          double *norm, struct error *err)
 {
@@ -286,7 +295,7 @@ enum status learner_step(struct learner *learner, const struct optim_rates *rate
                       learner->sums, err));
     apply(learner, rates, momentum);
     average(learner);
-    memset(learner->gradient, 0, learner->coordinates * sizeof(float));
+    par_for(learner->options.threads, (int64_t)learner->coordinates, GRAIN, zero_range, learner->gradient);
     return OK;
 }
 
