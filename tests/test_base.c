@@ -8,6 +8,7 @@
 #include "base/rng.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -133,6 +134,8 @@ static void parallel_shares_cover_each_output_once(void **state)
             int seen[50] = {0};
             par_for(threads, n, 4, mark, seen);
             for (int i = 0; i < 50; i++) assert_int_equal(seen[i], i < n);
+            for (int turn = 0; turn < 2; turn++) par_pass(threads, n, 4, mark, seen);
+            for (int i = 0; i < 50; i++) assert_int_equal(seen[i], 3 * (i < n));
         }
 }
 
@@ -160,6 +163,25 @@ static void workers_are_unique_and_their_shares_ascend(void **state)
     }
 }
 
+enum { PASS = 1000 };
+
+static void note_first_share(void *context, int64_t begin, int64_t end, int worker)
+{
+    int *const side = context; /* on which worker 0 begins: -1, 1 or 0, not known */
+    if (worker == 0 && !*side) *side = begin == 0 ? -1 : end == PASS ? 1 : 2;
+}
+
+static void passes_begin_at_alternating_sides(void **state)
+{
+    (void)state;
+    for (int threads = 2; threads <= 9; threads++) {
+        int sides[2] = {0};
+        for (int turn = 0; turn < 2; turn++) par_pass(threads, PASS, 3, note_first_share, sides + turn);
+        assert_int_equal(abs(sides[0]), 1);
+        assert_int_equal(sides[0], -sides[1]);
+    }
+}
+
 static void a_quota_is_rounded_up(void **state)
 {
     (void)state;
@@ -184,6 +206,7 @@ int main(void)
         cmocka_unit_test(a_full_disk_leaves_the_old_file),
         cmocka_unit_test(parallel_shares_cover_each_output_once),
         cmocka_unit_test(workers_are_unique_and_their_shares_ascend),
+        cmocka_unit_test(passes_begin_at_alternating_sides),
         cmocka_unit_test(a_quota_is_rounded_up),
     };
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);

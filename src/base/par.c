@@ -24,7 +24,7 @@ static void run(par_body *body, void *context, int64_t begin, int64_t end, int w
     inside = before;
 }
 
-void par_for(int threads, int64_t n, int64_t grain, par_body *body, void *context)
+static void hand_out(int threads, int64_t n, int64_t grain, par_body *body, void *context, bool from_end)
 {
     assert(threads >= 1 && threads <= PAR_MAX_THREADS && grain >= 1 && n >= 0);
     assert(threads == 1 || !inside);
@@ -49,13 +49,26 @@ void par_for(int threads, int64_t n, int64_t grain, par_body *body, void *contex
         const uint64_t previous = fpu_enter();
         void *const locale = c_locale_enter();
         for (int64_t share = worker; share < shares; share = workers + atomic_fetch_add(&taken, 1)) {
-            const int64_t first = share * each + (share < larger ? share : larger);
-            const int64_t end = (first + each + (share < larger)) * grain;
+            const int64_t before = share * each + (share < larger ? share : larger),
+                          count = each + (share < larger);
+            const int64_t first = from_end ? grains - before - count : before, end = (first + count) * grain;
             run(body, context, first * grain, end < n ? end : n, worker);
         }
         c_locale_leave(locale);
         fpu_leave(previous);
     }
+}
+
+void par_for(int threads, int64_t n, int64_t grain, par_body *body, void *context)
+{
+    hand_out(threads, n, grain, body, context, false);
+}
+
+void par_pass(int threads, int64_t n, int64_t grain, par_body *body, void *context)
+{
+    static _Thread_local bool from_end;
+    hand_out(threads, n, grain, body, context, from_end);
+    from_end = !from_end;
 }
 
 int par_quota(const char *text)

@@ -20,6 +20,10 @@ typedef void par_body(void *context, int64_t begin, int64_t end, int worker);
  * does so with one thread. */
 void par_for(int threads, int64_t n, int64_t grain, par_body *body, void *context);
 
+/* par_for for one of several passes over the same data, more of it than fits in the caches: every other pass hands the
+ * shares out from the end, where the one before has just been. */
+void par_pass(int threads, int64_t n, int64_t grain, par_body *body, void *context);
+
 /* The thread count to use when the user names none: OMP_NUM_THREADS, else the CPUs that the process may run
  * on, but no more than its control group's quota of CPU time pays for. */
 int par_default_threads(void);

@@ -46,15 +46,35 @@ struct view conv_z(const struct net *net, const struct node *node);
 void conv_end_forward(struct net *net, const struct node *node);
 void conv_end_replay(struct net *net, const struct node *node);
 
-/* Turns the gradient of the output into that of z, in place, and adds those of gamma and beta, or of the bias. */
-void conv_end_backward(struct net *net, const struct node *node, struct view dy);
+/* One pass over a convolution's end. */
+struct conv_end {
+    const struct net *net;
+    const struct node *node;
+    struct view z, y, dy; /* backward dy becomes dz, the gradient of z, in place */
+    struct norm_params norm;
+    const float *scale, *a, *b; /* backward, with a batch norm */
+};
+
+/* Adds the gradients of gamma and beta, or of the bias. Batch norm's rows [begin, end) of dz are left to
+ * conv_end_backward_rows, once each and before other scratch than conv_sums is written. */
+struct conv_end conv_end_backward(struct net *net, const struct node *node, struct view dy);
+void conv_end_backward_rows(const struct conv_end *e, int64_t begin, int64_t end);
+void conv_end_backward_all(const struct conv_end *e); /* all rows */
 size_t conv_end_scratch(const struct view *y);
 
-/* Adds the weight's gradient, from dz and the input. */
+/* Scratch begins with what those rows need; sums, of either kind, come behind it. */
+static inline size_t conv_kept(int channels) { return op_aligned(3 * (size_t)channels); }
+static inline float *conv_sums(const struct net *net, int channels)
+{
+    return op_scratch(net) + conv_kept(channels);
+}
+
+/* Makes dz of what the end has left and adds the weight's gradient from it and the input. */
 void conv_weight_backward(struct net *net, const struct node *node, const struct conv_shape *s,
-                          struct view dz);
+                          const struct conv_end *end);
 size_t conv_weight_scratch(const struct conv_shape *s, int images, int threads);
 size_t conv_weight_worker_scratch(const struct conv_shape *s, const struct tensor *out);
+
 /* What the forms below compute: target = activation(convolution of source + bias (or NULL) + target where accumulate),
  * or the same from the gradient of the output to that of the input, which has no bias and no activation. */
 struct conv_walk {

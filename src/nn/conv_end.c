@@ -40,49 +40,44 @@ static struct norm_params norm_of(const struct net *net, const struct node *node
                                 op_param(net, node, CONV_GAMMA), op_param(net, node, CONV_BETA)};
 }
 
-struct end_context {
-    const struct net *net;
-    const struct node *node;
-    struct view z, y, dy;
-    struct norm_params norm;
-    const float *scale, *a, *b; /* backward */
-};
-
-static double *scratch_sums(const struct net *net) { return (double *)op_scratch(net); }
+static double *scratch_sums(const struct net *net, int channels)
+{
+    return (double *)conv_sums(net, channels);
+}
 
 static float *scratch_partials(const struct net *net, int channels)
 {
-    return op_scratch(net) + op_aligned(4 * (size_t)channels); /* after two doubles a channel */
+    return conv_sums(net, channels) + op_aligned(4 * (size_t)channels); /* after two doubles a channel */
 }
 
 /* ---- Forward ---- */
 
 static void sum_body(void *context, int64_t begin, int pixels, float *partial)
 {
-    const struct end_context *c = context;
-    c->net->kernels->column_sum(partial, view_row(&c->z, begin), c->z.stride, pixels, c->z.channels);
+    const struct conv_end *e = context;
+    e->net->kernels->column_sum(partial, view_row(&e->z, begin), e->z.stride, pixels, e->z.channels);
 }
 
 static void square_body(void *context, int64_t begin, int pixels, float *partial)
 {
-    const struct end_context *c = context;
-    c->net->kernels->column_sum_squares(partial, view_row(&c->z, begin), c->z.stride, c->norm.mean, pixels,
-                                        c->z.channels);
+    const struct conv_end *e = context;
+    e->net->kernels->column_sum_squares(partial, view_row(&e->z, begin), e->z.stride, e->norm.mean, pixels,
+                                        e->z.channels);
 }
 
 /* Batch mean and variance into saved and running statistics. */
-static void batch_statistics(struct net *net, const struct node *node, struct end_context *c)
+static void batch_statistics(struct net *net, const struct node *node, struct conv_end *e)
 {
-    const int channels = c->z.channels;
-    const double n = (double)c->z.pixels, momentum = (double)net->options.momentum;
+    const int channels = e->z.channels;
+    const double n = (double)e->z.pixels, momentum = (double)net->options.momentum;
     float *mean = op_saved(net, node), *inv = mean + channels;
     float *running_mean = params_values(net->graph->params, node->param[CONV_MEAN]);
     float *running_variance = params_values(net->graph->params, node->param[CONV_VARIANCE]);
-    double *sums = scratch_sums(net);
+    double *sums = scratch_sums(net, channels);
     float *partials = scratch_partials(net, channels);
-    pixels_sum(net, &c->z, 1, sum_body, c, partials, sums);
+    pixels_sum(net, &e->z, 1, sum_body, e, partials, sums);
     for (int i = 0; i < channels; i++) mean[i] = flush_double(sums[i] / n);
-    pixels_sum(net, &c->z, 1, square_body, c, partials, sums);
+    pixels_sum(net, &e->z, 1, square_body, e, partials, sums);
     for (int i = 0; i < channels; i++) {
         const double variance = sums[i] / n, unbiased = n > 1 ? sums[i] / (n - 1) : variance;
         inv[i] = (float)(1.0 / sqrt(variance + (double)node->as.conv.eps));
@@ -104,110 +99,121 @@ static void frozen_statistics(struct net *net, const struct node *node)
 static void normalise_rows(void *context, int64_t begin, int64_t end, int worker)
 {
     (void)worker;
-    const struct end_context *c = context;
-    c->net->kernels->batch_norm(view_row(&c->y, begin), c->y.stride, view_row(&c->z, begin), c->z.stride,
-                                c->norm, (int)(end - begin), c->z.channels, c->node->as.conv.activation);
+    const struct conv_end *e = context;
+    e->net->kernels->batch_norm(view_row(&e->y, begin), e->y.stride, view_row(&e->z, begin), e->z.stride,
+                                e->norm, (int)(end - begin), e->z.channels, e->node->as.conv.activation);
 }
 
-static struct end_context forward_context(const struct net *net, const struct node *node)
+static struct conv_end forward_context(const struct net *net, const struct node *node)
 {
-    struct end_context c = {.net = net, .node = node, .z = conv_z(net, node), .y = op_output(net, node)};
-    if (node->as.conv.batch_norm) c.norm = norm_of(net, node);
-    return c;
+    struct conv_end e = {.net = net, .node = node, .z = conv_z(net, node), .y = op_output(net, node)};
+    if (node->as.conv.batch_norm) e.norm = norm_of(net, node);
+    return e;
 }
 
-static void finish(struct net *net, struct end_context *c)
+static void finish(struct net *net, struct conv_end *e)
 {
-    if (c->node->as.conv.batch_norm)
-        par_for(net->options.threads, c->y.pixels, GRAIN, normalise_rows, c);
+    if (e->node->as.conv.batch_norm)
+        par_pass(net->options.threads, e->y.pixels, GRAIN, normalise_rows, e);
     else
-        op_activate(net, c->y, c->z, c->node->as.conv.activation);
+        op_activate(net, e->y, e->z, e->node->as.conv.activation);
 }
 
 void conv_end_replay(struct net *net, const struct node *node)
 {
-    struct end_context c = forward_context(net, node);
-    finish(net, &c);
+    struct conv_end e = forward_context(net, node);
+    finish(net, &e);
 }
 
 void conv_end_forward(struct net *net, const struct node *node)
 {
-    struct end_context c = forward_context(net, node);
+    struct conv_end e = forward_context(net, node);
     if (node->as.conv.batch_norm) {
         if (net->options.mode == NET_TRAINING)
-            batch_statistics(net, node, &c);
+            batch_statistics(net, node, &e);
         else
             frozen_statistics(net, node);
     }
-    finish(net, &c);
+    finish(net, &e);
 }
 
 /* ---- Backward ---- */
 
 static void norm_sums_body(void *context, int64_t begin, int pixels, float *partial)
 {
-    const struct end_context *c = context;
-    float *dy = view_row(&c->dy, begin);
-    c->net->kernels->batch_norm_backward_sums(dy, c->dy.stride, dy, c->dy.stride, view_row(&c->z, begin),
-                                              c->z.stride, c->norm, partial, partial + c->z.channels, pixels,
-                                              c->z.channels, c->node->as.conv.activation);
+    const struct conv_end *e = context;
+    float *dy = view_row(&e->dy, begin);
+    e->net->kernels->batch_norm_backward_sums(dy, e->dy.stride, dy, e->dy.stride, view_row(&e->z, begin),
+                                              e->z.stride, e->norm, partial, partial + e->z.channels, pixels,
+                                              e->z.channels, e->node->as.conv.activation);
 }
 
-static void norm_backward_rows(void *context, int64_t begin, int64_t end, int worker)
+void conv_end_backward_rows(const struct conv_end *e, int64_t begin, int64_t end)
+{
+    if (!e->node->as.conv.batch_norm) return;
+    float *dy = view_row(&e->dy, begin);
+    e->net->kernels->batch_norm_backward(dy, e->dy.stride, dy, e->dy.stride, view_row(&e->z, begin),
+                                         e->z.stride, e->norm, e->scale, e->a, e->b, (int)(end - begin),
+                                         e->z.channels);
+}
+
+static void backward_rows(void *context, int64_t begin, int64_t end, int worker)
 {
     (void)worker;
-    const struct end_context *c = context;
-    float *dy = view_row(&c->dy, begin);
-    c->net->kernels->batch_norm_backward(dy, c->dy.stride, dy, c->dy.stride, view_row(&c->z, begin),
-                                         c->z.stride, c->norm, c->scale, c->a, c->b, (int)(end - begin),
-                                         c->z.channels);
+    conv_end_backward_rows(context, begin, end);
 }
 
-static void norm_backward(struct net *net, const struct node *node, struct view dy)
+void conv_end_backward_all(const struct conv_end *e)
 {
-    const int channels = dy.channels;
-    struct end_context c = {
-        .net = net, .node = node, .z = conv_z(net, node), .dy = dy, .norm = norm_of(net, node)};
-    double *sums = scratch_sums(net); /* dgamma, dbeta */
-    pixels_sum(net, &dy, 2, norm_sums_body, &c, scratch_partials(net, channels), sums);
-    op_add_sums(net, node, CONV_GAMMA, sums);
-    op_add_sums(net, node, CONV_BETA, sums + channels);
-    float *scale = scratch_partials(net, channels), *a = scale + channels, *b = a + channels;
-    const double n = (double)dy.pixels;
+    if (e->node->as.conv.batch_norm)
+        par_pass(e->net->options.threads, e->dy.pixels, GRAIN, backward_rows, (void *)e);
+}
+
+static void norm_backward(struct net *net, struct conv_end *e)
+{
+    const int channels = e->dy.channels;
+    e->norm = norm_of(net, e->node);
+    double *sums = scratch_sums(net, channels); /* dgamma, dbeta */
+    pixels_sum(net, &e->dy, 2, norm_sums_body, e, scratch_partials(net, channels), sums);
+    op_add_sums(net, e->node, CONV_GAMMA, sums);
+    op_add_sums(net, e->node, CONV_BETA, sums + channels);
+    float *scale = op_scratch(net), *a = scale + channels, *b = a + channels;
+    const double n = (double)e->dy.pixels;
     const bool frozen = net->options.mode == NET_FROZEN;
     for (int i = 0; i < channels; i++) {
-        scale[i] = flush_double((double)c.norm.gamma[i] * c.norm.inv[i]);
+        scale[i] = flush_double((double)e->norm.gamma[i] * e->norm.inv[i]);
         a[i] = frozen ? 0.f : flush_double(sums[channels + i] / n);
         b[i] = frozen ? 0.f : flush_double(sums[i] / n);
     }
-    c.scale = scale;
-    c.a = a;
-    c.b = b;
-    par_for(net->options.threads, dy.pixels, GRAIN, norm_backward_rows, &c);
+    e->scale = scale;
+    e->a = a;
+    e->b = b;
 }
 
 static void bias_body(void *context, int64_t begin, int pixels, float *partial)
 {
-    const struct end_context *c = context;
-    c->net->kernels->column_sum(partial, view_row(&c->dy, begin), c->dy.stride, pixels, c->dy.channels);
+    const struct conv_end *e = context;
+    e->net->kernels->column_sum(partial, view_row(&e->dy, begin), e->dy.stride, pixels, e->dy.channels);
 }
 
-static void bias_backward(struct net *net, const struct node *node, struct view dy)
+static void bias_backward(struct net *net, struct conv_end *e)
 {
-    struct end_context c = {.net = net, .node = node, .dy = dy};
-    const enum activation activation = node->as.conv.activation;
-    if (activation != ACT_NONE) op_activate_backward(net, dy, conv_z(net, node), activation);
-    pixels_sum(net, &dy, 1, bias_body, &c, scratch_partials(net, dy.channels), scratch_sums(net));
-    op_add_sums(net, node, CONV_BIAS, scratch_sums(net));
+    const int channels = e->dy.channels;
+    const enum activation activation = e->node->as.conv.activation;
+    if (activation != ACT_NONE) op_activate_backward(net, e->dy, e->z, activation);
+    double *sums = scratch_sums(net, channels);
+    pixels_sum(net, &e->dy, 1, bias_body, e, scratch_partials(net, channels), sums);
+    op_add_sums(net, e->node, CONV_BIAS, sums);
 }
 
-void conv_end_backward(struct net *net, const struct node *node, struct view dy)
+struct conv_end conv_end_backward(struct net *net, const struct node *node, struct view dy)
 {
-    (node->as.conv.batch_norm ? norm_backward : bias_backward)(net, node, dy);
+    struct conv_end e = {.net = net, .node = node, .z = conv_z(net, node), .dy = dy};
+    (node->as.conv.batch_norm ? norm_backward : bias_backward)(net, &e);
+    return e;
 }
 
 size_t conv_end_scratch(const struct view *y)
 {
-    const size_t channels = (size_t)y->channels, partials = pixels_partials(y, 2);
-    return op_aligned(4 * channels) + (partials > 3 * channels ? partials : 3 * channels);
+    return op_aligned(4 * (size_t)y->channels) + pixels_partials(y, 2);
 }

@@ -59,6 +59,6 @@ void tiles_run(const struct net *net, int64_t tiles, int most, tiles_body *body,
 {
     const int threads = net->options.threads;
     const int64_t wanted = tiles / LEAST_TILES, shares = wanted > threads ? wanted : threads;
-    par_for(threads, tiles, (tiles + shares - 1) / shares, tiles_share,
-            &(struct tiles_context){net, most, body, context});
+    par_pass(threads, tiles, (tiles + shares - 1) / shares, tiles_share,
+             &(struct tiles_context){net, most, body, context});
 }

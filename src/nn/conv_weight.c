@@ -26,6 +26,7 @@ enum {
 struct weight_context {
     const struct net *net;
     const struct conv_shape *shape;
+    const struct conv_end *end;
     struct window window;
     struct chunks chunks;
     struct view x, dz;
@@ -208,13 +209,17 @@ static void weight_tree(const struct weight_context *c, int64_t begin, int64_t e
                         float *stack, float *row, int worker)
 {
     struct weight_part part = {.begin = begin, .end = end};
+    const int64_t pixels = (int64_t)c->dz.height * c->dz.width;
     for (int i = 0; i < n; i++) {
+        if (c->branch && c->group == 0)
+            conv_end_backward_rows(c->end, (first + i) * pixels, (first + i + 1) * pixels);
         part.row = tree_place(stack, i, row);
         weight_image(c, &part, first + i, worker);
         tree_feed(stack, (ptrdiff_t)c->level, i, n, part.row, (size_t)(end - begin) * weight_cols(c->shape));
     }
 }
 
+/* dz of an image, too, which is then still in a cache. */
 static void weight_branches(void *context, int64_t begin, int64_t end, int worker)
 {
     const struct weight_context *c = context;
@@ -283,25 +288,28 @@ static size_t weight_row_floats(const struct conv_shape *s)
 static size_t rows_scratch(size_t level, int images) { return level * (size_t)(1 + tree_levels(images)); }
 
 void conv_weight_backward(struct net *net, const struct node *node, const struct conv_shape *s,
-                          struct view dz)
+                          const struct conv_end *end)
 {
-    float *gradient = op_param_gradient(net, node, CONV_WEIGHT);
-    if (!gradient) return;
+    const struct view dz = end->dy;
     assert(dz.images == net->options.batch); /* as the scratch was planned */
+    float *const gradient = op_param_gradient(net, node, CONV_WEIGHT), *const scratch = conv_sums(net, s->out);
     const int threads = net->options.threads;
     const size_t level = op_aligned(weight_row_floats(s));
     struct weight_context c = {.net = net,
                                .shape = s,
+                               .end = end,
                                .window = window_forward(s->options, dz.height, dz.width),
                                .chunks = pixels_chunks(dz.height, dz.width),
                                .x = op_input(net, node, 0),
                                .dz = dz,
-                               .row = op_scratch(net),
-                               .stack = op_scratch(net) + level,
+                               .row = scratch,
+                               .stack = scratch + level,
                                .level = level,
                                .branch = branch_images(s, dz.images, threads),
-                               .branches = op_scratch(net) + rows_scratch(level, dz.images),
+                               .branches = scratch + rows_scratch(level, dz.images),
                                .gradient = gradient};
+    if (!gradient || !c.branch) conv_end_backward_all(end);
+    if (!gradient) return;
     if (s->depthwise) {
         par_for(threads, s->in, KERNEL_BLOCK, weight_channels, &c);
         return;
@@ -310,7 +318,7 @@ void conv_weight_backward(struct net *net, const struct node *node, const struct
     c.together = adjacent > 1 && adjacent * s->in_group <= MAX_SEGMENT ? adjacent : s->patches ? s->taps : 1;
     const int grain = share_rows(s, threads);
     for (c.group = 0; c.group < s->options->groups; c.group++) {
-        if (c.branch) par_for(threads, branch_count(dz.images, c.branch), 1, weight_branches, &c);
+        if (c.branch) par_pass(threads, branch_count(dz.images, c.branch), 1, weight_branches, &c);
         par_for(threads, s->depth, grain, weight_rows, &c);
     }
 }

@@ -133,7 +133,7 @@ static void walk_run(struct walk *w)
     const int64_t weights = (int64_t)w->window.taps * w->channels_in * w->channels_out;
     const int64_t each = (pixels + threads - 1) / threads;
     const bool few = each <= BLOCK_MOST_PIXELS && weights >= MANY_WEIGHTS && !w->depthwise;
-    par_for(threads, pixels, few ? each : GRAIN, walk_pixels, w);
+    par_pass(threads, pixels, few ? each : GRAIN, walk_pixels, w);
 }
 
 /* The output, or what batch norm and activation make it from. */
@@ -210,7 +210,7 @@ static void phases_run(struct phases *p)
     const struct window *w = &p->walk->window; /* the first phase's grid is the largest */
     p->rows = w->width > 0 && w->width < BLOCK_PIXELS ? BLOCK_PIXELS / w->width : 1;
     p->groups = (w->height + p->rows - 1) / p->rows;
-    par_for(p->walk->net->options.threads, (int64_t)p->walk->target.images * p->groups, 1, walk_phases, p);
+    par_pass(p->walk->net->options.threads, (int64_t)p->walk->target.images * p->groups, 1, walk_phases, p);
 }
 
 static void data_backward(struct net *net, const struct node *node, const struct conv_shape *s,
@@ -254,8 +254,8 @@ static void conv_backward(struct net *net, const struct node *node)
 {
     const struct conv_shape s = conv_shape_of(net, node);
     const struct view dy = net_gradient(net, node->output);
-    conv_end_backward(net, node, dy);
-    conv_weight_backward(net, node, &s, dy);
+    const struct conv_end end = conv_end_backward(net, node, dy);
+    conv_weight_backward(net, node, &s, &end);
     if (op_needs_gradient(net, node, 0)) data_backward(net, node, &s, dy);
 }
 
@@ -265,7 +265,7 @@ static size_t conv_scratch(const struct net *net, const struct node *node)
     const struct conv_shape s = conv_shape_of(net, node);
     const struct view y = op_output(net, node);
     const size_t end = conv_end_scratch(&y), weight = conv_weight_scratch(&s, y.images, net->options.threads);
-    return end > weight ? end : weight;
+    return conv_kept(s.out) + (end > weight ? end : weight);
 }
 
 /* Floats that the copies of a walk forward take, and of those of the data gradient's phases. */

@@ -79,7 +79,7 @@ void pixels_sum(const struct net *net, const struct view *view, int count, pixel
     struct sum_context s = {
         view, pixels_chunks(view->height, view->width), count * view->channels, body, context, partials,
         sums};
-    par_for(net->options.threads, (int64_t)view->images * s.chunks.per_image, 1, sum_chunks, &s);
+    par_pass(net->options.threads, (int64_t)view->images * s.chunks.per_image, 1, sum_chunks, &s);
     par_for(net->options.threads, s.values, 16 * COLUMNS, sum_images, &s);
 }
 
