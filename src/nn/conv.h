@@ -26,6 +26,19 @@ void conv_pack(struct net *net, const struct node *node);
 /* A row of 16 lanes from a run of each: to[lane] = from[lane][k]. */
 enum { CONV_RUN = 64 };
 void conv_pack_lanes(float *to, const float (*from)[CONV_RUN], int k);
+/* The weights of a 3x3 convolution for one block of 16 outputs, or backward of 16 inputs: w[place][position in the
+ * kernel][16] for a run of places of the chain. Turned: positions from the last to the first. */
+enum { CONV_PLACES = 8 };
+struct conv_nines {
+    const float *first; /* of the block */
+    int in;
+    bool backward, turned;
+    double factor[KERNEL_BLOCK]; /* nothing is folded where there is a backward pass */
+    float w[CONV_PLACES][9][KERNEL_BLOCK];
+};
+void conv_nines_begin(struct conv_nines *nines, const struct net *net, const struct node *node, bool backward,
+                      bool turned, int first);
+void conv_nines_read(struct conv_nines *nines, int place, int places);
 /* What folds a batch norm into output o, in double; 1 where nothing is folded. */
 double conv_fold_factor(const struct net *net, const struct node *node, int o);
 const float *conv_packed_bias(const struct net *net, const struct node *node, const struct conv_shape *s);

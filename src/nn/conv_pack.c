@@ -93,6 +93,30 @@ void conv_pack_lanes(float *to, const float (*from)[CONV_RUN], int k)
     for (int lane = 0; lane < KERNEL_BLOCK; lane++) to[lane] = from[lane][k];
 }
 
+void conv_nines_begin(struct conv_nines *nines, const struct net *net, const struct node *node, bool backward,
+                      bool turned, int first)
+{
+    const int in = net->graph->tensors[node->input[0]].channels;
+    nines->first = op_param(net, node, CONV_WEIGHT) + 9 * (ptrdiff_t)first * (backward ? 1 : in); /* [out][in][9] */
+    nines->in = in;
+    nines->backward = backward;
+    nines->turned = turned;
+    for (int lane = 0; lane < KERNEL_BLOCK; lane++)
+        nines->factor[lane] = backward ? 1 : conv_fold_factor(net, node, first + lane);
+}
+
+void conv_nines_read(struct conv_nines *nines, int place, int places)
+{
+    const ptrdiff_t row = 9 * (ptrdiff_t)nines->in; /* of an output */
+    const ptrdiff_t lane_step = nines->backward ? 9 : row, place_step = nines->backward ? row : 9;
+    for (int lane = 0; lane < KERNEL_BLOCK; lane++) {
+        const float *from = nines->first + lane * lane_step + place * place_step;
+        for (int p = 0; p < places; p++, from += place_step)
+            for (int t = 0; t < 9; t++)
+                nines->w[p][nines->turned ? 8 - t : t][lane] = flush_double(from[t] * nines->factor[lane]);
+    }
+}
+
 /* Outputs [first, first + n) as one block of 16 lanes, [tap][input][16]: lane by lane into a buffer, whose values are
  * then written once and in order where there is one tap, because fresh pages cost more than the arithmetic. */
 static void pack_block(const struct net *net, const struct node *node, const struct conv_shape *s, int first,

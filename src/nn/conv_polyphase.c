@@ -61,34 +61,38 @@ size_t conv_polyphase_floats(int in, int out, bool backward)
     return (size_t)(backward ? BACKWARD_MATRICES : FORWARD_MATRICES) * (size_t)in * (size_t)out;
 }
 
+/* The matrices of one place of the chain from its nine weights, `step` floats apart. */
+static void pack_place(float *packed, ptrdiff_t step, const float (*nine)[KERNEL_BLOCK], bool backward)
+{
+    float w[WEIGHTS][WEIGHTS][KERNEL_BLOCK];
+    for (int r = 0; r < W02; r++) {
+        memcpy(w[r], nine + 3 * r, 3 * sizeof *nine);
+        for (int n = 0; n < KERNEL_BLOCK; n++) w[r][W02][n] = w[r][W0][n] + w[r][W2][n];
+    }
+    for (int c = 0; c < WEIGHTS; c++)
+        for (int n = 0; n < KERNEL_BLOCK; n++) w[W02][c][n] = w[W0][c][n] + w[W2][c][n];
+    for (int m = 0; m < (backward ? BACKWARD_MATRICES : FORWARD_MATRICES); m++, packed += step) {
+        const float *from =
+            backward ? w[m / WEIGHTS][m % WEIGHTS] : w[forward_matrices[m].row][forward_matrices[m].column];
+        memcpy(packed, from, KERNEL_BLOCK * sizeof *from);
+    }
+}
+
 void conv_polyphase_pack(const struct net *net, const struct node *node, bool backward, float *packed)
 {
-    const float *weight = op_param(net, node, CONV_WEIGHT); /* [out][in][9] */
     const int in = net->graph->tensors[node->input[0]].channels,
               out = net->graph->tensors[node->output].channels;
     const int width = backward ? in : out, chain = backward ? out : in,
               matrices = backward ? BACKWARD_MATRICES : FORWARD_MATRICES;
-    for (int first = 0; first < width;
-         first += KERNEL_BLOCK, packed += (ptrdiff_t)matrices * chain * KERNEL_BLOCK) {
-        double factor[KERNEL_BLOCK]; /* nothing is folded where there is a backward pass */
-        for (int n = 0; n < KERNEL_BLOCK; n++)
-            factor[n] = backward ? 1 : conv_fold_factor(net, node, first + n);
-        for (int k = 0; k < chain; k++) {
-            float w[WEIGHTS][WEIGHTS][KERNEL_BLOCK];
-            for (int n = 0; n < KERNEL_BLOCK; n++) {
-                const int o = backward ? k : first + n, i = backward ? first + n : k;
-                const float *from = weight + ((ptrdiff_t)o * in + i) * 9;
-                for (int t = 0; t < 9; t++) w[t / 3][t % 3][n] = flush_double(from[t] * factor[n]);
-            }
-            for (int r = 0; r < W02; r++)
-                for (int n = 0; n < KERNEL_BLOCK; n++) w[r][W02][n] = w[r][W0][n] + w[r][W2][n];
-            for (int c = 0; c < WEIGHTS; c++)
-                for (int n = 0; n < KERNEL_BLOCK; n++) w[W02][c][n] = w[W0][c][n] + w[W2][c][n];
-            for (int m = 0; m < matrices; m++) {
-                const float *from = backward ? w[m / WEIGHTS][m % WEIGHTS]
-                                             : w[forward_matrices[m].row][forward_matrices[m].column];
-                memcpy(packed + ((ptrdiff_t)m * chain + k) * KERNEL_BLOCK, from, KERNEL_BLOCK * sizeof *from);
-            }
+    const ptrdiff_t step = (ptrdiff_t)chain * KERNEL_BLOCK;
+    struct conv_nines nines;
+    for (int first = 0; first < width; first += KERNEL_BLOCK, packed += matrices * step) {
+        conv_nines_begin(&nines, net, node, backward, false, first);
+        for (int k = 0, n; k < chain; k += n) {
+            n = chain - k < CONV_PLACES ? chain - k : CONV_PLACES;
+            conv_nines_read(&nines, k, n);
+            for (int p = 0; p < n; p++)
+                pack_place(packed + (k + p) * (ptrdiff_t)KERNEL_BLOCK, step, nines.w[p], backward);
         }
     }
 }

@@ -29,22 +29,17 @@ size_t conv_winograd_floats(int in, int out) { return POINTS * (size_t)in * (siz
 
 void conv_winograd_pack(const struct net *net, const struct node *node, bool backward, float *packed)
 {
-    const float *weight = op_param(net, node, CONV_WEIGHT); /* [out][in][9] */
     const int in = net->graph->tensors[node->input[0]].channels,
               out = net->graph->tensors[node->output].channels;
     const int width = backward ? in : out, chain = backward ? out : in;
+    struct conv_nines nines;
     for (int first = 0; first < width; first += KERNEL_BLOCK) {
-        double factor[KERNEL_BLOCK]; /* nothing is folded where there is a backward pass */
-        for (int n = 0; n < KERNEL_BLOCK; n++)
-            factor[n] = backward ? 1 : conv_fold_factor(net, node, first + n);
-        for (int k = 0; k < chain; k++, packed += KERNEL_BLOCK) {
-            float w[9][KERNEL_BLOCK];
-            for (int n = 0; n < KERNEL_BLOCK; n++) {
-                const int o = backward ? k : first + n, i = backward ? first + n : k;
-                const float *from = weight + ((ptrdiff_t)o * in + i) * 9;
-                for (int t = 0; t < 9; t++) w[t][n] = flush_double(from[backward ? 8 - t : t] * factor[n]);
-            }
-            net->kernels->winograd_weights(packed, (ptrdiff_t)in * out, w[0]);
+        conv_nines_begin(&nines, net, node, backward, backward, first);
+        for (int k = 0, n; k < chain; k += n) {
+            n = chain - k < CONV_PLACES ? chain - k : CONV_PLACES;
+            conv_nines_read(&nines, k, n);
+            for (int p = 0; p < n; p++, packed += KERNEL_BLOCK)
+                net->kernels->winograd_weights(packed, (ptrdiff_t)in * out, nines.w[p][0]);
         }
     }
 }
