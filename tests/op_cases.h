@@ -86,6 +86,20 @@ OP_CASE_CONV(norm_depthwise, 19, .kernel = 3, .padding = 1, .groups = 19, .batch
 OP_CASE_CONV(norm_patches, 16, .kernel = 3, .stride = 2, .padding = 1, .batch_norm = true, .eps = 1e-3f,
              .activation = ACT_SILU)
 
+/* So many images that workers own branches of their tree, and make the batch norm's gradient there. */
+OP_CASE_CONV(branches, 9, .kernel = 3, .padding = 1, .batch_norm = true, .eps = 1e-3f, .activation = ACT_SILU)
+OP_CASE_CONV(branches_frozen, 9, .kernel = 3, .padding = 1, .batch_norm = true, .eps = 1e-3f,
+             .activation = ACT_SILU)
+OP_CASE_CONV(branches_groups, 12, .kernel = 3, .padding = 1, .groups = 2, .batch_norm = true, .eps = 1e-3f,
+             .activation = ACT_SILU)
+static int build_branches_fixed(struct graph *g, int x)
+{
+    const struct conv_options options = {.kernel = 3, .padding = 1, .batch_norm = true, .eps = 1e-3f};
+    const struct conv_layer layer = graph_conv_layer(g, "c", g->tensors[x].channels, 9, options);
+    g->params->list[layer.param[CONV_WEIGHT]].frozen = true;
+    return graph_conv(g, &layer, x);
+}
+
 static int build_silu(struct graph *g, int x) { return graph_activation(g, x, ACT_SILU); }
 static int build_relu(struct graph *g, int x) { return graph_activation(g, x, ACT_RELU); }
 static int build_relu6(struct graph *g, int x) { return graph_activation(g, x, ACT_RELU6); }
@@ -168,6 +182,8 @@ static int build_winograd_low(struct graph *g, int x)
 }
 OP_CASE_CONV(polyphase, 32, .kernel = 3, .padding = 1, .stride = 2, .activation = ACT_SILU)
 OP_CASE_CONV(polyphase_norm, 48, .kernel = 3, .padding = 1, .stride = 2, .batch_norm = true, .eps = 1e-3f,
+             .activation = ACT_SILU)
+OP_CASE_CONV(polyphase_branches, 16, .kernel = 3, .padding = 1, .stride = 2, .batch_norm = true, .eps = 1e-3f,
              .activation = ACT_SILU)
 /* Views with a stride on both sides, and a gradient that is added to what is there. */
 static int build_polyphase_slices(struct graph *g, int x)
@@ -276,6 +292,10 @@ static const struct op_case op_cases[] = {
     OP_CASE(NET_TRAINING, 6, 5, 7, 2, norm_sigmoid),
     OP_CASE(NET_TRAINING, 6, 5, 19, 2, norm_depthwise),
     OP_CASE(NET_FROZEN, 7, 9, 3, 3, norm_patches),
+    OP_CASE(NET_TRAINING, 4, 3, 6, 14, branches),
+    OP_CASE(NET_FROZEN, 4, 3, 6, 14, branches_frozen),
+    OP_CASE(NET_TRAINING, 4, 3, 6, 15, branches_groups),
+    OP_CASE(NET_TRAINING, 4, 3, 6, 14, branches_fixed),
     OP_CASE(NET_TRAINING, 5, 3, 21, 2, silu),
     OP_CASE(NET_TRAINING, 5, 3, 21, 2, relu),
     OP_CASE(NET_TRAINING, 5, 3, 21, 2, relu6),
@@ -312,6 +332,7 @@ static const struct op_case op_cases[] = {
     OP_CASE_FAST(NET_TRAINING, 17, 16, 32, 2, polyphase),
     OP_CASE_FAST(NET_TRAINING, 18, 21, 32, 3, polyphase_norm),
     OP_CASE_FAST(NET_TRAINING, 16, 15, 32, 2, polyphase_slices),
+    OP_CASE_FAST(NET_TRAINING, 16, 17, 32, 14, polyphase_branches),
     OP_CASE_FAST(NET_TRAINING, 1, 129, 384, 2, strassen),
     OP_CASE_FAST(NET_TRAINING, 8, 16, 384, 3, strassen_norm),
     OP_CASE_FAST(NET_FROZEN, 8, 16, 384, 1, strassen_frozen),

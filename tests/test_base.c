@@ -142,14 +142,16 @@ static void parallel_shares_cover_each_output_once(void **state)
 struct seen_workers {
     int threads, busy[PAR_MAX_THREADS];
     int64_t last[PAR_MAX_THREADS];
-    bool wrong;
+    bool wrong, descends;
 };
 
 static void watch_worker(void *context, int64_t begin, int64_t end, int worker)
 {
     struct seen_workers *s = context;
-    if (worker < 0 || worker >= s->threads || s->busy[worker]++ || begin < s->last[worker]) s->wrong = true;
-    s->last[worker] = end;
+    if (worker < 0 || worker >= s->threads || s->busy[worker]++ ||
+        (s->descends ? end > s->last[worker] : begin < s->last[worker]))
+        s->wrong = true;
+    s->last[worker] = s->descends ? begin : end;
     s->busy[worker]--;
 }
 
@@ -161,6 +163,24 @@ static void workers_are_unique_and_their_shares_ascend(void **state)
         par_for(threads, 1000, 3, watch_worker, &s);
         assert_false(s.wrong);
     }
+}
+
+static void count_single(void *context, int64_t begin, int64_t end, int worker)
+{
+    (void)worker;
+    int *const seen = context;
+    seen[begin] += end - begin == 1 ? 1 : 2;
+}
+
+static void each_output_is_a_share(void **state)
+{
+    (void)state;
+    for (int threads = 2; threads <= 9; threads++)
+        for (int n = 10; n <= 50; n++) {
+            int seen[50] = {0};
+            par_each(threads, n, count_single, seen);
+            for (int i = 0; i < 50; i++) assert_int_equal(seen[i], i < n);
+        }
 }
 
 enum { PASS = 1000 };
@@ -179,6 +199,13 @@ static void passes_begin_at_alternating_sides(void **state)
         for (int turn = 0; turn < 2; turn++) par_pass(threads, PASS, 3, note_first_share, sides + turn);
         assert_int_equal(abs(sides[0]), 1);
         assert_int_equal(sides[0], -sides[1]);
+        for (int turn = 0; turn < 2; turn++) {
+            struct seen_workers s = {.threads = threads, .descends = sides[turn] == 1};
+            for (int i = 0; s.descends && i < threads; i++) s.last[i] = PASS;
+            par_pass(threads, PASS, 3, watch_worker, &s);
+            assert_false(s.wrong);
+            par_pass(1, PASS, 3, watch_worker, &(struct seen_workers){.threads = 1}); /* turns nothing */
+        }
     }
 }
 
@@ -206,6 +233,7 @@ int main(void)
         cmocka_unit_test(a_full_disk_leaves_the_old_file),
         cmocka_unit_test(parallel_shares_cover_each_output_once),
         cmocka_unit_test(workers_are_unique_and_their_shares_ascend),
+        cmocka_unit_test(each_output_is_a_share),
         cmocka_unit_test(passes_begin_at_alternating_sides),
         cmocka_unit_test(a_quota_is_rounded_up),
     };

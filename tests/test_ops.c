@@ -109,7 +109,7 @@ static void check_case(const struct op_case *c, bool planted, double *worst)
     for (size_t i = 0; planted && i < p.inputs; i++) p.input_gradient[i] = -p.input_gradient[i];
     for (int t = -1; t < params->count; t++) {
         const struct param *param = t < 0 ? NULL : params->list + t;
-        if (param && param->kind != PARAM_TRAINABLE) continue;
+        if (param && (param->kind != PARAM_TRAINABLE || param->frozen)) continue;
         const bool agree = param ? slopes_agree(&p, params_values(params, t), p.run.gradients + param->offset,
                                                 param->size, worst)
                                  : slopes_agree(&p, p.input, p.input_gradient, p.inputs, worst);

@@ -24,7 +24,8 @@ static void run(par_body *body, void *context, int64_t begin, int64_t end, int w
     inside = before;
 }
 
-static void hand_out(int threads, int64_t n, int64_t grain, par_body *body, void *context, bool from_end)
+/* At most `most` shares for each thread. */
+static void hand_out(int threads, int64_t n, int64_t grain, int64_t most, bool from_end, par_body *body, void *context)
 {
     assert(threads >= 1 && threads <= PAR_MAX_THREADS && grain >= 1 && n >= 0);
     assert(threads == 1 || !inside);
@@ -36,7 +37,7 @@ static void hand_out(int threads, int64_t n, int64_t grain, par_body *body, void
         fpu_leave(previous);
         return;
     }
-    const int64_t shares = grains < team * SHARES_EACH ? grains : team * SHARES_EACH;
+    const int64_t shares = grains / most < team ? grains : team * most;
     /* Larger shares first: those that go out last end close together. */
     const int64_t each = grains / shares, larger = grains % shares;
     atomic_int taken = 0;
@@ -61,14 +62,19 @@ static void hand_out(int threads, int64_t n, int64_t grain, par_body *body, void
 
 void par_for(int threads, int64_t n, int64_t grain, par_body *body, void *context)
 {
-    hand_out(threads, n, grain, body, context, false);
+    hand_out(threads, n, grain, SHARES_EACH, false, body, context);
+}
+
+void par_each(int threads, int64_t n, par_body *body, void *context)
+{
+    hand_out(threads, n, 1, n, false, body, context);
 }
 
 void par_pass(int threads, int64_t n, int64_t grain, par_body *body, void *context)
 {
     static _Thread_local bool from_end;
-    hand_out(threads, n, grain, body, context, from_end);
-    from_end = !from_end;
+    hand_out(threads, n, grain, SHARES_EACH, from_end, body, context);
+    if (threads > 1) from_end = !from_end;
 }
 
 int par_quota(const char *text)

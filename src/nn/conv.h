@@ -26,19 +26,11 @@ void conv_pack(struct net *net, const struct node *node);
 /* A row of 16 lanes from a run of each: to[lane] = from[lane][k]. */
 enum { CONV_RUN = 64 };
 void conv_pack_lanes(float *to, const float (*from)[CONV_RUN], int k);
-/* The weights of a 3x3 convolution for one block of 16 outputs, or backward of 16 inputs: w[place][position in the
- * kernel][16] for a run of places of the chain. Turned: positions from the last to the first. */
-enum { CONV_PLACES = 8 };
-struct conv_nines {
-    const float *first; /* of the block */
-    int in;
-    bool backward, turned;
-    double factor[KERNEL_BLOCK]; /* nothing is folded where there is a backward pass */
-    float w[CONV_PLACES][9][KERNEL_BLOCK];
-};
-void conv_nines_begin(struct conv_nines *nines, const struct net *net, const struct node *node, bool backward,
-                      bool turned, int first);
-void conv_nines_read(struct conv_nines *nines, int place, int places);
+/* The weights of a 3x3 convolution, block by block of 16 outputs, or backward of 16 inputs, and in each by place of the
+ * chain: w[position in the kernel][16]. Turned: positions from the last to the first. */
+typedef void conv_nine_body(void *context, int block, int place, const float *w);
+void conv_pack_nines(const struct net *net, const struct node *node, bool backward, bool turned, conv_nine_body *body,
+                     void *context);
 /* What folds a batch norm into output o, in double; 1 where nothing is folded. */
 double conv_fold_factor(const struct net *net, const struct node *node, int o);
 const float *conv_packed_bias(const struct net *net, const struct node *node, const struct conv_shape *s);
@@ -59,7 +51,7 @@ struct view conv_z(const struct net *net, const struct node *node);
 void conv_end_forward(struct net *net, const struct node *node);
 void conv_end_replay(struct net *net, const struct node *node);
 
-/* One pass over a convolution's end. */
+/* What the passes over a convolution's end read and write: forward z and y, backward z and dy. */
 struct conv_end {
     const struct net *net;
     const struct node *node;
@@ -69,15 +61,15 @@ struct conv_end {
 };
 
 /* Adds the gradients of gamma and beta, or of the bias. Batch norm's rows [begin, end) of dz are left to
- * conv_end_backward_rows, once each and before other scratch than conv_sums is written. */
+ * conv_end_backward_rows, once each, while the first conv_kept floats of op_scratch stay as they are. */
 struct conv_end conv_end_backward(struct net *net, const struct node *node, struct view dy);
 void conv_end_backward_rows(const struct conv_end *e, int64_t begin, int64_t end);
 void conv_end_backward_all(const struct conv_end *e); /* all rows */
 size_t conv_end_scratch(const struct view *y);
 
-/* Scratch begins with what those rows need; sums, of either kind, come behind it. */
+/* op_scratch begins with what those rows need; the rest is for sums, of the end and of the weight's gradient. */
 static inline size_t conv_kept(int channels) { return op_aligned(3 * (size_t)channels); }
-static inline float *conv_sums(const struct net *net, int channels)
+static inline float *conv_scratch_rest(const struct net *net, int channels)
 {
     return op_scratch(net) + conv_kept(channels);
 }

@@ -42,12 +42,12 @@ static struct norm_params norm_of(const struct net *net, const struct node *node
 
 static double *scratch_sums(const struct net *net, int channels)
 {
-    return (double *)conv_sums(net, channels);
+    return (double *)conv_scratch_rest(net, channels);
 }
 
 static float *scratch_partials(const struct net *net, int channels)
 {
-    return conv_sums(net, channels) + op_aligned(4 * (size_t)channels); /* after two doubles a channel */
+    return conv_scratch_rest(net, channels) + op_aligned(4 * (size_t)channels); /* after two doubles a channel */
 }
 
 /* ---- Forward ---- */

@@ -93,27 +93,46 @@ void conv_pack_lanes(float *to, const float (*from)[CONV_RUN], int k)
     for (int lane = 0; lane < KERNEL_BLOCK; lane++) to[lane] = from[lane][k];
 }
 
-void conv_nines_begin(struct conv_nines *nines, const struct net *net, const struct node *node, bool backward,
-                      bool turned, int first)
-{
-    const int in = net->graph->tensors[node->input[0]].channels;
-    nines->first = op_param(net, node, CONV_WEIGHT) + 9 * (ptrdiff_t)first * (backward ? 1 : in); /* [out][in][9] */
-    nines->in = in;
-    nines->backward = backward;
-    nines->turned = turned;
-    for (int lane = 0; lane < KERNEL_BLOCK; lane++)
-        nines->factor[lane] = backward ? 1 : conv_fold_factor(net, node, first + lane);
-}
+enum { PLACES = 8 };
 
-void conv_nines_read(struct conv_nines *nines, int place, int places)
+struct nines {
+    const float *first; /* of the block */
+    ptrdiff_t lane_step, place_step;
+    bool turned;
+    double factor[KERNEL_BLOCK];
+    float w[PLACES][9][KERNEL_BLOCK];
+};
+
+/* A run of places, lane by lane: nines of a lane's neighbouring places lie side by side, at least in one direction. */
+static void read_nines(struct nines *nines, int place, int places)
 {
-    const ptrdiff_t row = 9 * (ptrdiff_t)nines->in; /* of an output */
-    const ptrdiff_t lane_step = nines->backward ? 9 : row, place_step = nines->backward ? row : 9;
     for (int lane = 0; lane < KERNEL_BLOCK; lane++) {
-        const float *from = nines->first + lane * lane_step + place * place_step;
-        for (int p = 0; p < places; p++, from += place_step)
+        const float *from = nines->first + lane * nines->lane_step + place * nines->place_step;
+        for (int p = 0; p < places; p++, from += nines->place_step)
             for (int t = 0; t < 9; t++)
                 nines->w[p][nines->turned ? 8 - t : t][lane] = flush_double(from[t] * nines->factor[lane]);
+    }
+}
+
+void conv_pack_nines(const struct net *net, const struct node *node, bool backward, bool turned, conv_nine_body *body,
+                     void *context)
+{
+    const int in = net->graph->tensors[node->input[0]].channels,
+              out = net->graph->tensors[node->output].channels;
+    const int width = backward ? in : out, chain = backward ? out : in;
+    const ptrdiff_t row = 9 * (ptrdiff_t)in; /* weights are [out][in][9] */
+    struct nines nines = {.first = op_param(net, node, CONV_WEIGHT),
+                          .lane_step = backward ? 9 : row,
+                          .place_step = backward ? row : 9,
+                          .turned = turned};
+    for (int block = 0; block < width / KERNEL_BLOCK; block++, nines.first += KERNEL_BLOCK * nines.lane_step) {
+        for (int lane = 0; lane < KERNEL_BLOCK; lane++) /* nothing is folded where there is a backward pass */
+            nines.factor[lane] = backward ? 1 : conv_fold_factor(net, node, block * KERNEL_BLOCK + lane);
+        for (int place = 0, n; place < chain; place += n) {
+            n = chain - place < PLACES ? chain - place : PLACES;
+            read_nines(&nines, place, n);
+            for (int p = 0; p < n; p++) body(context, block, place + p, nines.w[p][0]);
+        }
     }
 }
 

@@ -61,40 +61,37 @@ size_t conv_polyphase_floats(int in, int out, bool backward)
     return (size_t)(backward ? BACKWARD_MATRICES : FORWARD_MATRICES) * (size_t)in * (size_t)out;
 }
 
-/* The matrices of one place of the chain from its nine weights, `step` floats apart. */
-static void pack_place(float *packed, ptrdiff_t step, const float (*nine)[KERNEL_BLOCK], bool backward)
+struct matrices {
+    float *packed;
+    ptrdiff_t step; /* from one to the next */
+    bool backward;
+};
+
+/* The matrices of one place of the chain from its nine weights. */
+static void pack_place(void *context, int block, int place, const float *nine)
 {
+    const struct matrices *p = context;
+    const int matrices = p->backward ? BACKWARD_MATRICES : FORWARD_MATRICES;
     float w[WEIGHTS][WEIGHTS][KERNEL_BLOCK];
     for (int r = 0; r < W02; r++) {
-        memcpy(w[r], nine + 3 * r, 3 * sizeof *nine);
+        memcpy(w[r], nine + (ptrdiff_t)3 * r * KERNEL_BLOCK, 3 * sizeof w[r][0]);
         for (int n = 0; n < KERNEL_BLOCK; n++) w[r][W02][n] = w[r][W0][n] + w[r][W2][n];
     }
     for (int c = 0; c < WEIGHTS; c++)
         for (int n = 0; n < KERNEL_BLOCK; n++) w[W02][c][n] = w[W0][c][n] + w[W2][c][n];
-    for (int m = 0; m < (backward ? BACKWARD_MATRICES : FORWARD_MATRICES); m++, packed += step) {
+    float *to = p->packed + block * matrices * p->step + (ptrdiff_t)place * KERNEL_BLOCK;
+    for (int m = 0; m < matrices; m++, to += p->step) {
         const float *from =
-            backward ? w[m / WEIGHTS][m % WEIGHTS] : w[forward_matrices[m].row][forward_matrices[m].column];
-        memcpy(packed, from, KERNEL_BLOCK * sizeof *from);
+            p->backward ? w[m / WEIGHTS][m % WEIGHTS] : w[forward_matrices[m].row][forward_matrices[m].column];
+        memcpy(to, from, KERNEL_BLOCK * sizeof *from);
     }
 }
 
 void conv_polyphase_pack(const struct net *net, const struct node *node, bool backward, float *packed)
 {
-    const int in = net->graph->tensors[node->input[0]].channels,
-              out = net->graph->tensors[node->output].channels;
-    const int width = backward ? in : out, chain = backward ? out : in,
-              matrices = backward ? BACKWARD_MATRICES : FORWARD_MATRICES;
-    const ptrdiff_t step = (ptrdiff_t)chain * KERNEL_BLOCK;
-    struct conv_nines nines;
-    for (int first = 0; first < width; first += KERNEL_BLOCK, packed += matrices * step) {
-        conv_nines_begin(&nines, net, node, backward, false, first);
-        for (int k = 0, n; k < chain; k += n) {
-            n = chain - k < CONV_PLACES ? chain - k : CONV_PLACES;
-            conv_nines_read(&nines, k, n);
-            for (int p = 0; p < n; p++)
-                pack_place(packed + (k + p) * (ptrdiff_t)KERNEL_BLOCK, step, nines.w[p], backward);
-        }
-    }
+    const ptrdiff_t chain = net->graph->tensors[backward ? node->output : node->input[0]].channels;
+    conv_pack_nines(net, node, backward, false, pack_place,
+                    &(struct matrices){packed, chain * KERNEL_BLOCK, backward});
 }
 
 /* ---- Tiles ---- */

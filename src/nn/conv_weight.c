@@ -1,7 +1,7 @@
-/* The weight gradient of a convolution: the chain over the pixels of a chunk, chunks in order, or what a form makes of
- * an image's tiles (struct conv_weight_form); images in the binary tree (pixels.h). Workers own whole branches of the
- * tree where weights are few, so that inputs and gradients are read once; else rows of taps and input channels, or
- * channels of a depthwise one. */
+/* The weight gradient of a convolution, and before it what conv_end_backward has left of dz. The chain over the pixels
+ * of a chunk, chunks in order, or what a form makes of an image's tiles (struct conv_weight_form); images in the binary
+ * tree (pixels.h). Workers own whole branches of the tree where weights are few, so that inputs and gradients are read
+ * once; else rows of taps and input channels, or channels of a depthwise one. */
 #include "nn/conv.h"
 
 #include "base/par.h"
@@ -219,7 +219,7 @@ static void weight_tree(const struct weight_context *c, int64_t begin, int64_t e
     }
 }
 
-/* dz of an image, too, which is then still in a cache. */
+/* Also makes dz of each image just before it is read. */
 static void weight_branches(void *context, int64_t begin, int64_t end, int worker)
 {
     const struct weight_context *c = context;
@@ -292,7 +292,7 @@ void conv_weight_backward(struct net *net, const struct node *node, const struct
 {
     const struct view dz = end->dy;
     assert(dz.images == net->options.batch); /* as the scratch was planned */
-    float *const gradient = op_param_gradient(net, node, CONV_WEIGHT), *const scratch = conv_sums(net, s->out);
+    float *const gradient = op_param_gradient(net, node, CONV_WEIGHT), *const scratch = conv_scratch_rest(net, s->out);
     const int threads = net->options.threads;
     const size_t level = op_aligned(weight_row_floats(s));
     struct weight_context c = {.net = net,

@@ -27,21 +27,25 @@ bool conv_winograd(const struct net *net, const struct node *node)
 
 size_t conv_winograd_floats(int in, int out) { return POINTS * (size_t)in * (size_t)out; }
 
+struct matrices {
+    const struct net *net;
+    float *packed;
+    ptrdiff_t step; /* from one to the next */
+};
+
+static void pack_place(void *context, int block, int place, const float *w)
+{
+    (void)block, (void)place;
+    struct matrices *m = context;
+    m->net->kernels->winograd_weights(m->packed, m->step, w);
+    m->packed += KERNEL_BLOCK;
+}
+
 void conv_winograd_pack(const struct net *net, const struct node *node, bool backward, float *packed)
 {
-    const int in = net->graph->tensors[node->input[0]].channels,
-              out = net->graph->tensors[node->output].channels;
-    const int width = backward ? in : out, chain = backward ? out : in;
-    struct conv_nines nines;
-    for (int first = 0; first < width; first += KERNEL_BLOCK) {
-        conv_nines_begin(&nines, net, node, backward, backward, first);
-        for (int k = 0, n; k < chain; k += n) {
-            n = chain - k < CONV_PLACES ? chain - k : CONV_PLACES;
-            conv_nines_read(&nines, k, n);
-            for (int p = 0; p < n; p++, packed += KERNEL_BLOCK)
-                net->kernels->winograd_weights(packed, (ptrdiff_t)in * out, nines.w[p][0]);
-        }
-    }
+    const ptrdiff_t in = net->graph->tensors[node->input[0]].channels,
+                    out = net->graph->tensors[node->output].channels;
+    conv_pack_nines(net, node, backward, backward, pack_place, &(struct matrices){net, packed, in * out});
 }
 
 /* ---- Tiles ---- */

@@ -7,7 +7,6 @@
 #include "nn/plan.h"
 
 #include <assert.h>
-#include <stdatomic.h>
 
 #define MIB 1048576.0
 
@@ -139,19 +138,14 @@ static void rest_params(const struct params *params, const struct node *node)
 struct packing {
     struct net *net;
     bool all; /* or what trains */
-    atomic_int next;
 };
 
-/* Workers take one node after the other: in the order of the file, or, in memory, the layers with the most weights
- * first, which are the last. */
 static void pack_nodes(void *context, int64_t begin, int64_t end, int worker)
 {
-    (void)begin, (void)end, (void)worker;
-    struct packing *packing = context;
+    (void)worker;
+    const struct packing *packing = context;
     struct net *net = packing->net;
-    const int count = net->graph->node_count;
-    for (int i; (i = atomic_fetch_add(&packing->next, 1)) < count;) {
-        const struct node *node = net->graph->nodes + (packing->all ? i : count - 1 - i);
+    for (const struct node *node = net->graph->nodes + begin; node < net->graph->nodes + end; node++) {
         if (!packing->all && !graph_trains(net->graph, node)) continue;
         if (net_op(node)->pack) net_op(node)->pack(net, node);
         rest_params(net->graph->params, node);
@@ -162,7 +156,7 @@ static void pack(struct net *net, bool all)
 {
     const uint64_t word = fpu_enter();
     tell(net, NET_PACK, -1);
-    par_for(net->options.threads, net->options.threads, 1, pack_nodes, &(struct packing){net, all, 0});
+    par_each(net->options.threads, net->graph->node_count, pack_nodes, &(struct packing){net, all});
     tell(net, NET_PACK, net->graph->node_count - 1);
     fpu_leave(word);
 }

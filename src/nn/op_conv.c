@@ -180,7 +180,7 @@ static void conv_replay(struct net *net, const struct node *node)
     conv_end_replay(net, node);
 }
 
-/* ---- Backward: activation and norm or bias, then weights, then data ---- */
+/* ---- Backward: activation and the sums of norm or bias, then weights and the rest of the norm, then data ---- */
 
 enum { PHASES_TOGETHER = 4 };
 

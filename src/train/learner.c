@@ -1,7 +1,6 @@
 #include "train/learner.h"
 
 #include "base/pages.h"
-#include "base/par.h"
 #include "train/learner_parts.h"
 
 #include <assert.h>
@@ -10,8 +9,6 @@
 
 #define LOSS_SCALE 0x1p32
 #define MIB 1048576.0
-
-enum { GRAIN = 4096 };
 
 static enum status allocate(struct learner *learner, struct error *err)
 {
@@ -281,13 +278,6 @@ static void average(struct learner *learner)
     optim_average(&learner->optim, values + n, params->values + n, NULL, decay, params->total - n);
 }
 
-static void zero_range(void *context, int64_t begin, int64_t end, int worker)
-{
-    (void)worker;
-    float *values = context;
-    memset(values + begin, 0, (size_t)(end - begin) * sizeof *values);
-}
-
 enum status learner_step(struct learner *learner, const struct optim_rates *rates, double momentum,
                          double *norm, struct error *err)
 {
@@ -295,7 +285,7 @@ enum status learner_step(struct learner *learner, const struct optim_rates *rate
                       learner->sums, err));
     apply(learner, rates, momentum);
     average(learner);
-    par_for(learner->options.threads, (int64_t)learner->coordinates, GRAIN, zero_range, learner->gradient);
+    optim_zero(&learner->optim, learner->gradient, learner->coordinates);
     return OK;
 }
 

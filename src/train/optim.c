@@ -234,6 +234,18 @@ enum status optim_prepare(double *norm, const struct optim *optim, float *g, dou
     return OK;
 }
 
+static void zero_range(void *context, int64_t begin, int64_t end, int worker)
+{
+    (void)worker;
+    float *g = context;
+    memset(g + begin, 0, (size_t)(end - begin) * sizeof *g);
+}
+
+void optim_zero(const struct optim *optim, float *g, size_t n)
+{
+    par_for(optim->threads, (int64_t)n, GRAIN, zero_range, g);
+}
+
 /* ---- averaging ---- */
 
 struct average_job {

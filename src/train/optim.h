@@ -85,6 +85,9 @@ void optim_scale(const struct optim *optim, float *g, double factor);
 enum status optim_prepare(double *norm, const struct optim *optim, float *g, double scale, double clip,
                           double *sums, struct error *err);
 
+/* n gradients to 0, by all threads. */
+void optim_zero(const struct optim *optim, float *g, size_t n);
+
 /* average += (1 - decay) * (w - average); where mask is 0 average = w. n floats; running statistics take no
  * mask. */
 void optim_average(const struct optim *optim, float *average, const float *w, const uint8_t *mask,

@@ -105,7 +105,7 @@ static enum status gradient(struct pretrain *p, struct contrast_items *items, st
         memset(slope.data + i * slope.stride, 0, (size_t)slope.channels * sizeof(float));
     TRY(contrast_run(&p->contrast, items, slope.data, tokens * slope.stride, value.data,
                      tokens * value.stride, LOSS_SCALE, err));
-    memset(p->state.gradient, 0, p->params->trainable * sizeof(float));
+    optim_zero(&p->optim, p->state.gradient, p->params->trainable);
     net_backward(&p->net, p->state.gradient);
     return OK;
 }
