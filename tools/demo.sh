@@ -1,15 +1,17 @@
 #!/bin/sh
 # Draws a camera that nobody trained on, distils the small student of weights/ for it, and shows what it gained.
 #   tools/demo.sh [--quick] [CAMERA]      every number is another camera of `retort world`; 7 when not given
-# Uses $RETORT (build/retort), $WEIGHTS (weights), $THREADS (0: all CPUs). Everything goes to run/demo; the frames
-# that are scored are others than those of the stream. --quick: tiny, to see whether all of it runs.
+# Uses $RETORT (build/retort), $WEIGHTS (weights), $THREADS (0: all CPUs), $SIZE (320: side of the student's picture),
+# $FRAMES (1200: of the stream), $BUDGET (32: frames that are uploaded), $GAMMA (8: candidates for each). Everything goes
+# to run/demo; the frames that are scored are others than those of the stream. --quick: tiny, to see whether all runs.
 # Without the student's weights it is demo_expressway.sh with the same arguments.
 # Exit status: that of retort; 3 when files are missing.
 set -e
 weights=${WEIGHTS:-weights}
 student=$weights/pico.safetensors
 if [ ! -e "$student" ]; then exec "$(dirname "$0")/demo_expressway.sh" "$@"; fi
-picture=640x360 size=320 stream=1200 scored=160 choice="--warmup 120 --budget 32 --gamma 8 --at-end relax"
+picture=640x360 size=${SIZE:-320} stream=${FRAMES:-1200} scored=160
+choice="--warmup 120 --budget ${BUDGET:-32} --gamma ${GAMMA:-8} --at-end relax"
 training="--preset fixed"
 if [ "${1:-}" = --quick ]; then
     shift
