@@ -92,6 +92,8 @@ OP_CASE_CONV(branches_frozen, 9, .kernel = 3, .padding = 1, .batch_norm = true, 
              .activation = ACT_SILU)
 OP_CASE_CONV(branches_groups, 12, .kernel = 3, .padding = 1, .groups = 2, .batch_norm = true, .eps = 1e-3f,
              .activation = ACT_SILU)
+OP_CASE_CONV(branches_bias, 9, .kernel = 3, .padding = 1, .activation = ACT_SILU)
+OP_CASE_CONV(branches_1x1, 17, .kernel = 1, .batch_norm = true, .eps = 1e-3f, .activation = ACT_SILU)
 static int build_branches_fixed(struct graph *g, int x)
 {
     const struct conv_options options = {.kernel = 3, .padding = 1, .batch_norm = true, .eps = 1e-3f};
@@ -180,6 +182,8 @@ static int build_winograd_low(struct graph *g, int x)
 {
     return op_case_conv(g, x, 32, (struct conv_options){.kernel = 3, .padding = 1, .activation = ACT_SILU});
 }
+OP_CASE_CONV(winograd_branches, 16, .kernel = 3, .padding = 1, .batch_norm = true, .eps = 1e-3f,
+             .activation = ACT_SILU)
 OP_CASE_CONV(polyphase, 32, .kernel = 3, .padding = 1, .stride = 2, .activation = ACT_SILU)
 OP_CASE_CONV(polyphase_norm, 48, .kernel = 3, .padding = 1, .stride = 2, .batch_norm = true, .eps = 1e-3f,
              .activation = ACT_SILU)
@@ -296,6 +300,8 @@ static const struct op_case op_cases[] = {
     OP_CASE(NET_FROZEN, 4, 3, 6, 14, branches_frozen),
     OP_CASE(NET_TRAINING, 4, 3, 6, 15, branches_groups),
     OP_CASE(NET_TRAINING, 4, 3, 6, 14, branches_fixed),
+    OP_CASE(NET_TRAINING, 4, 3, 6, 15, branches_bias),
+    OP_CASE(NET_TRAINING, 4, 3, 6, 14, branches_1x1),
     OP_CASE(NET_TRAINING, 5, 3, 21, 2, silu),
     OP_CASE(NET_TRAINING, 5, 3, 21, 2, relu),
     OP_CASE(NET_TRAINING, 5, 3, 21, 2, relu6),
@@ -329,6 +335,7 @@ static const struct op_case op_cases[] = {
     OP_CASE_FAST_0_1(NET_TRAINING, 13, 18, 32, 1, winograd_norm),
     OP_CASE_FAST_0_1(NET_TRAINING, 14, 12, 16, 3, winograd_slices),
     OP_CASE_FAST(NET_TRAINING, 8, 9, 16, 3, winograd_low),
+    OP_CASE_FAST(NET_TRAINING, 12, 15, 16, 14, winograd_branches),
     OP_CASE_FAST(NET_TRAINING, 17, 16, 32, 2, polyphase),
     OP_CASE_FAST(NET_TRAINING, 18, 21, 32, 3, polyphase_norm),
     OP_CASE_FAST(NET_TRAINING, 16, 15, 32, 2, polyphase_slices),

@@ -176,11 +176,14 @@ static void each_output_is_a_share(void **state)
 {
     (void)state;
     for (int threads = 2; threads <= 9; threads++)
-        for (int n = 10; n <= 50; n++) {
+        for (int n = 0; n <= 50; n += n < 3 ? 1 : 9) {
             int seen[50] = {0};
             par_each(threads, n, count_single, seen);
             for (int i = 0; i < 50; i++) assert_int_equal(seen[i], i < n);
         }
+    int ones[50] = {0};
+    par_each(1, 50, mark, ones);
+    for (int i = 0; i < 50; i++) assert_int_equal(ones[i], 1);
 }
 
 enum { PASS = 1000 };
@@ -204,7 +207,10 @@ static void passes_begin_at_alternating_sides(void **state)
             for (int i = 0; s.descends && i < threads; i++) s.last[i] = PASS;
             par_pass(threads, PASS, 3, watch_worker, &s);
             assert_false(s.wrong);
-            par_pass(1, PASS, 3, watch_worker, &(struct seen_workers){.threads = 1}); /* turns nothing */
+            /* What is one share turns nothing. */
+            par_pass(1, PASS, 3, watch_worker, &(struct seen_workers){.threads = 1});
+            par_pass(threads, 3, 3, watch_worker, &(struct seen_workers){.threads = threads});
+            par_pass(threads, 0, 3, watch_worker, &(struct seen_workers){.threads = threads});
         }
     }
 }

@@ -6,6 +6,7 @@
 #include "base/fpu.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <omp.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -24,8 +25,8 @@ static void run(par_body *body, void *context, int64_t begin, int64_t end, int w
     inside = before;
 }
 
-/* At most `most` shares for each thread. */
-static void hand_out(int threads, int64_t n, int64_t grain, int64_t most, bool from_end, par_body *body, void *context)
+/* At most `most` shares for each thread. Whether there were several shares. */
+static bool hand_out(int threads, int64_t n, int64_t grain, int64_t most, bool from_end, par_body *body, void *context)
 {
     assert(threads >= 1 && threads <= PAR_MAX_THREADS && grain >= 1 && n >= 0);
     assert(threads == 1 || !inside);
@@ -35,7 +36,7 @@ static void hand_out(int threads, int64_t n, int64_t grain, int64_t most, bool f
         const uint64_t previous = fpu_enter();
         if (n) run(body, context, 0, n, 0);
         fpu_leave(previous);
-        return;
+        return false;
     }
     const int64_t shares = grains / most < team ? grains : team * most;
     /* Larger shares first: those that go out last end close together. */
@@ -58,6 +59,7 @@ static void hand_out(int threads, int64_t n, int64_t grain, int64_t most, bool f
         c_locale_leave(locale);
         fpu_leave(previous);
     }
+    return true;
 }
 
 void par_for(int threads, int64_t n, int64_t grain, par_body *body, void *context)
@@ -67,14 +69,14 @@ void par_for(int threads, int64_t n, int64_t grain, par_body *body, void *contex
 
 void par_each(int threads, int64_t n, par_body *body, void *context)
 {
+    assert(n <= INT_MAX - PAR_MAX_THREADS); /* shares are counted in an int */
     hand_out(threads, n, 1, n, false, body, context);
 }
 
 void par_pass(int threads, int64_t n, int64_t grain, par_body *body, void *context)
 {
     static _Thread_local bool from_end;
-    hand_out(threads, n, grain, SHARES_EACH, from_end, body, context);
-    if (threads > 1) from_end = !from_end;
+    if (hand_out(threads, n, grain, SHARES_EACH, from_end, body, context)) from_end = !from_end;
 }
 
 int par_quota(const char *text)

@@ -20,12 +20,14 @@ typedef void par_body(void *context, int64_t begin, int64_t end, int worker);
  * does so with one thread. */
 void par_for(int threads, int64_t n, int64_t grain, par_body *body, void *context);
 
-/* par_for with one output a share, for few outputs of unequal cost. */
+/* par_for that, with several threads, hands out one output a share: for few outputs of unequal cost. n: at most
+ * INT_MAX - PAR_MAX_THREADS. */
 void par_each(int threads, int64_t n, par_body *body, void *context);
 
 /* par_for that, in every other call on this thread, hands the shares out from the end, a worker's in descending order:
- * of passes over more than the caches hold, one begins where the one before has ended. With one thread all begin at 0.
- */
+ * of passes over more than the caches hold, one begins where the one before has ended. Calls that are one share (by one
+ * thread, or of no more than a grain) begin at 0 and do not count, nor does par_for, so that two passes that follow
+ * each other only mostly meet. */
 void par_pass(int threads, int64_t n, int64_t grain, par_body *body, void *context);
 
 /* The thread count to use when the user names none: OMP_NUM_THREADS, else the CPUs that the process may run

@@ -62,7 +62,7 @@ struct conv_end {
 
 /* Adds the gradients of gamma and beta, or of the bias. Batch norm's rows [begin, end) of dz are left to
  * conv_end_backward_rows, once each, while the first conv_kept floats of op_scratch stay as they are. */
-struct conv_end conv_end_backward(struct net *net, const struct node *node, struct view dy);
+struct conv_end conv_end_backward_begin(struct net *net, const struct node *node, struct view dy);
 void conv_end_backward_rows(const struct conv_end *e, int64_t begin, int64_t end);
 void conv_end_backward_all(const struct conv_end *e); /* all rows */
 size_t conv_end_scratch(const struct view *y);
@@ -74,7 +74,10 @@ static inline float *conv_scratch_rest(const struct net *net, int channels)
     return op_scratch(net) + conv_kept(channels);
 }
 
-/* Makes dz of what the end has left and adds the weight's gradient from it and the input. */
+/* Whether the weight's gradient makes what the end has left of dz, each image's just before it is read; else its rows
+ * must have been made. */
+bool conv_weight_makes_dz(const struct conv_shape *s, int images, int threads);
+/* Adds the weight's gradient, which must not be frozen, from dz and the input. */
 void conv_weight_backward(struct net *net, const struct node *node, const struct conv_shape *s,
                           const struct conv_end *end);
 size_t conv_weight_scratch(const struct conv_shape *s, int images, int threads);

@@ -206,7 +206,7 @@ static void bias_backward(struct net *net, struct conv_end *e)
     op_add_sums(net, e->node, CONV_BIAS, sums);
 }
 
-struct conv_end conv_end_backward(struct net *net, const struct node *node, struct view dy)
+struct conv_end conv_end_backward_begin(struct net *net, const struct node *node, struct view dy)
 {
     struct conv_end e = {.net = net, .node = node, .z = conv_z(net, node), .dy = dy};
     (node->as.conv.batch_norm ? norm_backward : bias_backward)(net, &e);

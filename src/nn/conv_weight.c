@@ -1,4 +1,4 @@
-/* The weight gradient of a convolution, and before it what conv_end_backward has left of dz. The chain over the pixels
+/* The weight gradient of a convolution, and beside it what conv_end_backward_begin has left of dz. The chain over the pixels
  * of a chunk, chunks in order, or what a form makes of an image's tiles (struct conv_weight_form); images in the binary
  * tree (pixels.h). Workers own whole branches of the tree where weights are few, so that inputs and gradients are read
  * once; else rows of taps and input channels, or channels of a depthwise one. */
@@ -81,6 +81,11 @@ static int branch_images(const struct conv_shape *s, int images, int threads)
     int branch = images >= least;
     while (branch && images / (2 * branch) >= least) branch *= 2;
     return branch;
+}
+
+bool conv_weight_makes_dz(const struct conv_shape *s, int images, int threads)
+{
+    return branch_images(s, images, threads) > 0;
 }
 
 static int branch_count(int images, int branch) { return branch ? (images - 1) / branch + 1 : 0; }
@@ -204,22 +209,22 @@ static void weight_image(const struct weight_context *c, struct weight_part *par
     }
 }
 
-/* The tree over images [first, first + n) of rows [begin, end), to stack. */
-static void weight_tree(const struct weight_context *c, int64_t begin, int64_t end, int first, int n,
+/* The tree over images [first, first + n) of rows [begin, end), to stack. make_dz: of each image just before it is
+ * read. */
+static void weight_tree(const struct weight_context *c, int64_t begin, int64_t end, int first, int n, bool make_dz,
                         float *stack, float *row, int worker)
 {
     struct weight_part part = {.begin = begin, .end = end};
     const int64_t pixels = (int64_t)c->dz.height * c->dz.width;
     for (int i = 0; i < n; i++) {
-        if (c->branch && c->group == 0)
-            conv_end_backward_rows(c->end, (first + i) * pixels, (first + i + 1) * pixels);
+        if (make_dz) conv_end_backward_rows(c->end, (first + i) * pixels, (first + i + 1) * pixels);
         part.row = tree_place(stack, i, row);
         weight_image(c, &part, first + i, worker);
         tree_feed(stack, (ptrdiff_t)c->level, i, n, part.row, (size_t)(end - begin) * weight_cols(c->shape));
     }
 }
 
-/* Also makes dz of each image just before it is read. */
+/* Branches [begin, end); those of the first group make dz. */
 static void weight_branches(void *context, int64_t begin, int64_t end, int worker)
 {
     const struct weight_context *c = context;
@@ -228,7 +233,7 @@ static void weight_branches(void *context, int64_t begin, int64_t end, int worke
                  (size_t)worker * (size_t)(1 + tree_levels(c->branch)) * c->level;
     for (int64_t i = begin; i < end; i++) {
         const int first = (int)i * c->branch, n = images - first < c->branch ? images - first : c->branch;
-        weight_tree(c, 0, c->shape->depth, first, n, row + c->level, row, worker);
+        weight_tree(c, 0, c->shape->depth, first, n, c->group == 0, row + c->level, row, worker);
         memcpy(c->branches + (size_t)i * c->level, row + c->level, c->level * sizeof *row);
     }
 }
@@ -243,7 +248,7 @@ static void weight_rows(void *context, int64_t begin, int64_t end, int worker)
     for (int i = 0; i < count; i++)
         tree_feed(c->stack + at, (ptrdiff_t)c->level, i, count, c->branches + (size_t)i * c->level + at,
                   (size_t)((end - begin) * cols));
-    if (!count) weight_tree(c, begin, end, 0, images, c->stack + at, c->row + at, worker);
+    if (!count) weight_tree(c, begin, end, 0, images, false, c->stack + at, c->row + at, worker);
     for (int o = 0; o < out; o += KERNEL_BLOCK)
         add_block(c, begin, end, o, out - o < KERNEL_BLOCK ? out - o : KERNEL_BLOCK);
 }
@@ -292,7 +297,7 @@ void conv_weight_backward(struct net *net, const struct node *node, const struct
 {
     const struct view dz = end->dy;
     assert(dz.images == net->options.batch); /* as the scratch was planned */
-    float *const gradient = op_param_gradient(net, node, CONV_WEIGHT), *const scratch = conv_scratch_rest(net, s->out);
+    float *const scratch = conv_scratch_rest(net, s->out);
     const int threads = net->options.threads;
     const size_t level = op_aligned(weight_row_floats(s));
     struct weight_context c = {.net = net,
@@ -307,9 +312,7 @@ void conv_weight_backward(struct net *net, const struct node *node, const struct
                                .level = level,
                                .branch = branch_images(s, dz.images, threads),
                                .branches = scratch + rows_scratch(level, dz.images),
-                               .gradient = gradient};
-    if (!gradient || !c.branch) conv_end_backward_all(end);
-    if (!gradient) return;
+                               .gradient = op_param_gradient(net, node, CONV_WEIGHT)};
     if (s->depthwise) {
         par_for(threads, s->in, KERNEL_BLOCK, weight_channels, &c);
         return;

@@ -254,9 +254,12 @@ static void conv_backward(struct net *net, const struct node *node)
 {
     const struct conv_shape s = conv_shape_of(net, node);
     const struct view dy = net_gradient(net, node->output);
-    const struct conv_end end = conv_end_backward(net, node, dy);
-    conv_weight_backward(net, node, &s, &end);
-    if (op_needs_gradient(net, node, 0)) data_backward(net, node, &s, dy);
+    const struct conv_end end = conv_end_backward_begin(net, node, dy);
+    const bool weight = op_param_gradient(net, node, CONV_WEIGHT), data = op_needs_gradient(net, node, 0);
+    const bool beside = weight && conv_weight_makes_dz(&s, dy.images, net->options.threads);
+    if (!beside && (weight || data)) conv_end_backward_all(&end);
+    if (weight) conv_weight_backward(net, node, &s, &end);
+    if (data) data_backward(net, node, &s, dy);
 }
 
 static size_t conv_scratch(const struct net *net, const struct node *node)
