@@ -1,7 +1,7 @@
-/* The weight gradient of a convolution, and beside it what conv_end_backward_begin has left of dz. The chain over the pixels
- * of a chunk, chunks in order, or what a form makes of an image's tiles (struct conv_weight_form); images in the binary
- * tree (pixels.h). Workers own whole branches of the tree where weights are few, so that inputs and gradients are read
- * once; else rows of taps and input channels, or channels of a depthwise one. */
+/* The weight gradient of a convolution, and beside it what conv_end_backward_begin has left of dz. The chain over the
+ * pixels of a chunk, chunks in order, or what a form makes of an image's tiles (struct conv_weight_form); images in the
+ * binary tree (pixels.h). Workers own whole branches of the tree where weights are few, so that inputs and gradients
+ * are read once; else rows of taps and input channels, or channels of a depthwise one. */
 #include "nn/conv.h"
 
 #include "base/par.h"
